@@ -1,0 +1,41 @@
+"""What can vary in a residual block: the switches, and the factory that builds a block from them.
+
+The switches import without torch, so that command lines answer at once; `build_block` loads torch on first use.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ablations.spec import (
+    ActPosition,
+    Activation,
+    BlockKind,
+    BlockSpec,
+    Norm,
+    NormPosition,
+    Preactivation,
+    Shortcut,
+)
+
+if TYPE_CHECKING:
+    from ablations.block import ResidualBlock, build_block
+
+__all__ = [
+    "ActPosition",
+    "Activation",
+    "BlockKind",
+    "BlockSpec",
+    "Norm",
+    "NormPosition",
+    "Preactivation",
+    "ResidualBlock",
+    "Shortcut",
+    "build_block",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("build_block", "ResidualBlock"):
+        from ablations import block
+
+        return getattr(block, name)
+    raise AttributeError(f"module 'ablations' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""The measurements: reads runs and checkpoints into statistics, figures and tables. Trains nothing."""

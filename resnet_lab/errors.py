@@ -1,0 +1,7 @@
+"""Errors a user can cause: one clear sentence with the remedy, exit code 2."""
+
+
+class UserError(Exception):
+    """A mistake in what the user asked for; its text is one sentence that says what to do instead."""
+
+    exit_code = 2

@@ -1,0 +1,134 @@
+"""Dotted names: one name for each field of a spec, used unchanged everywhere."""
+
+import dataclasses
+import difflib
+import json
+import types
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import ValidationError
+
+from resnet_lab.errors import UserError
+from resnet_lab.spec import RunSpec
+
+Value = bool | int | float | str
+Spec = TypeVar("Spec")
+
+
+def flatten(spec: object) -> dict[str, Value]:
+    """Return every field of a spec as {dotted name: primitive value}; enum members become their values."""
+    flat: dict[str, Value] = {}
+    for field in dataclasses.fields(spec):  # type: ignore[arg-type]  # any dataclass instance
+        value = getattr(spec, field.name)
+        if dataclasses.is_dataclass(value):
+            flat |= {f"{field.name}.{name}": leaf for name, leaf in flatten(value).items()}
+        else:
+            flat[field.name] = value.value if isinstance(value, StrEnum) else value
+    return flat
+
+
+@cache
+def field_types(cls: type = RunSpec) -> Mapping[str, type]:
+    """Return {dotted name: bool, int, float, str or a StrEnum} of every leaf field of a spec class."""
+    found: dict[str, type] = {}
+    for name, hint in get_type_hints(cls).items():
+        if dataclasses.is_dataclass(hint):
+            found |= {f"{name}.{leaf}": kind for leaf, kind in field_types(hint).items()}  # type: ignore[arg-type]
+        else:
+            found[name] = hint
+    return types.MappingProxyType(found)
+
+
+def replace(spec: Spec, changes: Mapping[str, Any]) -> Spec:
+    """Return the spec with fields replaced by dotted name.
+
+    All changes are applied at once, so the order of the names does not matter. Values may be text.
+    Raises UserError for an unknown name (listing the valid ones), a bad value or a refused combination.
+    """
+    flat: dict[str, Any] = flatten(spec)
+    for name in changes:
+        if name not in flat:
+            raise UserError(_unknown(name, list(flat)))
+    return unflatten(type(spec), flat | dict(changes))
+
+
+def unflatten(cls: type[Spec], flat: Mapping[str, Any]) -> Spec:
+    """Build a spec from {dotted name: value}; names that are missing keep their defaults. Raises UserError."""
+    for name in flat:
+        if name not in field_types(cls):
+            raise UserError(_unknown(name, list(field_types(cls))))
+    return _build(cls, flat, "")
+
+
+def _build(cls: type[Spec], flat: Mapping[str, Any], prefix: str) -> Spec:
+    values: dict[str, Any] = {}
+    for name, hint in get_type_hints(cls).items():
+        dotted = prefix + name
+        if dataclasses.is_dataclass(hint):
+            values[name] = _build(hint, flat, dotted + ".")  # type: ignore[arg-type]
+        elif dotted in flat:
+            values[name] = flat[dotted]
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        raise UserError(_sentence(error, prefix)) from None
+
+
+def _sentence(error: ValidationError, prefix: str) -> str:
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        where = prefix.removesuffix(".")
+        return f"{where}: {message}" if where else message
+    return f"{prefix}{'.'.join(map(str, first['loc']))}={first['input']}: {message}"
+
+
+def _unknown(name: str, valid: list[str]) -> str:
+    close = difflib.get_close_matches(name, valid, n=1)
+    hint = f" Perhaps you meant {close[0]}." if close else ""
+    return f"there is no field {name!r}.{hint} The fields are: {', '.join(valid)}"
+
+
+def parse_assignments(assignments: tuple[str, ...]) -> dict[str, str]:
+    """Turn ("model.depth=56", ...) into {"model.depth": "56"}. Raises UserError where there is no `=`."""
+    changes: dict[str, str] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"{text!r} is not NAME=VALUE: write, for example, model.depth=56")
+        changes[name.strip()] = value.strip()
+    return changes
+
+
+def from_json(text: str) -> RunSpec:
+    """Read a RunSpec from the JSON of its dotted names. Raises UserError."""
+    return unflatten(RunSpec, json.loads(text))
+
+
+def to_json(spec: RunSpec) -> str:
+    """Write a RunSpec as the JSON of its dotted names, defaults included."""
+    return json.dumps(flatten(spec), indent=2) + "\n"
+
+
+def choices(name: str) -> tuple[Value, ...]:
+    """Return the values an enum or bool field can take, or () for a number or text."""
+    kind = field_types()[name]
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return tuple(member.value for member in kind)
+    return (False, True) if kind is bool else ()
+
+
+__all__ = [
+    "Value",
+    "choices",
+    "field_types",
+    "flatten",
+    "from_json",
+    "parse_assignments",
+    "replace",
+    "to_json",
+    "unflatten",
+]
