@@ -1,0 +1,73 @@
+"""Layouts as data: one table from the placement switches to the order of operations.
+
+Letters: `c` convolution, `n` norm, `a` activation. A baseline block reads `c n a c n | a`: branch, addition, after.
+Sources: He et al. 2015; He et al. 2016 (arXiv 1603.05027), fig. 4; Torch blog 2016 for `act_position=none`.
+"""
+
+from dataclasses import dataclass
+
+from ablations.spec import ActPosition, BlockKind, BlockSpec, Norm, NormPosition, Preactivation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The order of operations around one addition, and what the whole network owes to it."""
+
+    basic: str
+    """Branch of a basic block."""
+    bottleneck: str
+    """Branch of a bottleneck block."""
+    after: str
+    """Between the addition and the block's output."""
+    stem: str = "na"
+    """After the network's first convolution, before its first block."""
+    head: str = ""
+    """After the last block, before pooling."""
+    projection: str = "cn"
+    """A projection shortcut."""
+    taps_preactivated: bool = False
+    """A projection reads the pre-activated input, so both paths share the block's leading norm and activation."""
+
+    def branch(self, kind: BlockKind) -> str:
+        """Return the operations of the branch of a block of this kind."""
+        return self.basic if kind == BlockKind.BASIC else self.bottleneck
+
+
+_N, _A, _P = NormPosition, ActPosition, Preactivation
+
+# Pre-activation nets activate right after the first convolution, before the split, so their first block has no
+# leading norm or activation of its own, and they activate once more after the last addition (He et al. 2016,
+# section 3.2): without these two columns the comparison is confounded.
+TABLE = {
+    (_P.NONE, _N.BEFORE_ADD, _A.AFTER_ADD): Layout(basic="cnacn", bottleneck="cnacnacn", after="a"),
+    (_P.NONE, _N.BEFORE_ADD, _A.BEFORE_ADD): Layout(basic="cnacna", bottleneck="cnacnacna", after=""),
+    (_P.NONE, _N.BEFORE_ADD, _A.NONE): Layout(basic="cnacn", bottleneck="cnacnacn", after=""),
+    (_P.NONE, _N.AFTER_ADD, _A.AFTER_ADD): Layout(basic="cnac", bottleneck="cnacnac", after="na"),
+    (_P.NONE, _N.AFTER_ADD, _A.BEFORE_ADD): Layout(basic="cnaca", bottleneck="cnacnaca", after="n"),
+    (_P.NONE, _N.AFTER_ADD, _A.NONE): Layout(basic="cnac", bottleneck="cnacnac", after="n"),
+    (_P.RELU_ONLY, _N.BEFORE_ADD, _A.AFTER_ADD): Layout(
+        basic="acnacn", bottleneck="acnacnacn", after="", head="a"
+    ),
+    (_P.FULL, _N.BEFORE_ADD, _A.AFTER_ADD): Layout(
+        basic="nacnac", bottleneck="nacnacnac", after="", head="na", projection="c", taps_preactivated=True
+    ),
+}
+
+
+def layout_of(spec: BlockSpec) -> Layout:
+    """Return the layout of a block's placement switches."""
+    return TABLE[spec.preactivation, spec.norm_position, spec.act_position]
+
+
+def leading(operations: str) -> str:
+    """Return the norms and activations before the first convolution: what a pre-activation block starts with."""
+    return operations[: operations.index("c")]
+
+
+def describe(spec: BlockSpec) -> str:
+    """Return the block's order of operations as text, such as `c n a c n | a`."""
+    layout = layout_of(spec)
+    branch, after = layout.branch(spec.kind), layout.after
+    if spec.norm == Norm.NONE:
+        branch, after = branch.replace("n", ""), after.replace("n", "")
+    return f"{' '.join(branch)} | {' '.join(after)}".strip()

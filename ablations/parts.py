@@ -1,0 +1,80 @@
+"""The parts of a block: norms, activations, convolutions, and sequences of them read from a layout."""
+
+from collections.abc import Iterable
+from math import gcd
+from typing import assert_never
+
+from torch import nn
+
+from ablations.spec import Activation, BlockSpec, Norm
+
+MAX_GROUPS = 32  # Wu and He 2018 (arXiv 1803.08494), section 4: the default number of groups
+
+
+def make_norm(norm: Norm, channels: int) -> nn.Module | None:
+    """Return a norm over [N, channels, H, W], or None for `none`."""
+    match norm:
+        case Norm.BATCH:
+            return nn.BatchNorm2d(channels)
+        case Norm.GROUP:
+            return nn.GroupNorm(gcd(MAX_GROUPS, channels), channels)
+        case Norm.LAYER:
+            return nn.GroupNorm(1, channels)
+        case Norm.NONE:
+            return None
+    assert_never(norm)
+
+
+def make_activation(activation: Activation, *, inplace: bool) -> nn.Module:
+    """Return the activation; `inplace` is honoured where its gradient needs only the output."""
+    match activation:
+        case Activation.RELU:
+            return nn.ReLU(inplace)
+        case Activation.LEAKY_RELU:
+            return nn.LeakyReLU(inplace=inplace)
+        case Activation.ELU:
+            return nn.ELU()
+        case Activation.GELU:
+            return nn.GELU()
+        case Activation.SILU:
+            return nn.SiLU()
+    assert_never(activation)
+
+
+def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+
+
+def conv1x1(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+
+
+def sequence(
+    operations: str, spec: BlockSpec, channels: int, convs: Iterable[nn.Conv2d] = (), *, fresh: bool = False
+) -> nn.Sequential:
+    """Return the operations as a Sequential with names such as conv1, norm1, act1.
+
+    `channels` is the width of its input; `convs` are used in order. `fresh` says that nobody else holds the
+    input, so that a leading activation may overwrite it. Conv names do not depend on the order of operations,
+    which lets parameters of equal name and shape start equal across arms.
+    """
+    modules, remaining, counts = nn.Sequential(), iter(convs), {"c": 0, "n": 0, "a": 0}
+    for operation in operations:
+        module: nn.Module | None
+        match operation:
+            case "c":
+                module = conv = next(remaining)
+                channels = conv.out_channels
+            case "n":
+                module = make_norm(spec.norm, channels)
+            case _:
+                module = make_activation(spec.activation, inplace=fresh)
+        if module is None:
+            continue
+        counts[operation] += 1
+        modules.add_module(f"{_NAMES[operation]}{counts[operation]}", module)
+        fresh = True
+    return modules
+
+
+_NAMES = {"c": "conv", "n": "norm", "a": "act"}
