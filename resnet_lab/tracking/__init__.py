@@ -1,0 +1,12 @@
+"""The one door to MLflow: an experiment is a study, a parent run one launch, a child run one trial.
+
+Importing this loads no mlflow; opening a `Tracker` or reading runs does. Only the driver writes.
+"""
+
+from resnet_lab.tracking.client import TrackingError
+from resnet_lab.tracking.launch import Launch
+from resnet_lab.tracking.reading import read_runs
+from resnet_lab.tracking.store import Tracker
+from resnet_lab.tracking.trial_run import DatasetRecord, TrialRun
+
+__all__ = ["DatasetRecord", "Launch", "Tracker", "TrackingError", "TrialRun", "read_runs"]

@@ -1,0 +1,33 @@
+"""What to type and where to look: the command that starts the UI and the link to a study's runs."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+_ADDRESS = "http://127.0.0.1:5000"
+
+
+def ui_command(uri: str) -> str:
+    """Return the shell command that starts the UI on a database; empty where a server already runs."""
+    if uri.startswith(("http://", "https://")):
+        return ""
+    return f"{_mlflow()} ui --backend-store-uri {shlex.quote(uri)} --host 127.0.0.1 --port 5000"
+
+
+def _mlflow() -> str:
+    """Return `mlflow`, or its full path where the virtual environment is not activated."""
+    beside = Path(sys.executable).parent / "mlflow"
+    if shutil.which("mlflow") or not beside.exists():
+        return "mlflow"
+    return shlex.quote(str(beside))
+
+
+def deep_link(uri: str, experiment_id: str) -> str:
+    """Return the link to the table of an experiment's runs, best test error first.
+
+    The plain address lands on another page; a sort by a metric lists child runs on the first level.
+    """
+    base = uri.rstrip("/") if uri.startswith(("http://", "https://")) else _ADDRESS
+    query = "workflowType=machine_learning&orderByKey=metrics.%60test%2Ferror%60&orderByAsc=true"
+    return f"{base}/#/experiments/{experiment_id}/runs?{query}&compareRunsMode=TABLE"

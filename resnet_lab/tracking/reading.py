@@ -1,0 +1,68 @@
+"""Reading runs back: pages of runs, the finished trials, tidy rows for the analysis."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resnet_lab.errors import UserError
+from resnet_lab.tracking.client import connect, guarded
+from resnet_lab.tracking.database import sqlite_path, sqlite_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+TRIAL_TAG = "trial"
+IS_TRIAL = f"tags.{TRIAL_TAG} != ''"
+_PAGE = 5_000
+
+
+def pages(client: "MlflowClient", experiment_id: str, where: str) -> Iterator["Run"]:
+    """Yield every active run of the experiment that matches mlflow's filter string, newest first."""
+    token: str | None = None
+    while True:
+        with guarded("read its runs"):
+            found = client.search_runs([experiment_id], where, max_results=_PAGE, page_token=token)
+        yield from found
+        token = found.token
+        if not token:
+            return
+
+
+def read_runs(out_or_uri: Path | str, study: str) -> list[dict[str, Any]]:
+    """Return one row a trial run: run_id, status, start_time and end_time (ms), params, metrics, tags.
+
+    `out_or_uri` is an output folder (its `mlflow.db`, or MLFLOW_TRACKING_URI where that is set) or a tracking
+    URI. Params and tags map names to text, metrics to their last value. Raises UserError where there is no
+    such store or study.
+    """
+    client = connect(_existing(out_or_uri))
+    with guarded("find the study"):
+        experiment = client.get_experiment_by_name(study)
+    if experiment is None:
+        raise UserError(f"MLflow has no study {study!r} in {out_or_uri}: run it first, or name another --out")
+    return [_row(run) for run in pages(client, experiment.experiment_id, IS_TRIAL)]
+
+
+def _existing(out_or_uri: Path | str) -> str:
+    if isinstance(out_or_uri, str) and ":" in out_or_uri:
+        uri = out_or_uri
+    else:
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(Path(out_or_uri) / "mlflow.db")
+    path = sqlite_path(uri)
+    if path is not None and not path.exists():
+        raise UserError(f"there is no MLflow database {path}: run a study first, or name another --out")
+    return uri
+
+
+def _row(run: "Run") -> dict[str, Any]:
+    return {
+        "run_id": run.info.run_id,
+        "status": run.info.status,
+        "start_time": run.info.start_time,
+        "end_time": run.info.end_time,
+        "params": dict(run.data.params),
+        "metrics": dict(run.data.metrics),
+        "tags": dict(run.data.tags),
+    }

@@ -1,0 +1,62 @@
+"""What a launch and a trial have in common: a run that is created, written to and ended."""
+
+import getpass
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from resnet_lab.fields import Value
+from resnet_lab.tracking.client import guarded
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one experiment. Every method that writes raises TrackingError where it cannot."""
+
+    client: "MlflowClient"
+    experiment_id: str
+    run_id: str
+
+    def end(self, status: Status) -> None:
+        """Close the run with a status."""
+        with guarded("close a run"):
+            self.client.set_terminated(self.run_id, status)
+
+
+def create(
+    client: "MlflowClient",
+    experiment_id: str,
+    name: str,
+    params: Mapping[str, Value],
+    tags: Mapping[str, str],
+) -> str:
+    """Create a RUNNING run with its params and tags and return its id."""
+    from mlflow.entities import Param
+
+    with guarded(f"start the run {name}"):
+        run = client.create_run(experiment_id, tags=_source() | dict(tags), run_name=name)
+        client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
+    return str(run.info.run_id)
+
+
+def _source() -> dict[str, str]:
+    """Return the system tags that the UI shows as the run's source and user."""
+    tags = {"mlflow.source.type": "LOCAL", "mlflow.source.name": os.path.basename(sys.argv[0]) or "python"}
+    try:
+        tags["mlflow.user"] = getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        tags["mlflow.user"] = str(os.getuid())
+    return tags
+
+
+def now() -> int:
+    """Return milliseconds since the epoch, as mlflow counts time."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,125 @@
+"""One trial's child run: its dataset, its epochs, its kept checkpoint, its end."""
+
+import contextlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resnet_lab.fields import Value
+from resnet_lab.tracking.client import TrackingError, guarded
+from resnet_lab.tracking.run import Run, now
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric
+
+_DIGEST_LENGTH = 36  # mlflow's column; the whole digest is kept in the source
+_DIVERGED = "diverged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRecord:
+    """Which images a trial saw, as the UI shows them."""
+
+    name: str
+    digest: str
+    """SHA-256 of the data, in hex."""
+    source: str
+    """Where the images are, such as a folder's path."""
+    context: str
+    """What they were used for, such as `train`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRun(Run):
+    """The child run. Every method that writes raises TrackingError where it cannot."""
+
+    name: str
+    params: Mapping[str, Value]
+
+    def log_dataset(self, dataset: DatasetRecord) -> None:
+        """Attach the dataset to the run's inputs."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = json.dumps({"uri": dataset.source, "sha256": dataset.digest})
+        entity = Dataset(dataset.name, dataset.digest[:_DIGEST_LENGTH], "local", source)
+        tags = [InputTag("mlflow.data.context", dataset.context)]
+        with guarded("store the dataset"):
+            self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
+
+    def log_epochs(self, records: Sequence[Mapping[str, float]]) -> None:
+        """Log any number of epochs in one call; each record holds `epoch`, which becomes the step, and metrics.
+
+        A value that is not finite is left out (mlflow would store infinity as 1.8e308), and the run is tagged
+        `diverged`.
+        """
+        from mlflow.entities import RunTag
+
+        metrics = [metric for record in records for metric in _metrics(record, int(record["epoch"]))]
+        diverged = any(not math.isfinite(value) for record in records for value in record.values())
+        tags = [RunTag(_DIVERGED, "true")] if diverged else []
+        if metrics or tags:
+            with guarded(f"store the epochs of {self.name}"):
+                self.client.log_batch(self.run_id, metrics, tags=tags)
+
+    def finish(self, metrics: Mapping[str, float], checkpoint: Path, config: Path) -> None:
+        """Log the final metrics, keep the checkpoint as a LoggedModel and set the run FINISHED.
+
+        `checkpoint` is `model.safetensors`; the SHA-256 beside it, `<name>.sha256`, goes with it. The model
+        carries the metrics too, so that the UI's list of models can be sorted by test error.
+        """
+        with guarded(f"keep the checkpoint of {self.name}"):
+            model_id = self._keep(checkpoint, config)
+            self.client.log_batch(self.run_id, _metrics(metrics, 0, model_id))
+        self.end("FINISHED")
+
+    def _keep(self, checkpoint: Path, config: Path) -> str:
+        from mlflow.entities import LoggedModelOutput
+
+        model = self.client.create_logged_model(
+            self.experiment_id,
+            name=self.name,
+            source_run_id=self.run_id,
+            tags={"trial": self.name, "format": "safetensors"},
+            params={key: str(value) for key, value in self.params.items()},
+            model_type="resnet",
+        )
+        model_id = str(model.model_id)
+        try:
+            for path in (checkpoint, Path(f"{checkpoint}.sha256"), config):
+                self.client.log_model_artifact(model_id, str(path))
+        except BaseException:
+            with contextlib.suppress(TrackingError), guarded("close a model"):
+                self.client.finalize_logged_model(model_id, "FAILED")
+            raise
+        self.client.finalize_logged_model(model_id, "READY")
+        self.client.log_outputs(self.run_id, [LoggedModelOutput(model_id, 0)])
+        return model_id
+
+    def fail(self, reason: str) -> None:
+        """Tag the run with the reason and set it FAILED."""
+        from mlflow.entities import RunTag
+
+        tags = [RunTag("reason", reason)]
+        if reason == _DIVERGED:
+            tags.append(RunTag(_DIVERGED, "true"))
+        with guarded(f"store the failure of {self.name}"):
+            self.client.log_batch(self.run_id, tags=tags)
+        self.end("FAILED")
+
+    def kill(self) -> None:
+        """Set the run KILLED: it was interrupted and will be tried again."""
+        self.end("KILLED")
+
+
+def _metrics(record: Mapping[str, float], step: int, model_id: str | None = None) -> "list[Metric]":
+    from mlflow.entities import Metric
+
+    stamp = now()
+    return [
+        Metric(key, float(value), stamp, step, model_id=model_id)
+        for key, value in record.items()
+        if key != "epoch" and math.isfinite(value)
+    ]
