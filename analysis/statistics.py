@@ -47,8 +47,8 @@ def paired_t(differences: Iterable[float]) -> float:
     """Return the two-sided p of Student's paired t test from the n differences.
 
     It is nan for fewer than two. Differences that are all 0 give 1. Differences that are all equal and not 0
-    give nan: a spread of 0 comes from a measure in coarse steps (one image of the test set), not from certainty,
-    so the test is not defined there (R's t.test refuses likewise); a p of 0 would claim too much.
+    give nan: a spread of 0 comes from a measure in coarse steps (one image of the test set), not from
+    certainty, so the test is not defined there (R's t.test refuses likewise); a p of 0 would claim too much.
     """
     from scipy.special import stdtr
 
@@ -68,7 +68,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     A nan stays nan and does not count as a comparison.
     """
-    # statsmodels' multipletests gives the same numbers but runs a garbage collection each call (47 ms measured).
+    # statsmodels' multipletests gives the same numbers, but collects garbage at each call (47 ms measured).
     adjusted = [math.nan] * len(p_values)
     tested = sorted((p, i) for i, p in enumerate(p_values) if not math.isnan(p))
     highest = 0.0
