@@ -1,0 +1,66 @@
+"""Where the files of each set lie, and which reader takes them. Imports no torch, but to download."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from resnet_lab.data import cifar_binary, cifar_python, digits, idx
+from resnet_lab.data.download import cache_dir, download
+from resnet_lab.data.raw import RawImages
+from resnet_lab.errors import UserError
+from resnet_lab.spec import DatasetName
+
+Parts = tuple[RawImages, RawImages]
+Result = TypeVar("Result")
+
+
+def read(name: DatasetName, data_dir: Path | None) -> Parts:
+    """Return (training and validation images, test images), verified. Raises UserError."""
+    return _with_files(name, data_dir, lambda folder: _source(name, folder)[0]())
+
+
+def verify(name: DatasetName, data_dir: Path | None) -> None:
+    """Raise UserError unless each file of the set is there and intact; download where no folder is given."""
+    _with_files(name, data_dir, lambda folder: _source(name, folder)[1]())
+
+
+def _with_files(name: DatasetName, data_dir: Path | None, use: Callable[[Path], Result]) -> Result:
+    if data_dir is not None:
+        return use(_existing(data_dir))
+    try:
+        return use(cache_dir())
+    except UserError:  # nothing there yet, or what an interrupted download left
+        download(name, cache_dir())
+        return use(cache_dir())
+
+
+def _existing(data_dir: Path) -> Path:
+    if not data_dir.exists():
+        raise UserError(
+            f"the data folder {data_dir} does not exist: correct --data-dir, or leave it out to download"
+        )
+    if not data_dir.is_dir():
+        raise UserError(f"the data folder {data_dir} is a file: give --data-dir the folder of the set")
+    return data_dir
+
+
+def _source(name: DatasetName, folder: Path) -> tuple[Callable[[], Parts], Callable[[], object]]:
+    """Return (read, verify) of a set for the layout found in the folder."""
+    if name == DatasetName.DIGITS:
+        return digits.read, digits.verify
+    if name in (DatasetName.MNIST, DatasetName.FASHION_MNIST):
+        # Reading is the check, and takes a quarter of a second.
+        read_idx = partial(idx.read, folder, idx.MNIST if name == DatasetName.MNIST else idx.FASHION_MNIST)
+        return read_idx, read_idx
+    if name == DatasetName.CIFAR10 and (found := cifar_binary.find(folder)):
+        return partial(cifar_binary.read, found), partial(cifar_binary.verify, found)
+    layout = cifar_python.CIFAR10 if name == DatasetName.CIFAR10 else cifar_python.CIFAR100
+    if found := cifar_python.find(folder, layout):
+        return partial(cifar_python.read, found, layout), partial(cifar_python.verify, found, layout)
+    raise UserError(_nothing_found(name, folder, layout.folder))
+
+
+def _nothing_found(name: DatasetName, folder: Path, python_folder: str) -> str:
+    wanted = f"{cifar_binary.FOLDER} or {python_folder}" if name == DatasetName.CIFAR10 else python_folder
+    return f"{folder} holds no {name}: give --data-dir a folder with {wanted}, or leave it out to download"

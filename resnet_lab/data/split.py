@@ -1,0 +1,19 @@
+"""The fixed split into training and held-out images."""
+
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def split_indices(total: int, val: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return (train [total - val], val [val]): disjoint indices that together are 0 .. total-1.
+
+    The indices are sorted by the SHA-256 of their decimal digits and the first `val` held out: a fixed
+    shuffle that no version of Python, NumPy or torch can change. Both parts stay in that shuffled order: the
+    first k training indices are a random sample, and a smaller k gives a subset of a larger one.
+    """
+    if not 0 <= val <= total:
+        raise ValueError(f"cannot hold out {val} of {total} images")
+    shuffled = np.array(sorted(range(total), key=lambda i: sha256(str(i).encode()).digest()), dtype=np.int64)
+    return shuffled[val:], shuffled[:val]
