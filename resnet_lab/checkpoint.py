@@ -1,0 +1,87 @@
+"""Checkpoints: safetensors with the spec as metadata for keeping, plain tensors and numbers for resuming."""
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from resnet_lab import atomic
+from resnet_lab.data.catalog import CATALOG
+from resnet_lab.errors import UserError
+from resnet_lab.fields import from_json, to_json
+from resnet_lab.network import ResNet, build_network
+from resnet_lab.spec import RunSpec
+
+MODEL_FILE = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A trained network and the run that made it."""
+
+    spec: RunSpec
+    model: ResNet
+    sha256: str
+
+
+def save_model(folder: Path, spec: RunSpec, model: ResNet) -> str:
+    """Write `model.safetensors` and its SHA-256 into the folder, atomically. Returns the digest."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    content = save(tensors, metadata={"format": "resnet-lab", "spec": to_json(spec)})
+    return atomic.write_with_digest(folder / MODEL_FILE, content)
+
+
+def load_model(path: Path) -> Checkpoint:
+    """Read a checkpoint from its file or folder, in eval mode.
+
+    Raises UserError where it is missing, truncated or altered (its SHA-256 differs), or holds no spec.
+    """
+    path = path / MODEL_FILE if path.is_dir() else path
+    digest = _verified_digest(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            spec = from_json((file.metadata() or {})["spec"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise UserError(f"{path} is not a checkpoint of this project ({error}): give a model.safetensors") from None
+    info = CATALOG[spec.data.name]
+    model = build_network(spec.model, channels=info.channels, classes=info.classes)
+    model.load_state_dict(tensors)
+    return Checkpoint(spec=spec, model=model.eval(), sha256=digest)
+
+
+def _verified_digest(path: Path) -> str:
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot read the checkpoint {path} ({error.strerror}): check the path") from None
+    kept = atomic.digest_path(path)
+    if kept.exists() and kept.read_text().split()[0] != digest:
+        raise UserError(f"{path} has changed since it was written: its SHA-256 is not that in {kept.name}; train again")
+    return digest
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a session's state for resuming: one file that begins with the SHA-256 of the rest."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getvalue()
+    atomic.write(path, hashlib.sha256(content).digest() + content)
+
+
+def load_state(path: Path) -> dict[str, Any] | None:
+    """Read a session's state, or None where there is none or its content is damaged: the run starts afresh."""
+    if not path.exists():
+        return None
+    raw = path.read_bytes()
+    digest, content = raw[:32], raw[32:]
+    if hashlib.sha256(content).digest() != digest:
+        return None
+    state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+    return state

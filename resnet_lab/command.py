@@ -1,0 +1,57 @@
+"""Command lines: one way to parse options and to say what was wrong with them, for every command of the project."""
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from resnet_lab.errors import UserError
+
+Options = TypeVar("Options")
+
+
+def parse(cls: Callable[..., Options], *, prog: str, description: str, argv: Sequence[str] | None = None) -> Options:
+    """Parse a command line into a dataclass with tyro.
+
+    Raises UserError with one sentence where tyro would draw a box of a dozen lines.
+    """
+    import tyro
+
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.cli(
+                cls,
+                prog=prog,
+                description=description,
+                args=argv,
+                config=(tyro.conf.EnumChoicesFromValues, tyro.conf.FlagCreatePairsOff),
+            )
+    except SystemExit as stop:
+        if stop.code != UserError.exit_code:
+            raise
+    raise UserError(_sentence(captured.getvalue(), prog))
+
+
+def _sentence(box: str, prog: str) -> str:
+    """Reduce tyro's box to its message and the names it suggests."""
+    lines = [line.strip("│|╭╮╰╯ ") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()[1:]]
+    message, _, rest = " ".join(lines).partition("───")
+    similar = re.findall(r"(--[a-z][a-z-]*)", rest.partition("For full helptext")[0]) if "meant" in rest else []
+    hint = f" Perhaps you meant {' or '.join(dict.fromkeys(similar))}." if similar else ""
+    return f"{' '.join(message.split()).rstrip('.')}.{hint} See {prog} --help"
+
+
+@contextlib.contextmanager
+def reporting() -> Iterator[None]:
+    """Turn a UserError into one line on stderr and exit code 2."""
+    try:
+        yield
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader of our output has gone, as with `| head`
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,184 @@
+"""The training engine: one run, epoch by epoch, from resident data.
+
+Everything random is a function of (seed, epoch), so a session restored at an epoch continues bit-equal on a CPU.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from resnet_lab.data.augment import batches, pad, padding_of
+from resnet_lab.data.images import ImageData
+from resnet_lab.data.load import load
+from resnet_lab.evaluate import Evaluation, evaluate
+from resnet_lab.initialise import initialise
+from resnet_lab.network import ResNet, build_network
+from resnet_lab.optimizers import lr_at, make_optimizer
+from resnet_lab.precision import autocast, resolve_device, resolve_dtype
+from resnet_lab.spec import RunSpec
+
+
+class Diverged(ArithmeticError):
+    """The training loss stopped being a finite number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochRecord:
+    """One line of history.jsonl. Errors in per cent, losses in nats, times in seconds."""
+
+    epoch: int
+    iteration: int
+    lr: float
+    train_loss: float
+    train_error: float
+    val_loss: float
+    val_error: float
+    epoch_s: float
+    images_per_s: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the record under the names of metrics: `train/loss`, `val/error`, `time/epoch_s`, ..."""
+        return {METRICS.get(name, name): value for name, value in asdict(self).items()}
+
+
+METRICS = {
+    "lr": "train/lr",
+    "train_loss": "train/loss",
+    "train_error": "train/error",
+    "val_loss": "val/loss",
+    "val_error": "val/error",
+    "epoch_s": "time/epoch_s",
+    "images_per_s": "time/images_per_s",
+}
+
+
+class Session:
+    """A network in training: `run_epoch` until `done`, then `test` once."""
+
+    def __init__(self, spec: RunSpec, data: ImageData, device: torch.device) -> None:
+        self.spec, self.data, self.device = spec, data, device
+        self.dtype = resolve_dtype(spec.recipe.precision, device)
+        self.model: ResNet = build_network(
+            spec.model, channels=data.train.pixels.shape[-1], classes=data.classes
+        )
+        initialise(self.model, spec.seed)
+        self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
+        self.optimizer = make_optimizer(spec.recipe, self.model.parameters())
+        self.padded = pad(data.train, padding_of(spec.recipe), data.mean)
+        self.epoch = self.iteration = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether all iterations of the recipe have been made."""
+        return self.iteration >= self.spec.recipe.iterations
+
+    def run_epoch(self) -> EpochRecord:
+        """Train one epoch (the last may be cut short by `recipe.iterations`) and validate. Raises Diverged."""
+        start = time.perf_counter()
+        first = self.iteration
+        loss, wrong = self._train_until(self.spec.recipe.iterations)
+        seconds = time.perf_counter() - start
+        seen = (self.iteration - first) * self.spec.recipe.batch_size
+        if not math.isfinite(loss):
+            raise Diverged(f"the training loss is {loss} in epoch {self.epoch + 1}")
+        self.epoch += 1
+        val = evaluate(self.model, self.data.val, self.data, self.dtype)
+        return EpochRecord(
+            epoch=self.epoch,
+            iteration=self.iteration,
+            lr=lr_at(self.spec, self.iteration - 1),
+            train_loss=loss / (self.iteration - first),
+            train_error=100 * wrong / seen,
+            val_loss=val.loss,
+            val_error=val.error,
+            epoch_s=seconds,
+            images_per_s=seen / seconds,
+        )
+
+    def run_steps(self, steps: int) -> None:
+        """Train at most so many steps of the epoch, for timing: nothing is recorded or validated."""
+        self._train_until(self.iteration + steps)
+
+    def _train_until(self, stop: int) -> tuple[float, int]:
+        """Train to the end of the epoch or to iteration `stop`; return the summed loss and the wrong predictions."""
+        spec = self.spec
+        self.model.train()
+        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        wrong = torch.zeros((), dtype=torch.int64, device=self.device)
+        for x, y in batches(
+            self.data, spec.recipe, seed=spec.seed, epoch=self.epoch, dtype=self.dtype, padded=self.padded
+        ):
+            if self.iteration >= stop:
+                break
+            loss, logits = self._step(x, y)
+            loss_sum += loss
+            wrong += (logits.argmax(1) != y).sum()
+        return float(loss_sum), int(wrong)
+
+    def _step(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr_at(self.spec, self.iteration)
+        with autocast(self.device, self.dtype):
+            logits = self.model(x)
+        loss = F.cross_entropy(logits.float(), y)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.iteration += 1
+        return loss.detach(), logits.detach()
+
+    def test(self) -> Evaluation:
+        """Evaluate on the test set: once, after the last epoch, so that nothing can be picked by it."""
+        if not self.done:
+            raise RuntimeError("the test set is read after the last epoch only")
+        return evaluate(self.model, self.data.test, self.data, self.dtype)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a later session needs to continue, as tensors and numbers only."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+            "iteration": self.iteration,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from `state()`."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.iteration = state["epoch"], state["iteration"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    model: ResNet
+    history: tuple[EpochRecord, ...]
+    test: Evaluation
+
+
+def train(
+    spec: RunSpec,
+    *,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> TrainResult:
+    """Train one run in this process and evaluate it once on the test set.
+
+    Raises UserError for missing data or a missing device, and Diverged for a loss that is not finite.
+    """
+    where = resolve_device(device)
+    session = Session(spec, load(spec.data, data_dir, where), where)
+    history = []
+    while not session.done:
+        history.append(session.run_epoch())
+        if on_epoch is not None:
+            on_epoch(history[-1])
+    return TrainResult(model=session.model, history=tuple(history), test=session.test())

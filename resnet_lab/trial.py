@@ -1,0 +1,190 @@
+"""One trial on disk: a folder that one worker fills and anybody can read.
+
+    config.json        the spec by dotted names      history.jsonl   one record an epoch
+    env.json           code, machine, data SHA-256   resume.pt       the last finished epoch's state
+    model.safetensors  the trained network (+ .sha256)
+    result.json        written last: the trial is complete           failure.json    why it is not
+"""
+
+import json
+import os
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from resnet_lab import atomic
+from resnet_lab.errors import UserError
+from resnet_lab.fields import from_json, to_json
+from resnet_lab.fingerprint import trial_name
+from resnet_lab.spec import RunSpec
+
+if TYPE_CHECKING:
+    from resnet_lab.engine import Session
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A trial's folder, `<root>/<fingerprint>-seed<k>`. Nothing in its name comes from the user."""
+
+    root: Path
+    spec: RunSpec
+
+    @property
+    def name(self) -> str:
+        return trial_name(self.spec)
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.name
+
+    def result(self) -> Json | None:
+        """Return the final figures, or None while the trial is not complete."""
+        return _read(self.folder / "result.json")
+
+    def failure(self) -> Json | None:
+        """Return {"reason", "detail"} of the last attempt, or None where it did not fail."""
+        return _read(self.folder / "failure.json")
+
+    def environment(self) -> Json:
+        """Return env.json, or {} before the trial has begun."""
+        return _read(self.folder / "env.json") or {}
+
+    def history(self) -> list[Json]:
+        """Return the finished epochs; a line torn by a kill is not one."""
+        path = self.folder / "history.jsonl"
+        records = []
+        for line in path.read_text().splitlines() if path.exists() else []:
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What a worker is told beside the spec. None of it changes the result, so none of it is in the fingerprint."""
+
+    data_dir: Path | None
+    device: str
+    environment: Mapping[str, Any]
+
+
+def run_trial(trial: Trial, orders: Orders) -> bool:
+    """Train the trial to its end in this process, continuing from its last epoch. Returns whether it is complete.
+
+    A second process on the same folder waits for the first, then finds the trial complete or goes on with it.
+    """
+    trial.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(trial.folder / "worker.lock"):
+        if trial.result() is not None:
+            return True
+        (trial.folder / "failure.json").unlink(missing_ok=True)
+        try:
+            _train(trial, orders)
+        except Exception as error:
+            _write(trial.folder / "failure.json", _describe(error))
+            return False
+    return True
+
+
+def _train(trial: Trial, orders: Orders) -> None:
+    from resnet_lab.checkpoint import load_state, save_model, save_state
+    from resnet_lab.data.load import load
+    from resnet_lab.engine import Session
+    from resnet_lab.precision import resolve_device
+
+    atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
+    device = resolve_device(orders.device)
+    session = Session(trial.spec, load(trial.spec.data, orders.data_dir, device), device)
+    _write(trial.folder / "env.json", _environment(session, orders))
+    state = load_state(trial.folder / "resume.pt")
+    if state is not None:
+        session.restore(state)
+    _trim_history(trial, session.epoch)
+    while not session.done:
+        record = session.run_epoch().as_dict()
+        with (trial.folder / "history.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        save_state(trial.folder / "resume.pt", session.state())
+        if _driver_is_gone():
+            raise Orphaned("the driver is gone; the last epoch is kept")
+    test = session.test()
+    digest = save_model(trial.folder, trial.spec, session.model)
+    _write(trial.folder / "result.json", _result(trial, session, test, digest))
+    (trial.folder / "resume.pt").unlink(missing_ok=True)
+
+
+class Orphaned(RuntimeError):
+    """The driver died: the worker stops at the end of an epoch, so that nothing computed is lost."""
+
+
+def _result(trial: Trial, session: "Session", test: Any, digest: str) -> Json:
+    history = trial.history()
+    last = history[-1] if history else {}
+    return {
+        "test/error": test.error,
+        "test/wrong": test.wrong,
+        "test/images": test.images,
+        "test/loss": test.loss,
+        **{name: last[name] for name in ("train/loss", "train/error", "val/loss", "val/error") if name in last},
+        "time/train_s": sum(record["time/epoch_s"] for record in history),
+        "epochs": session.epoch,
+        "iterations": session.iteration,
+        "sha256": digest,
+    }
+
+
+def _environment(session: "Session", orders: Orders) -> Json:
+    from resnet_lab.environment import describe_torch
+
+    data = {"name": session.data.name, "sha256": session.data.sha256}
+    return {**orders.environment, **describe_torch(session.device, session.dtype), "data": data}
+
+
+def _trim_history(trial: Trial, epochs: int) -> None:
+    """Forget epochs whose state was not saved: they are about to be trained again."""
+    kept = "".join(json.dumps(record) + "\n" for record in trial.history()[:epochs])
+    atomic.write(trial.folder / "history.jsonl", kept.encode())
+
+
+def _driver_is_gone() -> bool:
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    return parent is not None and not parent.is_alive()
+
+
+def _describe(error: Exception) -> Json:
+    from resnet_lab.engine import Diverged
+
+    kinds = {Diverged: "diverged", Orphaned: "orphaned", UserError: "refused", MemoryError: "out of memory"}
+    reason = next((name for kind, name in kinds.items() if isinstance(error, kind)), type(error).__name__)
+    return {"reason": reason, "detail": str(error), "traceback": traceback.format_exc(), "pid": os.getpid()}
+
+
+def _read(path: Path) -> Json | None:
+    try:
+        content: Json = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    return content
+
+
+def _write(path: Path, content: Json) -> None:
+    atomic.write(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def read_trial(folder: Path) -> Trial:
+    """Return the trial kept in a folder. Raises UserError where there is none."""
+    try:
+        spec = from_json((folder / "config.json").read_text())
+    except OSError:
+        raise UserError(f"{folder} holds no trial: give a folder with a config.json") from None
+    return Trial(root=folder.parent, spec=spec)

@@ -1,0 +1,29 @@
+"""A worker process: trains one trial and writes only that trial's folder.
+
+Importing this module loads torch and all a trial needs: the fork server preloads it, so no trial pays the import.
+"""
+
+import os
+import signal
+import sys
+
+import torch
+
+import resnet_lab.checkpoint
+import resnet_lab.engine  # noqa: F401  # preloaded for the fork server
+from resnet_lab.trial import Orders, Trial, run_trial
+
+FAILED = 3
+
+
+def main(trial: Trial, orders: Orders, threads: int) -> None:
+    """Entry point of a worker process: exits with 0 where the trial is complete, else with FAILED."""
+    # Ctrl-C reaches the whole process group; the driver alone decides what becomes of its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    trial.folder.mkdir(parents=True, exist_ok=True)
+    log = os.open(trial.folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    if threads:
+        torch.set_num_threads(threads)
+    sys.exit(0 if run_trial(trial, orders) else FAILED)

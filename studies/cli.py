@@ -1,0 +1,20 @@
+"""The command of every study: parse, plan, check, drive, report."""
+
+import sys
+from collections.abc import Sequence
+
+from resnet_lab.command import parse, reporting
+from studies.options import Options
+from studies.study import Study
+
+
+def main(study: Study, argv: Sequence[str] | None = None) -> None:
+    """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C."""
+    with reporting():
+        options = parse(
+            Options, prog=f"python -m studies.{study.name}", description=study.question, argv=argv
+        )
+        # Planning and running import more than --help may.
+        from studies.launch import launch, preview
+
+        sys.exit(preview(study, options) if options.dry_run else launch(study, options))

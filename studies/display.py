@@ -1,0 +1,126 @@
+"""What the person sees while a study runs: a live view in a terminal, plain lines when piped."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from resnet_lab.fields import flatten
+from resnet_lab.trial import Trial
+from studies.plan import Plan
+
+
+class Display(Protocol):
+    def begin(self, *, total: int, done: int) -> None: ...
+    def started(self, trial: Trial, attempt: int) -> None: ...
+    def epoch(self, trial: Trial, record: Mapping[str, float]) -> None: ...
+    def finished(self, trial: Trial, result: Mapping[str, Any]) -> None: ...
+    def failed(self, trial: Trial, reason: str, *, again: bool) -> None: ...
+    def end(self) -> None: ...
+
+
+def label(plan: Plan, trial: Trial) -> str:
+    """Return the varied values of a trial, short: `56 before_add none seed 1`."""
+    flat = flatten(trial.spec)
+    values = (*plan.context, *plan.arm)
+    return " ".join(str(flat[name]) for name in values) + f" seed {trial.spec.seed}"
+
+
+def make_display(plan: Plan, console: Console) -> Display:
+    """Return a live view where the console is a terminal, else lines."""
+    return LiveView(plan, console) if console.is_terminal else Lines(plan, console)
+
+
+class Lines:
+    """One line for each trial that ends."""
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self._plan, self._console = plan, console
+        self._total = self._done = 0
+
+    def begin(self, *, total: int, done: int) -> None:
+        self._total, self._done = total, done
+        self._print(f"{total} trials, {done} done already")
+
+    def started(self, trial: Trial, attempt: int) -> None:
+        if attempt > 1:
+            self._print(f"attempt {attempt}: {label(self._plan, trial)}")
+
+    def epoch(self, trial: Trial, record: Mapping[str, float]) -> None:
+        """Epochs are in history.jsonl and in MLflow; a log of them would bury the rest."""
+
+    def finished(self, trial: Trial, result: Mapping[str, Any]) -> None:
+        self._done += 1
+        error, seconds = result["test/error"], result["time/train_s"]
+        self._print(
+            f"{self._done}/{self._total}  {label(self._plan, trial)}  test error {error:.2f} %  {seconds:.0f} s"
+        )
+
+    def failed(self, trial: Trial, reason: str, *, again: bool) -> None:
+        self._done += not again
+        self._print(f"failed: {label(self._plan, trial)}: {reason}" + ("; trying again" if again else ""))
+
+    def end(self) -> None:
+        """Nothing to close."""
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+class LiveView:
+    """A bar for the study and a row for each running trial: epoch, validation error, time left."""
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self._plan = plan
+        self._lines = Lines(plan, console)
+        self._progress = Progress(
+            TextColumn("study"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+        )
+        self._task = self._progress.add_task("study")
+        self._rows: dict[str, tuple[Trial, float, Mapping[str, float]]] = {}
+        self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
+
+    def begin(self, *, total: int, done: int) -> None:
+        self._progress.update(self._task, total=total, completed=done)
+        self._live.start()
+
+    def started(self, trial: Trial, attempt: int) -> None:
+        self._rows[trial.name] = (trial, time.monotonic(), {})
+        self._lines.started(trial, attempt)
+
+    def epoch(self, trial: Trial, record: Mapping[str, float]) -> None:
+        _, start, _ = self._rows[trial.name]
+        self._rows[trial.name] = (trial, start, record)
+
+    def finished(self, trial: Trial, result: Mapping[str, Any]) -> None:
+        self._rows.pop(trial.name, None)
+        self._progress.advance(self._task)
+
+    def failed(self, trial: Trial, reason: str, *, again: bool) -> None:
+        self._rows.pop(trial.name, None)
+        self._progress.advance(self._task, 0 if again else 1)
+        self._lines.failed(trial, reason, again=again)
+
+    def end(self) -> None:
+        self._live.stop()
+
+    def _render(self) -> Group:
+        table = Table(box=None, pad_edge=False)
+        for column in ("trial", "epoch", "val error %", "left"):
+            table.add_column(column, justify="left" if column == "trial" else "right", no_wrap=True)
+        for trial, _, record in self._rows.values():
+            table.add_row(label(self._plan, trial), *_progress_of(trial, record))
+        return Group(self._progress, table)
+
+
+def _progress_of(trial: Trial, record: Mapping[str, float]) -> tuple[str, str, str]:
+    if not record:
+        return "1", "", ""
+    per_epoch = record["iteration"] / record["epoch"]
+    left = (trial.spec.recipe.iterations - record["iteration"]) / per_epoch * record["time/epoch_s"]
+    minutes, seconds = divmod(round(left), 60)
+    return f"{record['epoch'] + 1:.0f}", f"{record['val/error']:.2f}", f"{minutes}:{seconds:02d}"

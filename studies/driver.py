@@ -1,0 +1,169 @@
+"""The driver: the only writer of the Optuna study and of MLflow. It hands trials to workers and keeps the books."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from resnet_lab.fields import flatten
+from resnet_lab.fingerprint import cell_fingerprint, fingerprint
+from resnet_lab.tracking import DatasetRecord, Launch, TrialRun
+from resnet_lab.trial import Trial
+from studies.display import Display, label
+from studies.executor import Executor, Exit
+from studies.ledger import INTERRUPTED, Ledger
+from studies.plan import Plan
+
+MAX_RETRIES = 3
+# A trial is a function of its spec: these would only fail in the same way again.
+FINAL = frozenset({"diverged", "refused"})
+POLL_S = 0.5
+
+
+@dataclass(slots=True)
+class Running:
+    """A trial in a worker's hands: how much of its history is already in MLflow."""
+
+    trial: Trial
+    run: TrialRun | None = None
+    size: int = 0
+    logged: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Driver:
+    plan: Plan
+    trials: Sequence[Trial]
+    ledger: Ledger
+    launch: Launch
+    finished_runs: Mapping[str, str]
+    executor: Executor
+    display: Display
+    environment: Mapping[str, Any]
+    data_source: str
+    _running: dict[str, Running] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Run every trial that is not complete. On any exception the workers are ended and the books closed."""
+        queue = deque(trial for trial in self.trials if not self._settled(trial))
+        self.display.begin(total=len(self.trials), done=len(self.trials) - len(queue))
+        try:
+            while queue or self._running:
+                while queue and len(self._running) < self.executor.slots:
+                    self._start(queue.popleft())
+                for ended in self.executor.wait(POLL_S):
+                    self._end(ended, queue)
+                for running in self._running.values():
+                    self._follow(running)
+        except BaseException:
+            self._interrupt()
+            raise
+
+    def _settled(self, trial: Trial) -> bool:
+        """Whether there is nothing left to run: complete (also by another study), or failed too often."""
+        result = trial.result()
+        if result is not None:
+            if not self.ledger.is_complete(trial) or trial.name not in self.finished_runs:
+                self._adopt(trial, result)
+            return True
+        failure = trial.failure()
+        final = failure is not None and failure["reason"] in FINAL
+        return self.ledger.failures(trial) > (0 if final else MAX_RETRIES)
+
+    def _adopt(self, trial: Trial, result: Mapping[str, Any]) -> None:
+        """Enter a trial that is complete on disk into books that do not know it: nothing is trained twice."""
+        if trial.name not in self.finished_runs:
+            running = Running(trial, self._open_run(trial, attempt=self.ledger.failures(trial) + 1))
+            self._follow(running)
+            self._finish_run(running, result)
+        if not self.ledger.is_complete(trial):
+            self.ledger.start(trial, self.plan.fields(trial.spec))
+            self.ledger.complete(trial, result)
+
+    def _start(self, trial: Trial) -> None:
+        attempt = self.ledger.failures(trial) + 1
+        self.ledger.start(trial, self.plan.fields(trial.spec))
+        running = Running(trial)
+        self._running[trial.name] = running
+        self.executor.submit(trial)
+        running.run = self._open_run(trial, attempt)
+        self.display.started(trial, attempt)
+
+    def _open_run(self, trial: Trial, attempt: int) -> TrialRun:
+        arm = {name.rpartition(".")[2]: value for name, value in self.plan.fields(trial.spec).items()}
+        tags = {
+            "mlflow.runName": label(self.plan, trial),
+            "arm": " ".join(str(arm[name.rpartition(".")[2]]) for name in self.plan.arm),
+            "cell": cell_fingerprint(trial.spec),
+            "seed": str(trial.spec.seed),
+            "fingerprint": fingerprint(trial.spec),
+            "attempt": str(attempt),
+            "scale": self.plan.scale,
+            "git_sha": str(self.environment.get("git_sha")),
+        }
+        return self.launch.start_trial(trial.name, flatten(trial.spec), tags)
+
+    def _log_dataset(self, running: Running) -> None:
+        """Log which images the trial saw: the worker has hashed them by its first epoch."""
+        data = running.trial.environment().get("data")
+        if data and running.run is not None:
+            running.run.log_dataset(
+                DatasetRecord(
+                    name=data["name"], digest=data["sha256"], source=self.data_source, context="train"
+                )
+            )
+
+    def _follow(self, running: Running) -> None:
+        """Log the epochs finished since the last look, in one call."""
+        path = running.trial.folder / "history.jsonl"
+        size = path.stat().st_size if path.exists() else 0
+        if size == running.size or running.run is None:
+            return
+        running.size = size
+        history = running.trial.history()
+        fresh = history[running.logged :]
+        if fresh:
+            if not running.logged:
+                self._log_dataset(running)
+            running.logged = len(history)
+            running.run.log_epochs([{k: v for k, v in r.items() if k != "iteration"} for r in fresh])
+            self.display.epoch(running.trial, fresh[-1])
+
+    def _end(self, ended: Exit, queue: deque[Trial]) -> None:
+        running = self._running.pop(ended.trial.name)
+        self._follow(running)
+        result = ended.trial.result()
+        if result is not None:
+            self._finish_run(running, result)
+            self.ledger.complete(ended.trial, result)
+            self.display.finished(ended.trial, result)
+            return
+        reason = self._reason(ended)
+        if running.run is not None:
+            running.run.fail(reason)
+        self.ledger.fail(ended.trial, reason)
+        again = reason not in FINAL and self.ledger.failures(ended.trial) <= MAX_RETRIES
+        self.display.failed(ended.trial, reason, again=again)
+        if again:
+            queue.append(ended.trial)
+
+    def _finish_run(self, running: Running, result: Mapping[str, Any]) -> None:
+        metrics = {name: result[name] for name in ("test/error", "test/loss", "time/train_s")}
+        folder = running.trial.folder
+        if running.run is not None:
+            running.run.finish(metrics, folder / "model.safetensors", folder / "config.json")
+
+    def _reason(self, ended: Exit) -> str:
+        failure = ended.trial.failure()
+        if failure is not None:
+            return str(failure["reason"])
+        return f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
+
+    def _interrupt(self) -> None:
+        """End the workers; their last finished epochs stay, and the next launch goes on from there."""
+        self.executor.cancel()
+        for running in self._running.values():
+            self.ledger.fail(running.trial, INTERRUPTED)
+            if running.run is not None:
+                running.run.kill()
+

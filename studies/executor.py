@@ -1,0 +1,103 @@
+"""Where trials run: a small protocol, and local processes behind it."""
+
+import multiprocessing
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing import connection, forkserver
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Protocol
+
+from resnet_lab.trial import Orders, Trial
+
+# glibc gives freed activations back to the system and faults them in again at the next step unless told otherwise.
+WORKER_ENVIRONMENT = {
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_MMAP_THRESHOLD_": "8589934592",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """A worker that ended; a negative code is the signal that killed it."""
+
+    trial: Trial
+    code: int
+
+
+class Executor(Protocol):
+    """Runs trials; knows nothing of studies, Optuna or MLflow."""
+
+    slots: int
+
+    def submit(self, trial: Trial) -> None:
+        """Start a trial; at most `slots` run at once."""
+
+    def wait(self, timeout: float) -> list[Exit]:
+        """Return the trials that ended, waiting at most `timeout` seconds for the first."""
+
+    def cancel(self) -> None:
+        """End all running trials; their last finished epochs stay on disk."""
+
+
+class LocalExecutor:
+    """One process a trial on this machine, forked from a server that has torch loaded; spawned where none can be."""
+
+    def __init__(self, *, slots: int, orders: Orders, threads: int) -> None:
+        self.slots = slots
+        self._orders = orders
+        self._threads = threads
+        self._running: dict[str, tuple[Trial, BaseProcess]] = {}
+        self._context = _start_server(threads)
+
+    def submit(self, trial: Trial) -> None:
+        from resnet_lab.launcher import launch
+
+        process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
+            target=launch, args=(trial, self._orders, self._threads), name=trial.name
+        )
+        process.start()
+        self._running[trial.name] = (trial, process)
+
+    def wait(self, timeout: float) -> list[Exit]:
+        connection.wait([process.sentinel for _, process in self._running.values()], timeout)
+        ended = [name for name, (_, process) in self._running.items() if not process.is_alive()]
+        exits = []
+        for name in ended:
+            trial, process = self._running.pop(name)
+            process.join()
+            exits.append(Exit(trial=trial, code=process.exitcode or 0))
+            process.close()
+        return exits
+
+    def cancel(self) -> None:
+        for _, process in self._running.values():
+            process.terminate()
+        for _, process in self._running.values():
+            process.join()
+        self._running.clear()
+
+
+def _start_server(threads: int) -> BaseContext:
+    """Start the fork server with the workers' environment, without changing this process's own."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["resnet_lab.worker"])
+    wanted = WORKER_ENVIRONMENT | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        forkserver.ensure_running()
+    finally:
+        _restore(before)
+    return context
+
+
+def _restore(environment: Mapping[str, str | None]) -> None:
+    for name, value in environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

@@ -1,0 +1,157 @@
+"""One launch of a study, from the checks before anything is written to the report at the end."""
+
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from resnet_lab.data.load import ensure
+from resnet_lab.environment import describe_code, describe_machine
+from resnet_lab.errors import UserError
+from resnet_lab.trial import Orders, Trial
+from studies.lock import driver_lock
+from studies.options import Options
+from studies.plan import Plan, make_plan
+from studies.study import Study
+
+if TYPE_CHECKING:
+    from resnet_lab.tracking import Tracker
+
+INTERRUPTED = 130
+
+
+def launch(study: Study, options: Options) -> int:
+    """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
+    plan = make_plan(study, options)
+    ensure(plan.cells[0].data, options.data_dir)
+    device, jobs = _resources(options)
+    _require_writable(options.out)
+    with driver_lock(options.out, study.name):
+        return Launch(plan=plan, options=options, device=device, jobs=jobs).run()
+
+
+def preview(study: Study, options: Options) -> int:
+    """Print the plan and write nothing."""
+    from studies.preview import show
+
+    plan = make_plan(study, options)
+    ensure(plan.cells[0].data, options.data_dir)
+    device, jobs = _resources(options)
+    show(plan, trials_of(plan, options.out), device=device, jobs=jobs, as_json=options.json)
+    return 0
+
+
+def trials_of(plan: Plan, out: Path) -> list[Trial]:
+    """Return the trials of a plan in the order of execution."""
+    root = out.absolute() / "trials"
+    return [Trial(root=root, spec=spec) for spec in plan.runs()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    plan: Plan
+    options: Options
+    device: str
+    jobs: int
+
+    def run(self) -> int:
+        from resnet_lab.tracking import Tracker
+        from studies.display import make_display
+        from studies.driver import Driver
+        from studies.executor import LocalExecutor
+        from studies.ledger import Ledger
+        from studies.report import closing_lines, report
+
+        started = time.perf_counter()
+        options, plan = self.options, self.plan
+        console = Console(stderr=options.json)
+        environment = describe_code() | describe_machine()
+        orders = Orders(
+            data_dir=options.data_dir and options.data_dir.absolute(), device=self.device, environment=environment
+        )
+        # The fork server loads torch while this process creates the databases; no worker starts before they exist.
+        executor = LocalExecutor(slots=self.jobs, orders=orders, threads=1 if self.device == "cpu" else 0)
+        tracker = Tracker.open(options.out, plan.study.name)
+        ledger = Ledger.open(options.out, plan.study.name)
+        tracker.close_stale()
+        _print_links(console, tracker)
+        tags = {"study": plan.study.name, "scale": plan.scale, "git_sha": str(environment["git_sha"])}
+        parent = tracker.start_launch(f"{plan.study.name} {plan.scale}", tags, {"command": " ".join(sys.argv)})
+        display = make_display(plan, console)
+        trials = trials_of(plan, options.out)
+        driver = Driver(
+            plan=plan,
+            trials=trials,
+            ledger=ledger,
+            launch=parent,
+            finished_runs=tracker.finished(),
+            executor=executor,
+            display=display,
+            environment=environment,
+            data_source=str(options.data_dir or "default"),
+        )
+        before = time.perf_counter()
+        try:
+            driver.run()
+        except BaseException as error:
+            display.end()
+            parent.end("KILLED")
+            if not isinstance(error, KeyboardInterrupt):
+                raise
+            console.print("interrupted; the same command goes on from the last finished epochs")
+            return INTERRUPTED
+        display.end()
+        after = time.perf_counter()
+        runs, files = report(plan, trials, options.out, console, as_json=options.json)
+        parent.log_files(files)
+        seconds = {
+            "setup": before - started,
+            "training": after - before,
+            "report": time.perf_counter() - after,
+        }
+        parent.log_metrics({f"time/{name}_s": value for name, value in seconds.items()})
+        parent.end("FINISHED")
+        for line in closing_lines(files, options.out, seconds):
+            console.print(line, highlight=False, soft_wrap=True)
+        _print_links(console, tracker)
+        return 0 if all(run["status"] == "complete" for run in runs) else 1
+
+
+def _print_links(console: Console, tracker: "Tracker") -> None:
+    if tracker.ui_command:
+        console.print(f"MLflow UI: {tracker.ui_command}", highlight=False, soft_wrap=True)
+    console.print(f"trials:    {tracker.deep_link}", highlight=False, soft_wrap=True)
+
+
+def _resources(options: Options) -> tuple[str, int]:
+    """Return the device by name and the number of trials at once. Loads torch only where there may be a GPU."""
+    device = options.device
+    if device not in ("auto", "cpu") or (device == "auto" and _may_have_gpu()):
+        from resnet_lab.precision import resolve_device
+
+        device = str(resolve_device(device))
+    device = "cpu" if device == "auto" else device
+    return device, options.jobs or (_cores() if device == "cpu" else 1)
+
+
+def _may_have_gpu() -> bool:
+    return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def _require_writable(out: Path) -> None:
+    probe = out / f".write-test-{os.getpid()}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write to {out} ({error.strerror}): choose another --out") from None

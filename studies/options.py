@@ -1,0 +1,45 @@
+"""The options every study takes: one definition."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from resnet_lab.errors import UserError
+from resnet_lab.spec import DatasetName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Options of a study's command. Raises UserError for a number out of range."""
+
+    scale: Literal["quick", "paper"] = "quick"
+    """quick answers in minutes on a laptop; paper is the published protocol."""
+    dataset: Annotated[DatasetName | None, arg(metavar="{" + ",".join(DatasetName) + "}", help_behavior_hint="")] = None
+    """Another data set than the scale's."""
+    data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
+    """Folder that holds the data set: torchvision's layout, or cifar-10-batches-bin. Default: download once."""
+    seeds: Annotated[tuple[int, ...], arg(metavar="INT ...", help_behavior_hint="")] = ()
+    """Seeds, shared by all arms. Default: the scale's."""
+    epochs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """Length of each run. Default: the scale's."""
+    jobs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """Trials at once. Default: one a core, or one on a GPU."""
+    device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
+    """Where to train."""
+    out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
+    """Folder for trials, databases and reports."""
+    dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Print the plan and stop; nothing is written."""
+    json: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Print the table (or the plan) as JSON on stdout, and nothing else there."""
+    assignments: Annotated[tuple[str, ...], arg(name="set", metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
+    """Set fields in every run: model.width=32. A field that the study varies takes a list: model.depth=20,56."""
+
+    def __post_init__(self) -> None:
+        if any(seed < 0 for seed in self.seeds):
+            raise UserError(f"--seeds {min(self.seeds)}: a seed is 0 or more")
+        for name, value in (("epochs", self.epochs), ("jobs", self.jobs)):
+            if value is not None and value < 1:
+                raise UserError(f"--{name} {value}: it must be 1 or more")

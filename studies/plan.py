@@ -1,0 +1,116 @@
+"""From a study and its options to the runs it needs: every cell times every seed, each once."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from resnet_lab.data.catalog import steps_per_epoch, train_images
+from resnet_lab.errors import UserError
+from resnet_lab.fields import Value, field_types, flatten, parse_assignments, replace
+from resnet_lab.spec import RunSpec
+from studies.options import Options
+from studies.recipes import QUICK
+from studies.study import Levels, Scale, Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The runs of a study at one scale. `cells` are at the first seed, in the order of the table."""
+
+    study: Study
+    scale: str
+    arm: Levels
+    context: Levels
+    cells: tuple[RunSpec, ...]
+    seeds: tuple[int, ...]
+
+    def runs(self) -> tuple[RunSpec, ...]:
+        """Return every run in the order of execution: all cells of a seed before the next seed, deepest first.
+
+        Whenever the study is stopped, the arms have then been repeated equally often, give or take one.
+        """
+        heavy_first = sorted(self.cells, key=lambda spec: -spec.model.depth)
+        return tuple(dataclasses.replace(cell, seed=seed) for seed in self.seeds for cell in heavy_first)
+
+    def table_order(self) -> tuple[RunSpec, ...]:
+        """Return every run cell by cell, as tables list them."""
+        return tuple(dataclasses.replace(cell, seed=seed) for cell in self.cells for seed in self.seeds)
+
+    def rows(self) -> list[dict[str, Value]]:
+        """Return the varied fields and the seed of every run, in the order of the table."""
+        return [self.fields(spec) for spec in self.table_order()]
+
+    @property
+    def title(self) -> str:
+        """Return the name of this plan's report: `bn_placement-quick-digits`."""
+        return f"{self.study.name}-{self.scale}-{self.cells[0].data.name}"
+
+    def fields(self, spec: RunSpec) -> dict[str, Value]:
+        """Return the fields of a run that this study varies, and its seed."""
+        flat = flatten(spec)
+        return {name: flat[name] for name in (*self.context, *self.arm, "seed")}
+
+    def baseline(self) -> dict[str, Value]:
+        """Return the arm the others are compared with: the first value of each switch."""
+        return {name: values[0] for name, values in self.arm.items()}
+
+
+def make_plan(study: Study, options: Options) -> Plan:
+    """Apply the options to the study. Raises UserError for an unknown field, a bad value or a refused combination."""
+    scale = study.scales[options.scale]
+    changes = parse_assignments(options.assignments)
+    _refuse_reserved(changes)
+    arm, context = _override(study.arm, changes), _override(scale.context, changes)
+    fixed = {name: value for name, value in changes.items() if name not in arm and name not in context}
+    base = _base(scale, options)
+    cells = []
+    for values in itertools.product(*context.values(), *arm.values()):
+        cell = dict(zip((*context, *arm), values, strict=True))
+        cells.append(_with_length(replace(base, base_changes(base, fixed) | cell), scale, options, changes))
+    seeds = options.seeds or scale.seeds
+    return Plan(
+        study=study,
+        scale=options.scale,
+        arm={name: tuple(dict.fromkeys(flatten(cell)[name] for cell in cells)) for name in arm},
+        context={name: tuple(dict.fromkeys(flatten(cell)[name] for cell in cells)) for name in context},
+        cells=tuple(dict.fromkeys(cells)),
+        seeds=tuple(dict.fromkeys(seeds)),
+    )
+
+
+def base_changes(base: RunSpec, fixed: Mapping[str, str]) -> dict[str, Value]:
+    """Return the base run's fields with the user's on top: all are applied at once, with the cell's."""
+    return flatten(base) | dict(fixed)
+
+
+def _base(scale: Scale, options: Options) -> RunSpec:
+    dataset = options.dataset or scale.dataset
+    quick = QUICK[dataset] if scale.epochs is not None else {}
+    return replace(RunSpec(), {"data.name": dataset.value} | dict(quick) | dict(scale.changes))
+
+
+def _with_length(spec: RunSpec, scale: Scale, options: Options, changes: Mapping[str, str]) -> RunSpec:
+    """Turn a length in epochs into iterations; `recipe.iterations` given by the user wins over the scale."""
+    steps = steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
+    epochs = options.epochs or (None if "recipe.iterations" in changes else scale.epochs)
+    if epochs is None:
+        return spec
+    return replace(spec, {"recipe.iterations": epochs * steps})
+
+
+def _override(levels: Levels, changes: Mapping[str, str]) -> dict[str, tuple[Value, ...]]:
+    """Replace the levels of the fields that the user set; several values are separated by commas."""
+    return {
+        name: tuple(part.strip() for part in changes[name].split(",")) if name in changes else values
+        for name, values in levels.items()
+    }
+
+
+def _refuse_reserved(changes: Mapping[str, str]) -> None:
+    options = {"seed": "--seeds", "data.name": "--dataset"}
+    for name in changes:
+        if name in options:
+            raise UserError(f"--set {name} would hide an option of its own: use {options[name]}")
+        if name not in field_types():
+            replace(RunSpec(), {name: ""})  # raises the sentence that lists the valid names
