@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from resnet_lab.errors import UserError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_PASSWORD = re.compile(r"(?<=//)([^/@:\s]*):[^/@\s]*@")
 # What mlflow reads from the environment; a value the user has set wins.
 _DEFAULTS = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
@@ -44,8 +46,8 @@ def guarded(action: str, remedy: str = "") -> Iterator[None]:
 
 
 def _gist(error: BaseException) -> str:
-    """Return the first line of an error, without what SQL it came from."""
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    """Return the first line of an error, without the SQL it came from and without passwords."""
+    first = without_password((str(error).strip() or type(error).__name__).splitlines()[0])
     return first if len(first) <= 300 else first[:297] + "..."
 
 
@@ -66,13 +68,9 @@ def connect(uri: str) -> "MlflowClient":
     return client
 
 
-def without_password(uri: str) -> str:
-    """Return the URI with any password in it replaced, fit to be printed."""
-    head, at, tail = uri.rpartition("@")
-    if not at or "://" not in head:
-        return uri
-    scheme, _, credentials = head.partition("://")
-    return f"{scheme}://{credentials.partition(':')[0]}:***@{tail}" if ":" in credentials else uri
+def without_password(text: str) -> str:
+    """Return the text with the password of any URI in it replaced, fit to be printed."""
+    return _PASSWORD.sub(r"\1:***@", text)
 
 
 @contextmanager

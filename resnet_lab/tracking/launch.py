@@ -54,9 +54,16 @@ class Launch(Run):
             )
 
     def start_trial(
-        self, name: str, params: Mapping[str, Value], tags: Mapping[str, str], dataset: DatasetRecord
+        self,
+        name: str,
+        params: Mapping[str, Value],
+        tags: Mapping[str, str],
+        dataset: DatasetRecord | None = None,
     ) -> TrialRun:
-        """Create a trial's child run with its params, tags and dataset."""
+        """Create a trial's child run with its params, tags and, where it is known by then, its dataset.
+
+        The UI shows the run as `name`, or as the tag `mlflow.runName` where that is given.
+        """
         everything = {
             **self.common,
             "kind": "trial",
@@ -64,9 +71,11 @@ class Launch(Run):
             "mlflow.parentRunId": self.run_id,
             **_with_commit(tags),
         }
-        run_id = create(self.client, self.experiment_id, name, params, everything)
+        shown = everything.pop("mlflow.runName", name)
+        run_id = create(self.client, self.experiment_id, shown, params, everything)
         trial = TrialRun(self.client, self.experiment_id, run_id, name, dict(params))
-        trial.log_dataset(dataset)
+        if dataset is not None:
+            trial.log_dataset(dataset)
         return trial
 
 

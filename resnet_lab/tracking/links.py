@@ -4,6 +4,9 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from resnet_lab.tracking.client import without_password
 
 _ADDRESS = "http://127.0.0.1:5000"
 
@@ -12,7 +15,9 @@ def ui_command(uri: str) -> str:
     """Return the shell command that starts the UI on a database; empty where a server already runs."""
     if uri.startswith(("http://", "https://")):
         return ""
-    return f"{_mlflow()} ui --backend-store-uri {shlex.quote(uri)} --host 127.0.0.1 --port 5000"
+    # A password stays out of terminals and logs: the variable it came from says the same.
+    store = shlex.quote(uri) if without_password(uri) == uri else '"$MLFLOW_TRACKING_URI"'
+    return f"{_mlflow()} ui --backend-store-uri {store} --host 127.0.0.1 --port 5000"
 
 
 def _mlflow() -> str:
@@ -28,6 +33,9 @@ def deep_link(uri: str, experiment_id: str) -> str:
 
     The plain address lands on another page; a sort by a metric lists child runs on the first level.
     """
-    base = uri.rstrip("/") if uri.startswith(("http://", "https://")) else _ADDRESS
+    base = _ADDRESS
+    if uri.startswith(("http://", "https://")):
+        parts = urlsplit(uri)
+        base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
     query = "workflowType=machine_learning&orderByKey=metrics.%60test%2Ferror%60&orderByAsc=true"
     return f"{base}/#/experiments/{experiment_id}/runs?{query}&compareRunsMode=TABLE"

@@ -1,11 +1,14 @@
 """Reading runs back: pages of runs, the finished trials, tidy rows for the analysis."""
 
+import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resnet_lab.errors import UserError
+from resnet_lab.tracking import local_rows
 from resnet_lab.tracking.client import connect, guarded
 from resnet_lab.tracking.database import sqlite_path, sqlite_uri
 
@@ -13,8 +16,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-TRIAL_TAG = "trial"
-IS_TRIAL = f"tags.{TRIAL_TAG} != ''"
+_IS_TRIAL = "tags.trial != ''"
 _PAGE = 5_000
 
 
@@ -37,12 +39,31 @@ def read_runs(out_or_uri: Path | str, study: str) -> list[dict[str, Any]]:
     URI. Params and tags map names to text, metrics to their last value. Raises UserError where there is no
     such store or study.
     """
-    client = connect(_existing(out_or_uri))
+    uri = _existing(out_or_uri)
+    path = sqlite_path(uri)
+    if path is not None:
+        # An error here is a schema we do not know, or no database: the client knows or says so.
+        with contextlib.suppress(sqlite3.Error):
+            if local_rows.has_study(path, study):
+                return local_rows.trial_rows(path, study)
+    client = connect(uri)
     with guarded("find the study"):
         experiment = client.get_experiment_by_name(study)
     if experiment is None:
         raise UserError(f"MLflow has no study {study!r} in {out_or_uri}: run it first, or name another --out")
-    return [_row(run) for run in pages(client, experiment.experiment_id, IS_TRIAL)]
+    return [_row(run) for run in pages(client, experiment.experiment_id, _IS_TRIAL)]
+
+
+def finished_trials(client: "MlflowClient", uri: str, experiment_id: str, study: str) -> dict[str, str]:
+    """Return {trial name: run id} of the FINISHED trials, the newest run of each. Raises TrackingError."""
+    path = sqlite_path(uri)
+    if path is not None:
+        with contextlib.suppress(sqlite3.Error):
+            return local_rows.finished_trials(path, study)
+    found: dict[str, str] = {}
+    for run in pages(client, experiment_id, f"attributes.status = 'FINISHED' and {_IS_TRIAL}"):
+        found.setdefault(run.data.tags["trial"], run.info.run_id)
+    return found
 
 
 def _existing(out_or_uri: Path | str) -> str:

@@ -14,7 +14,7 @@ from resnet_lab.tracking import links
 from resnet_lab.tracking.client import connect, guarded
 from resnet_lab.tracking.database import ensure_database, sqlite_path, sqlite_uri
 from resnet_lab.tracking.launch import Launch
-from resnet_lab.tracking.reading import IS_TRIAL, TRIAL_TAG, pages
+from resnet_lab.tracking.reading import finished_trials, pages
 from resnet_lab.tracking.run import Run
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Tracker:
 
     client: "MlflowClient"
     uri: str
+    study: str
     experiment_id: str
     home: str
     """Marks this output folder's runs in a store that others may share; empty in its own database."""
@@ -51,7 +52,7 @@ class Tracker:
         artifacts = None if elsewhere else (out / "artifacts" / study).absolute().as_uri()
         with guarded(f"open the experiment {study}"):
             experiment_id = _experiment(client, study, artifacts)
-        return cls(client, uri, experiment_id, _home(out) if elsewhere else "")
+        return cls(client, uri, study, experiment_id, _home(out) if elsewhere else "")
 
     @property
     def ui_command(self) -> str:
@@ -77,10 +78,7 @@ class Tracker:
 
     def finished(self) -> dict[str, str]:
         """Return {trial name: run id} of the trials that are FINISHED, the newest run of each."""
-        found: dict[str, str] = {}
-        for run in pages(self.client, self.experiment_id, f"attributes.status = 'FINISHED' and {IS_TRIAL}"):
-            found.setdefault(run.data.tags[TRIAL_TAG], run.info.run_id)
-        return found
+        return finished_trials(self.client, self.uri, self.experiment_id, self.study)
 
     def start_launch(self, name: str, tags: Mapping[str, str], params: Mapping[str, Value]) -> Launch:
         """Start the parent run of one launch. Raises TrackingError."""

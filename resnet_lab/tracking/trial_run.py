@@ -15,7 +15,7 @@ from resnet_lab.tracking.run import Run, now
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
-_DIGEST_LENGTH = 36  # mlflow's column; the whole digest is kept in the source
+_DIGEST_LENGTH = 12  # what the UI's table can show; the whole digest is kept in the source
 _DIVERGED = "diverged"
 
 
@@ -50,7 +50,7 @@ class TrialRun(Run):
             self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
 
     def log_epochs(self, records: Sequence[Mapping[str, float]]) -> None:
-        """Log any number of epochs in one call; each record holds `epoch`, which becomes the step, and metrics.
+        """Log any number of epochs in one call; a record holds `epoch`, which becomes the step, and metrics.
 
         A value that is not finite is left out (mlflow would store infinity as 1.8e308), and the run is tagged
         `diverged`.

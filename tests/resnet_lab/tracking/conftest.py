@@ -1,0 +1,46 @@
+"""A real SQLite store for every test: made once a session, copied into each test's folder."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from resnet_lab.tracking import DatasetRecord, Tracker
+from resnet_lab.tracking.database import ensure_database
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tracking") / "mlflow.db"
+    ensure_database(path)
+    return path
+
+
+@pytest.fixture
+def out(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An output folder that holds an empty database; the name has a space in it, as users' folders do."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = tmp_path / "my runs"
+    folder.mkdir()
+    shutil.copy(empty_database, folder / "mlflow.db")
+    return folder
+
+
+@pytest.fixture
+def tracker(out: Path) -> Tracker:
+    return Tracker.open(out, "bn_placement")
+
+
+@pytest.fixture
+def digits() -> DatasetRecord:
+    return DatasetRecord(name="digits", digest="0123456789abcdef" * 4, source="scikit-learn", context="train")
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> tuple[Path, Path]:
+    """A checkpoint with its digest beside it, and a config."""
+    checkpoint, config = tmp_path / "model.safetensors", tmp_path / "config.json"
+    checkpoint.write_bytes(b"weights")
+    Path(f"{checkpoint}.sha256").write_text("digest")
+    config.write_text('{"seed": 0}')
+    return checkpoint, config
