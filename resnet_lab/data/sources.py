@@ -27,7 +27,11 @@ def verify(name: DatasetName, data_dir: Path | None) -> None:
 
 def _with_files(name: DatasetName, data_dir: Path | None, use: Callable[[Path], Result]) -> Result:
     if data_dir is not None:
-        return use(_existing(data_dir))
+        try:
+            return use(_existing(data_dir))
+        except OSError as error:  # such as a folder that may not be entered
+            reason = f"cannot be used ({error.strerror})"
+            raise UserError(f"the data folder {data_dir} {reason}: give --data-dir another one") from None
     try:
         return use(cache_dir())
     except UserError:  # nothing there yet, or what an interrupted download left

@@ -1,0 +1,28 @@
+"""Fixtures shared by the whole suite."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def cifar10_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real CIFAR-10: a data folder that holds `cifar-10-batches-bin`. Read only."""
+    script = SHARED / "unpack_cifar10.py"
+    if not script.is_file():
+        pytest.skip(f"the real CIFAR-10 is not here: there is no {script}")
+    folder = tmp_path_factory.mktemp("cifar10")
+    subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mnist_dir() -> Path:
+    """The real MNIST: a data folder that holds `MNIST/raw` with the four `.gz`. Read only."""
+    if not (SHARED / "MNIST" / "raw").is_dir():
+        pytest.skip(f"the real MNIST is not here: there is no {SHARED / 'MNIST' / 'raw'}")
+    return SHARED
