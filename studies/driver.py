@@ -1,5 +1,6 @@
 """The driver: the only writer of the Optuna study and of MLflow. It hands trials to workers and keeps the books."""
 
+import contextlib
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from typing import Any
 
 from resnet_lab.fields import flatten
 from resnet_lab.fingerprint import cell_fingerprint, fingerprint
-from resnet_lab.tracking import DatasetRecord, Launch, TrialRun
+from resnet_lab.tracking import DatasetRecord, Launch, TrackingError, TrialRun
 from resnet_lab.trial import Trial
 from studies.display import Display, label
 from studies.executor import Executor, Exit
@@ -165,5 +166,6 @@ class Driver:
         for running in self._running.values():
             self.ledger.fail(running.trial, INTERRUPTED)
             if running.run is not None:
-                running.run.kill()
+                with contextlib.suppress(TrackingError):  # a run left open is closed by the next launch
+                    running.run.kill()
 

@@ -1,5 +1,6 @@
 """One launch of a study, from the checks before anything is written to the report at the end."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -60,7 +61,7 @@ class Launch:
     jobs: int
 
     def run(self) -> int:
-        from resnet_lab.tracking import Tracker
+        from resnet_lab.tracking import Tracker, TrackingError
         from studies.display import make_display
         from studies.driver import Driver
         from studies.executor import LocalExecutor
@@ -100,7 +101,8 @@ class Launch:
             driver.run()
         except BaseException as error:
             display.end()
-            parent.end("KILLED")
+            with contextlib.suppress(TrackingError):  # the first error is the one to tell
+                parent.end("KILLED")
             if not isinstance(error, KeyboardInterrupt):
                 raise
             console.print("interrupted; the same command goes on from the last finished epochs")

@@ -47,7 +47,8 @@ def guarded(action: str, remedy: str = "") -> Iterator[None]:
 
 def _gist(error: BaseException) -> str:
     """Return the first line of an error, without the SQL it came from and without passwords."""
-    first = without_password((str(error).strip() or type(error).__name__).splitlines()[0])
+    lines = [line for line in str(error).strip().splitlines() if "Query-invoked autoflush" not in line]
+    first = without_password(lines[0] if lines else type(error).__name__)
     return first if len(first) <= 300 else first[:297] + "..."
 
 
