@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 Colour = tuple[float, float, float]
 
-REACH = 0.6
+REACH, LOG_REACH = 0.6, 0.25
 """The axis reaches at most this share of the seeds' span beyond them."""
 FAILED_AT = 0.955
 """Height of the crosses, as a share of the axis."""
@@ -26,19 +26,21 @@ def limits(
     if not values:
         return 0.0, 100.0
     if log:
-        below, above = _ends(_logs(values), _logs(lows), _logs(highs))
+        below, above = _ends(_logs(values), _logs(lows), _logs(highs), LOG_REACH)
         return 10**below, 10**above
-    bottom, top = _ends(values, lows, highs)
+    bottom, top = _ends(values, lows, highs, REACH)
     return max(bottom, 0.0), top
 
 
-def _ends(values: Sequence[float], lows: Sequence[float], highs: Sequence[float]) -> tuple[float, float]:
+def _ends(
+    values: Sequence[float], lows: Sequence[float], highs: Sequence[float], reach: float
+) -> tuple[float, float]:
     smallest, largest = min(values), max(values)
     span = (largest - smallest) or max(0.1 * largest, 0.5)
     low = min([smallest, *(low for low in lows if not math.isnan(low))])
     high = max([largest, *(high for high in highs if not math.isnan(high))])
     margin = 0.08 * span
-    return max(low, smallest - REACH * span) - margin, min(high, largest + REACH * span) + margin
+    return max(low, smallest - reach * span) - margin, min(high, largest + reach * span) + margin
 
 
 def spans_decades(values: Sequence[float]) -> bool:
