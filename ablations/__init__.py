@@ -6,8 +6,8 @@ The switches import without torch, so that command lines answer at once; `build_
 from typing import TYPE_CHECKING, Any
 
 from ablations.spec import (
-    ActPosition,
     Activation,
+    ActPosition,
     BlockKind,
     BlockSpec,
     Norm,

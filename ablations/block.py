@@ -42,9 +42,7 @@ class ResidualBlock(nn.Module):
         return self.after(y)  # type: ignore[no-any-return]  # nn.Module calls are untyped
 
 
-def build_block(
-    spec: BlockSpec, inputs: int, outputs: int, stride: int = 1, *, first: bool = False
-) -> ResidualBlock:
+def build_block(spec: BlockSpec, inputs: int, outputs: int, stride: int = 1, *, first: bool = False) -> ResidualBlock:
     """Build one residual block from [N, inputs, H, W] to [N, outputs, ceil(H/stride), ceil(W/stride)].
 
     `first` marks the network's first block: its leading norm and activation, if it has any, belong to the stem

@@ -99,8 +99,7 @@ _REFUSALS = (
     ),
     (
         lambda s: s.norm == Norm.NONE and s.preactivation == Preactivation.FULL,
-        "norm=none makes preactivation=full the same block as relu_only: set preactivation=relu_only "
-        "or choose a norm",
+        "norm=none makes preactivation=full the same block as relu_only: set preactivation=relu_only or choose a norm",
     ),
     (
         lambda s: (

@@ -32,9 +32,7 @@ def limits(
     return max(bottom, 0.0), top
 
 
-def _ends(
-    values: Sequence[float], lows: Sequence[float], highs: Sequence[float], reach: float
-) -> tuple[float, float]:
+def _ends(values: Sequence[float], lows: Sequence[float], highs: Sequence[float], reach: float) -> tuple[float, float]:
     smallest, largest = min(values), max(values)
     span = (largest - smallest) or max(0.1 * largest, 0.5)
     low = min([smallest, *(low for low in lows if not math.isnan(low))])
@@ -45,17 +43,10 @@ def _ends(
 
 def spans_decades(values: Sequence[float]) -> bool:
     """Say whether a linear axis would press the arms together: one near chance beside others that learnt."""
-    return (
-        bool(values)
-        and min(values) > 0.1
-        and max(values) > 5 * min(values)
-        and max(values) > min(values) + 20
-    )
+    return bool(values) and min(values) > 0.1 and max(values) > 5 * min(values) and max(values) > min(values) + 20
 
 
-def draw_lane(
-    axes: "Axes", lines: "pd.DataFrame", x: float, width: float, colour: Colour, marker: str
-) -> None:
+def draw_lane(axes: "Axes", lines: "pd.DataFrame", x: float, width: float, colour: Colour, marker: str) -> None:
     """Draw one arm in one context around x: seeds on the left in order, mean and interval on the right."""
     seeds = lines[lines["shows"] == "seed"].sort_values("seed")["value"].tolist()
     steps = [(i + 0.5) / len(seeds) - 0.5 for i in range(len(seeds))]
@@ -66,9 +57,7 @@ def draw_lane(
     _draw_failures(axes, x, width, int((lines["shows"] == "failed").sum()), colour)
 
 
-def _draw_interval(
-    axes: "Axes", x: float, interval: tuple[float, float, float], colour: Colour, marker: str
-) -> None:
+def _draw_interval(axes: "Axes", x: float, interval: tuple[float, float, float], colour: Colour, marker: str) -> None:
     mean, low, high = interval
     if math.isnan(mean):
         return
@@ -90,9 +79,7 @@ def _draw_end(axes: "Axes", x: float, y: float, shape: str, colour: Colour) -> N
 def _draw_failures(axes: "Axes", x: float, width: float, count: int, colour: Colour) -> None:
     places = [x + 0.3 * width * (i - (count - 1) / 2) for i in range(count)]
     across = axes.get_xaxis_transform()
-    axes.scatter(
-        places, [FAILED_AT] * count, s=24, marker="x", color=colour, linewidths=1.4, transform=across
-    )
+    axes.scatter(places, [FAILED_AT] * count, s=24, marker="x", color=colour, linewidths=1.4, transform=across)
 
 
 def _logs(values: Sequence[float]) -> list[float]:

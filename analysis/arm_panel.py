@@ -28,9 +28,7 @@ BELOW = 0.5
 """From the axis down to the legend, in inches: past the tick labels and the name of the context."""
 
 
-def draw(
-    frame: "pd.DataFrame", *, arm: Sequence[str], context: Sequence[str], title: str, measure: str
-) -> "Figure":
+def draw(frame: "pd.DataFrame", *, arm: Sequence[str], context: Sequence[str], title: str, measure: str) -> "Figure":
     """Return the figure; the measure is in per cent."""
     from matplotlib.figure import Figure
 

@@ -73,9 +73,7 @@ def summarise(
 
 def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
     """Return a row as JSON takes it: arm and context by their dotted names at the top level, nan as None."""
-    names = [
-        field.name for field in dataclasses.fields(row) if field.name not in ("arm", "context", "reasons")
-    ]
+    names = [field.name for field in dataclasses.fields(row) if field.name not in ("arm", "context", "reasons")]
     values = {name: getattr(row, name) for name in names}
     plain = {name: None if value != value else value for name, value in values.items()}  # nan is not itself
     return {**row.context, **row.arm, **plain, "reasons": list(row.reasons)}

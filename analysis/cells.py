@@ -16,9 +16,7 @@ def field_headers(rows: Sequence[ArmRow], *, merged: bool) -> list[str]:
     if not rows:
         return []
     short = short_names([*rows[0].context, *rows[0].arm])
-    return [short[name] for name in rows[0].context] + (
-        ["arm"] if merged else [short[n] for n in rows[0].arm]
-    )
+    return [short[name] for name in rows[0].context] + (["arm"] if merged else [short[n] for n in rows[0].arm])
 
 
 def field_cells(rows: Sequence[ArmRow], *, merged: bool) -> list[list[str]]:

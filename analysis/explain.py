@@ -32,9 +32,7 @@ def _differences(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
     if not pairs:
         return f"difference: none, for no arm shares a seed with the baseline ({reference})."
     place = f" of the same {', '.join(short_names(rows[0].context).values())}" if rows[0].context else ""
-    text = (
-        f"difference: points above (+) or below (-) the baseline ({reference}){place}, over {_counts(pairs)}"
-    )
+    text = f"difference: points above (+) or below (-) the baseline ({reference}){place}, over {_counts(pairs)}"
     tested = _tested(rows)
     if not tested:
         return f"{text} complete in both; one seed allows no interval and no test."

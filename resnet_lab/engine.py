@@ -25,7 +25,7 @@ from resnet_lab.precision import autocast, resolve_device, resolve_dtype
 from resnet_lab.spec import RunSpec
 
 
-class Diverged(ArithmeticError):
+class DivergenceError(ArithmeticError):
     """The training loss stopped being a finite number."""
 
 
@@ -65,9 +65,7 @@ class Session:
     def __init__(self, spec: RunSpec, data: ImageData, device: torch.device) -> None:
         self.spec, self.data, self.device = spec, data, device
         self.dtype = resolve_dtype(spec.recipe.precision, device)
-        self.model: ResNet = build_network(
-            spec.model, channels=data.train.pixels.shape[-1], classes=data.classes
-        )
+        self.model: ResNet = build_network(spec.model, channels=data.train.pixels.shape[-1], classes=data.classes)
         initialise(self.model, spec.seed)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         self.optimizer = make_optimizer(spec.recipe, self.model.parameters())
@@ -80,14 +78,14 @@ class Session:
         return self.iteration >= self.spec.recipe.iterations
 
     def run_epoch(self) -> EpochRecord:
-        """Train one epoch (the last may be cut short by `recipe.iterations`) and validate. Raises Diverged."""
+        """Train one epoch (the last may be cut short by `recipe.iterations`) and validate. Raises DivergenceError."""
         start = time.perf_counter()
         first = self.iteration
         loss, wrong = self._train_until(self.spec.recipe.iterations)
         seconds = time.perf_counter() - start
         seen = (self.iteration - first) * self.spec.recipe.batch_size
         if not math.isfinite(loss):
-            raise Diverged(f"the training loss is {loss} in epoch {self.epoch + 1}")
+            raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
         self.epoch += 1
         val = evaluate(self.model, self.data.val, self.data, self.dtype)
         return EpochRecord(
@@ -172,7 +170,7 @@ def train(
 ) -> TrainResult:
     """Train one run in this process and evaluate it once on the test set.
 
-    Raises UserError for missing data or a missing device, and Diverged for a loss that is not finite.
+    Raises UserError for missing data or a missing device, and DivergenceError for a loss that is not finite.
     """
     where = resolve_device(device)
     session = Session(spec, load(spec.data, data_dir, where), where)

@@ -33,9 +33,10 @@ def evaluate(model: nn.Module, images: Images, data: ImageData, dtype: torch.dty
     training = model.training
     model.eval()
     device = images.pixels.device
+    chunks = max(1, -(-len(images) // BATCH))
     wrong = torch.zeros((), dtype=torch.int64, device=device)
     loss = torch.zeros((), dtype=torch.float64, device=device)
-    for pixels, labels in zip(images.pixels.split(BATCH), images.labels.split(BATCH), strict=True):
+    for pixels, labels in zip(images.pixels.chunk(chunks), images.labels.chunk(chunks), strict=True):
         with autocast(device, dtype):
             logits: Tensor = model(normalise(pixels, data.mean, data.std, dtype)).float()
         loss += F.cross_entropy(logits, labels, reduction="sum")

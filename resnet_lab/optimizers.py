@@ -20,9 +20,7 @@ def make_optimizer(recipe: RecipeSpec, parameters: Iterable[nn.Parameter]) -> to
     match recipe.optimizer:
         case Optimizer.SGD | Optimizer.NESTEROV:
             nesterov = recipe.optimizer == Optimizer.NESTEROV
-            return torch.optim.SGD(
-                params, lr, momentum=momentum, weight_decay=decay, nesterov=nesterov, fused=True
-            )
+            return torch.optim.SGD(params, lr, momentum=momentum, weight_decay=decay, nesterov=nesterov, fused=True)
         case Optimizer.ADAM:
             return torch.optim.Adam(params, lr, betas=(momentum, 0.999), weight_decay=decay, fused=True)
         case Optimizer.ADAMW:

@@ -65,7 +65,7 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
 class ModelSpec:
-    """The CIFAR network of He et al. 2015, section 4.2: a 3x3 stem, three stages, global pooling, one linear layer."""
+    """The CIFAR network of He et al. 2015, section 4.2: a 3x3 stem, three stages, pooling, a linear layer."""
 
     depth: Positive = 20
     """Weighted layers: 6n+2 with basic blocks, 9n+2 with bottlenecks."""

@@ -1,7 +1,6 @@
 """How long training takes here: FLOPs of a network, and seconds per FLOP from a few real steps."""
 
 import time
-from typing import cast
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -23,7 +22,7 @@ def forward_flops(spec: RunSpec) -> int:
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
         model(image)
-    return cast(int, counter.get_total_flops())
+    return counter.get_total_flops()
 
 
 def seconds_per_flop(spec: RunSpec, device: str, steps: int = 3) -> float:

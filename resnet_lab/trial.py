@@ -1,9 +1,9 @@
 """One trial on disk: a folder that one worker fills and anybody can read.
 
-    config.json        the spec by dotted names      history.jsonl   one record an epoch
-    env.json           code, machine, data SHA-256   resume.pt       the last finished epoch's state
-    model.safetensors  the trained network (+ .sha256)
-    result.json        written last: the trial is complete           failure.json    why it is not
+config.json        the spec by dotted names      history.jsonl   one record an epoch
+env.json           code, machine, data SHA-256   resume.pt       the last finished epoch's state
+model.safetensors  the trained network (+ .sha256)
+result.json        written last: the trial is complete           failure.json    why it is not
 """
 
 import json
@@ -114,14 +114,14 @@ def _train(trial: Trial, orders: Orders) -> None:
             file.write(json.dumps(record) + "\n")
         save_state(trial.folder / "resume.pt", session.state())
         if _driver_is_gone():
-            raise Orphaned("the driver is gone; the last epoch is kept")
+            raise OrphanedError("the driver is gone; the last epoch is kept")
     test = session.test()
     digest = save_model(trial.folder, trial.spec, session.model)
     _write(trial.folder / "result.json", _result(trial, session, test, digest))
     (trial.folder / "resume.pt").unlink(missing_ok=True)
 
 
-class Orphaned(RuntimeError):
+class OrphanedError(RuntimeError):
     """The driver died: the worker stops at the end of an epoch, so that nothing computed is lost."""
 
 
@@ -162,9 +162,9 @@ def _driver_is_gone() -> bool:
 
 
 def _describe(error: Exception) -> Json:
-    from resnet_lab.engine import Diverged
+    from resnet_lab.engine import DivergenceError
 
-    kinds = {Diverged: "diverged", Orphaned: "orphaned", UserError: "refused", MemoryError: "out of memory"}
+    kinds = {DivergenceError: "diverged", OrphanedError: "orphaned", UserError: "refused", MemoryError: "out of memory"}
     reason = next((name for kind, name in kinds.items() if isinstance(error, kind)), type(error).__name__)
     return {"reason": reason, "detail": str(error), "traceback": traceback.format_exc(), "pid": os.getpid()}
 

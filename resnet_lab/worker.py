@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 
-import sklearn.datasets  # noqa: F401  # preloaded, as the next two: the digits come from it
 import torch
 
 import resnet_lab.checkpoint

@@ -22,12 +22,8 @@ STUDY = Study(
         "model.block.act_position": ("after_add", "none"),
     },
     scales={
-        "quick": Scale(
-            dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2), epochs=8
-        ),
-        "paper": Scale(
-            dataset=DatasetName.CIFAR10, context={"model.depth": (20, 110)}, seeds=(0, 1, 2, 3, 4)
-        ),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2), epochs=8),
+        "paper": Scale(dataset=DatasetName.CIFAR10, context={"model.depth": (20, 110)}, seeds=(0, 1, 2, 3, 4)),
     },
 )
 

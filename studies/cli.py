@@ -11,9 +11,7 @@ from studies.study import Study
 def main(study: Study, argv: Sequence[str] | None = None) -> None:
     """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C."""
     with reporting():
-        options = parse(
-            Options, prog=f"python -m studies.{study.name}", description=study.question, argv=argv
-        )
+        options = parse(Options, prog=f"python -m studies.{study.name}", description=study.question, argv=argv)
         # Planning and running import more than --help may.
         from studies.launch import launch, preview
 

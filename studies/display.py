@@ -82,6 +82,7 @@ class LiveView:
         )
         self._task = self._progress.add_task("study")
         self._rows: dict[str, tuple[Trial, float, Mapping[str, float]]] = {}
+        self._last = ""
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
 
     def begin(self, *, total: int, done: int) -> None:
@@ -98,6 +99,7 @@ class LiveView:
 
     def finished(self, trial: Trial, result: Mapping[str, Any]) -> None:
         self._rows.pop(trial.name, None)
+        self._last = f"last: {label(self._plan, trial)}  test error {result['test/error']:.2f} %"
         self._progress.advance(self._task)
 
     def failed(self, trial: Trial, reason: str, *, again: bool) -> None:
@@ -114,7 +116,7 @@ class LiveView:
             table.add_column(column, justify="left" if column == "trial" else "right", no_wrap=True)
         for trial, _, record in self._rows.values():
             table.add_row(label(self._plan, trial), *_progress_of(trial, record))
-        return Group(self._progress, table)
+        return Group(self._progress, table, self._last)
 
 
 def _progress_of(trial: Trial, record: Mapping[str, float]) -> tuple[str, str, str]:

@@ -109,9 +109,7 @@ class Driver:
         data = running.trial.environment().get("data")
         if data and running.run is not None:
             running.run.log_dataset(
-                DatasetRecord(
-                    name=data["name"], digest=data["sha256"], source=self.data_source, context="train"
-                )
+                DatasetRecord(name=data["name"], digest=data["sha256"], source=self.data_source, context="train")
             )
 
     def _follow(self, running: Running) -> None:
@@ -168,4 +166,3 @@ class Driver:
             if running.run is not None:
                 with contextlib.suppress(TrackingError):  # a run left open is closed by the next launch
                     running.run.kill()
-

@@ -56,9 +56,7 @@ def _estimate(todo: Sequence[Trial], device: str, jobs: int) -> float:
         flops[trial.spec.model] = flops[trial.spec.model] or forward_flops(trial.spec)
     smallest = min(todo, key=lambda trial: flops[trial.spec.model])
     rate = seconds_per_flop(smallest.spec, device)
-    work = sum(
-        flops[trial.spec.model] * trial.spec.recipe.iterations * trial.spec.recipe.batch_size for trial in todo
-    )
+    work = sum(flops[trial.spec.model] * trial.spec.recipe.iterations * trial.spec.recipe.batch_size for trial in todo)
     return work * rate / min(jobs, len(todo))
 
 

@@ -11,7 +11,6 @@ from analysis.arms import ArmRow, as_dict, summarise
 from analysis.figures import plot_arms
 from analysis.table import explain, markdown, render
 from resnet_lab import atomic
-from resnet_lab.tracking import Launch
 from resnet_lab.trial import Trial
 from studies.plan import Plan
 

@@ -109,10 +109,7 @@ def batches(
     """
     steps = steps_per_epoch(len(data.train), recipe.batch_size)
     draws = draw(len(data.train), recipe, seed=seed, epoch=epoch).to(data.train.pixels.device)
-    return (
-        _batch(data, draws, step * recipe.batch_size, recipe.batch_size, padded, dtype)
-        for step in range(steps)
-    )
+    return (_batch(data, draws, step * recipe.batch_size, recipe.batch_size, padded, dtype) for step in range(steps))
 
 
 def _batch(

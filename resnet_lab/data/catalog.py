@@ -48,7 +48,5 @@ def train_images(spec: DataSpec) -> int:
 def steps_per_epoch(images: int, batch_size: int) -> int:
     """Return the full batches in one pass over `images`. Raises UserError where there is not even one."""
     if batch_size > images:
-        raise UserError(
-            f"recipe.batch_size={batch_size} is more than all training images: set it to at most {images}"
-        )
+        raise UserError(f"recipe.batch_size={batch_size} is more than all training images: set it to at most {images}")
     return images // batch_size

@@ -78,13 +78,9 @@ MNIST = IdxSet(
 )
 FASHION_MNIST = IdxSet(
     folder="FashionMNIST/raw",
-    train_images=IdxFile(
-        name=f"train-{_IMAGES}", shape=(60_000, 28, 28), gz_md5="8d4fb7e6c68d591d4c3dfef9ec88bf0d"
-    ),
+    train_images=IdxFile(name=f"train-{_IMAGES}", shape=(60_000, 28, 28), gz_md5="8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
     train_labels=IdxFile(name=f"train-{_LABELS}", shape=(60_000,), gz_md5="25c81989df183df01b3e8a0aad5dffbe"),
-    test_images=IdxFile(
-        name=f"t10k-{_IMAGES}", shape=(10_000, 28, 28), gz_md5="bef4ecab320f06d8554ea6380940ec79"
-    ),
+    test_images=IdxFile(name=f"t10k-{_IMAGES}", shape=(10_000, 28, 28), gz_md5="bef4ecab320f06d8554ea6380940ec79"),
     test_labels=IdxFile(name=f"t10k-{_LABELS}", shape=(10_000,), gz_md5="bb300cfdad3c16e7a12a480ee83cd310"),
 )
 

@@ -41,9 +41,7 @@ def _with_files(name: DatasetName, data_dir: Path | None, use: Callable[[Path], 
 
 def _existing(data_dir: Path) -> Path:
     if not data_dir.exists():
-        raise UserError(
-            f"the data folder {data_dir} does not exist: correct --data-dir, or leave it out to download"
-        )
+        raise UserError(f"the data folder {data_dir} does not exist: correct --data-dir, or leave it out to download")
     if not data_dir.is_dir():
         raise UserError(f"the data folder {data_dir} is a file: give --data-dir the folder of the set")
     return data_dir

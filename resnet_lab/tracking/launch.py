@@ -49,9 +49,7 @@ class Launch(Run):
 
         with guarded("store the launch's numbers"):
             stamp = now()
-            self.client.log_batch(
-                self.run_id, [Metric(key, value, stamp, 0) for key, value in metrics.items()]
-            )
+            self.client.log_batch(self.run_id, [Metric(key, value, stamp, 0) for key, value in metrics.items()])
 
     def start_trial(
         self,

@@ -32,15 +32,10 @@ def some_data(n: int = 21, side: int = 8, channels: int = 3) -> ImageData:
 
 @settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 7), st.integers(0, 3), st.sampled_from([1, 3]), st.data())
-def test_crop_equals_a_loop_over_the_images(
-    n: int, size: int, slack: int, channels: int, data: st.DataObject
-) -> None:
+def test_crop_equals_a_loop_over_the_images(n: int, size: int, slack: int, channels: int, data: st.DataObject) -> None:
     padded = some_pixels(n, size + slack, channels)
     count = data.draw(st.integers(0, 6))
-    lists = [
-        data.draw(st.lists(st.integers(0, top), min_size=count, max_size=count))
-        for top in (n - 1, slack, slack)
-    ]
+    lists = [data.draw(st.lists(st.integers(0, top), min_size=count, max_size=count)) for top in (n - 1, slack, slack)]
     index, dy, dx = (torch.tensor(values, dtype=torch.int64) for values in lists)
     found = crop(padded, index, dy, dx, size)
     assert found.shape == (count, size, size, channels)
@@ -79,9 +74,7 @@ def test_normalise_is_the_formula_in_channels_last(channels: int, dtype: torch.d
     exact = ((data.train.pixels.double() / 255 - data.mean) / data.std).permute(0, 3, 1, 2)
     assert found.dtype == dtype
     assert found.is_contiguous(memory_format=torch.channels_last)
-    torch.testing.assert_close(
-        found.double(), exact, rtol=2**-8 if dtype == torch.bfloat16 else 1e-5, atol=1e-5
-    )
+    torch.testing.assert_close(found.double(), exact, rtol=2**-8 if dtype == torch.bfloat16 else 1e-5, atol=1e-5)
 
 
 def equal(one: Draws, two: Draws, field: str) -> bool:
@@ -130,9 +123,7 @@ def test_only_a_recipe_that_crops_pads() -> None:
     assert paddings == {"crop_flip": 4, "crop": 4, "flip": 0, "none": 0}
 
 
-def epoch_of(
-    data: ImageData, recipe: RecipeSpec, epoch: int = 0, seed: int = 0
-) -> list[tuple[Tensor, Tensor]]:
+def epoch_of(data: ImageData, recipe: RecipeSpec, epoch: int = 0, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
     padded = pad(data.train, padding_of(recipe), data.mean)
     return list(batches(data, recipe, seed=seed, epoch=epoch, padded=padded))
 

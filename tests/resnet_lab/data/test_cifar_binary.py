@@ -21,9 +21,7 @@ def small(tmp_path: Path) -> tuple[Files, Files]:
     for name in NAMES:
         content = random.integers(0, 256, 3 * cifar_binary.RECORD, dtype=np.uint8).tobytes()
         (tmp_path / name).write_bytes(content)
-        files.append(
-            KnownFile(name=name, digest=sha1(content).hexdigest(), algorithm="sha1", size=len(content))
-        )
+        files.append(KnownFile(name=name, digest=sha1(content).hexdigest(), algorithm="sha1", size=len(content)))
     return tuple(files[:2]), tuple(files[2:])
 
 
@@ -36,9 +34,7 @@ def test_a_record_is_a_label_and_three_planes(tmp_path: Path, small: tuple[Files
     start = 2 * cifar_binary.RECORD
     assert train.labels[5] == content[start]
     for row, column, channel in [(0, 0, 0), (0, 31, 1), (17, 5, 2)]:
-        assert (
-            train.pixels[5, row, column, channel] == content[start + 1 + 1024 * channel + 32 * row + column]
-        )
+        assert train.pixels[5, row, column, channel] == content[start + 1 + 1024 * channel + 32 * row + column]
 
 
 @pytest.mark.parametrize("name", NAMES)

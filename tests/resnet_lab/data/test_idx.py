@@ -86,9 +86,7 @@ def test_without_a_digest_the_structure_is_checked(
     complaint(path, lambda: idx.read(tmp_path, files))
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"), [(idx.MNIST, datasets.MNIST), (idx.FASHION_MNIST, datasets.FashionMNIST)]
-)
+@pytest.mark.parametrize(("ours", "theirs"), [(idx.MNIST, datasets.MNIST), (idx.FASHION_MNIST, datasets.FashionMNIST)])
 def test_the_facts_are_those_torchvision_lists(ours: IdxSet, theirs: type[datasets.MNIST]) -> None:
     files = (ours.train_images, ours.train_labels, ours.test_images, ours.test_labels)
     assert ours.folder == f"{theirs.__name__}/raw"
