@@ -42,9 +42,9 @@ TABLE = {
     (_P.NONE, _N.BEFORE_ADD, _A.AFTER_ADD): Layout(basic="cnacn", bottleneck="cnacnacn", after="a"),
     (_P.NONE, _N.BEFORE_ADD, _A.BEFORE_ADD): Layout(basic="cnacna", bottleneck="cnacnacna", after=""),
     (_P.NONE, _N.BEFORE_ADD, _A.NONE): Layout(basic="cnacn", bottleneck="cnacnacn", after=""),
-    (_P.NONE, _N.AFTER_ADD, _A.AFTER_ADD): Layout(basic="cnac", bottleneck="cnacnac", after="na"),
-    (_P.NONE, _N.AFTER_ADD, _A.BEFORE_ADD): Layout(basic="cnaca", bottleneck="cnacnaca", after="n"),
-    (_P.NONE, _N.AFTER_ADD, _A.NONE): Layout(basic="cnac", bottleneck="cnacnac", after="n"),
+    (_P.NONE, _N.AFTER_ADD, _A.AFTER_ADD): Layout(basic="cnac", bottleneck="cnacnac", after="na", projection="c"),
+    (_P.NONE, _N.AFTER_ADD, _A.BEFORE_ADD): Layout(basic="cnaca", bottleneck="cnacnaca", after="n", projection="c"),
+    (_P.NONE, _N.AFTER_ADD, _A.NONE): Layout(basic="cnac", bottleneck="cnacnac", after="n", projection="c"),
     (_P.RELU_ONLY, _N.BEFORE_ADD, _A.AFTER_ADD): Layout(basic="acnacn", bottleneck="acnacnacn", after="", head="a"),
     (_P.FULL, _N.BEFORE_ADD, _A.AFTER_ADD): Layout(
         basic="nacnac", bottleneck="nacnacnac", after="", head="na", projection="c", taps_preactivated=True

@@ -11,13 +11,23 @@ from ablations.spec import Activation, BlockSpec, Norm
 MAX_GROUPS = 32  # Wu and He 2018 (arXiv 1803.08494), section 4: the default number of groups
 
 
+def groups_of(channels: int) -> int:
+    """Return the groups of a group norm: at most 32, each of at least two channels where there are two.
+
+    One channel a group would be an instance norm: every image's mean over the plane is then the shift, and a narrow
+    net that pools right after such a norm no longer sees its input.
+    """
+    groups = gcd(MAX_GROUPS, channels)
+    return groups if groups < channels else max(channels // 2, 1)
+
+
 def make_norm(norm: Norm, channels: int) -> nn.Module | None:
     """Return a norm over [N, channels, H, W], or None for `none`."""
     match norm:
         case Norm.BATCH:
             return nn.BatchNorm2d(channels)
         case Norm.GROUP:
-            return nn.GroupNorm(gcd(MAX_GROUPS, channels), channels)
+            return nn.GroupNorm(groups_of(channels), channels)
         case Norm.LAYER:
             return nn.GroupNorm(1, channels)
         case Norm.NONE:

@@ -1,5 +1,6 @@
 """The switches of a residual block. The default of each is the baseline of He et al. 2015 (arXiv 1512.03385)."""
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from pydantic import ConfigDict
@@ -87,7 +88,7 @@ def _moved(spec: BlockSpec) -> bool:
 
 
 # Each row: when it applies, and the sentence that says what to change.
-_REFUSALS = (
+_REFUSALS: tuple[tuple[Callable[[BlockSpec], bool], str], ...] = (
     (
         lambda s: s.preactivation != Preactivation.NONE and _moved(s),
         "preactivation puts norm and activation before the weights, so norm_position and act_position have "

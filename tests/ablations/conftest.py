@@ -1,0 +1,50 @@
+"""The whole space of switches, enumerated from the types: a new switch joins every contract by itself."""
+
+import dataclasses
+import itertools
+from enum import StrEnum
+from typing import Any, get_type_hints
+
+import pytest
+
+from ablations.spec import BlockSpec
+
+
+def _values(hint: Any, default: Any) -> list[Any]:
+    """Return what a switch can be; a number is met at its default only."""
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return list(hint)
+    return [False, True] if hint is bool else [default]
+
+
+@pytest.fixture(scope="session")
+def space() -> list[dict[str, Any]]:
+    """Every combination of switches, legal or not."""
+    hints, fields = get_type_hints(BlockSpec), dataclasses.fields(BlockSpec)
+    choices = [_values(hints[field.name], field.default) for field in fields]
+    return [dict(zip((field.name for field in fields), values, strict=True)) for values in itertools.product(*choices)]
+
+
+@pytest.fixture(scope="session")
+def legal(space: list[dict[str, Any]]) -> list[BlockSpec]:
+    """Every combination that can be built."""
+    specs = []
+    for switches in space:
+        try:
+            specs.append(BlockSpec(**switches))
+        except ValueError:
+            continue
+    return specs
+
+
+@pytest.fixture(scope="session")
+def covering(legal: list[BlockSpec]) -> list[BlockSpec]:
+    """A part of the legal specs in which every legal triple of switch values still occurs."""
+    seen: set[tuple[Any, ...]] = set()
+    kept = []
+    for spec in legal:
+        triples = set(itertools.combinations(dataclasses.asdict(spec).items(), 3))
+        if triples - seen:
+            kept.append(spec)
+            seen |= triples
+    return kept

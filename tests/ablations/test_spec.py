@@ -1,0 +1,111 @@
+"""The switches: typed, frozen, and each refusal a sentence whose advice works."""
+
+import dataclasses
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ablations.spec import ActPosition, BlockSpec, Norm, NormPosition, Preactivation, Shortcut
+
+
+def refusal(switches: dict[str, Any]) -> str | None:
+    """Return the sentence with which a combination is refused, or None for a legal one."""
+    try:
+        BlockSpec(**switches)
+    except ValueError as error:
+        [line] = [line for line in str(error).splitlines() if "Value error" in line]
+        return line.strip().removeprefix("Value error, ").split(" [type=")[0]
+    return None
+
+
+def advice(sentence: str) -> dict[str, str]:
+    """Return the switches that the part after the colon says to set."""
+    assert re.match(r"[a-z_]+(=\w+)? \w[^:]*: \w[^:]*$", sentence), sentence
+    return dict(re.findall(r"(\w+)=(\w+)", sentence.split(":")[1]))
+
+
+def test_the_default_is_the_baseline_of_he_et_al_2015():
+    assert dataclasses.asdict(BlockSpec()) == {
+        "norm_position": "before_add",
+        "act_position": "after_add",
+        "preactivation": "none",
+        "shortcut": "A",
+        "kind": "basic",
+        "norm": "batch",
+        "activation": "relu",
+    }
+
+
+def test_one_switch_away_from_the_baseline_is_always_legal():
+    for field in dataclasses.fields(BlockSpec):
+        for value in type(field.default):
+            assert refusal({field.name: value}) is None
+
+
+def test_every_refusal_is_one_sentence_whose_advice_leads_to_a_legal_spec(space):
+    names = {field.name for field in dataclasses.fields(BlockSpec)}
+    for switches in space:
+        changed = dict(switches)
+        for _ in range(3):
+            sentence = refusal(changed)
+            if sentence is None:
+                break
+            changes = advice(sentence)
+            assert changes, sentence
+            assert changes.keys() <= names, sentence
+            assert changes != {name: changed[name] for name in changes}, sentence
+            changed |= changes
+        assert refusal(changed) is None, switches
+
+
+def test_every_value_of_every_switch_is_in_some_legal_spec(space, legal):
+    reachable = {(name, value) for spec in legal for name, value in dataclasses.asdict(spec).items()}
+    assert reachable == {item for switches in space for item in switches.items()}
+
+
+@pytest.mark.parametrize(
+    ("switches", "says"),
+    [
+        ({"preactivation": "full", "norm_position": "after_add"}, "set preactivation=none"),
+        ({"preactivation": "relu_only", "act_position": "none"}, "set preactivation=none"),
+        ({"norm": "none", "norm_position": "after_add"}, "set norm_position=before_add or choose a norm"),
+        ({"norm": "none", "preactivation": "full"}, "set preactivation=relu_only or choose a norm"),
+        ({"shortcut": "none", "norm_position": "after_add"}, "set norm_position=before_add"),
+        ({"shortcut": "none", "act_position": "before_add"}, "act_position=after_add or none"),
+        ({"shortcut": "none", "preactivation": "full"}, "preactivation=none"),
+    ],
+)
+def test_a_combination_that_means_nothing_is_refused_with_what_to_change(switches, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        BlockSpec(**switches)
+
+
+def test_text_becomes_the_enum_member():
+    spec = BlockSpec(norm_position="after_add", act_position="none", shortcut="B", norm="layer")
+    assert (spec.norm_position, spec.act_position) == (NormPosition.AFTER_ADD, ActPosition.NONE)
+    assert (spec.shortcut, spec.norm, spec.preactivation) == (Shortcut.B, Norm.LAYER, Preactivation.NONE)
+    assert isinstance(spec.norm, Norm)
+
+
+@pytest.mark.parametrize("switches", [{"norm": "instance"}, {"shortcut": "a"}, {"norm_positon": "after_add"}])
+def test_an_unknown_value_or_name_is_refused(switches):
+    with pytest.raises(ValueError, match=next(iter(switches))):
+        BlockSpec(**switches)
+
+
+def test_a_spec_is_frozen_hashable_and_by_keyword_only():
+    spec = BlockSpec()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        spec.norm = Norm.NONE
+    assert {spec: 1}[BlockSpec()] == 1
+    with pytest.raises((TypeError, ValueError)):
+        BlockSpec(NormPosition.AFTER_ADD)
+
+
+def test_the_switches_load_without_torch():
+    code = "import sys, ablations, ablations.spec; print('torch' in sys.modules, ablations.build_block.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "build_block"]
