@@ -7,6 +7,8 @@ from resnet_lab.command import parse, reporting
 from studies.options import Options
 from studies.study import Study
 
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
 
 def main(study: Study, argv: Sequence[str] | None = None) -> None:
     """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C."""
@@ -15,4 +17,8 @@ def main(study: Study, argv: Sequence[str] | None = None) -> None:
         # Planning and running import more than --help may.
         from studies.launch import launch, preview
 
-        sys.exit(preview(study, options) if options.dry_run else launch(study, options))
+        try:
+            sys.exit(preview(study, options) if options.dry_run else launch(study, options))
+        except KeyboardInterrupt:
+            print("interrupted: the same command goes on from the last finished epochs", file=sys.stderr)
+            sys.exit(INTERRUPTED)

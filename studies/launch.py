@@ -23,9 +23,6 @@ from studies.study import Study
 if TYPE_CHECKING:
     from resnet_lab.tracking import Tracker
 
-INTERRUPTED = 130
-
-
 def launch(study: Study, options: Options) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
     plan = make_plan(study, options)
@@ -99,14 +96,11 @@ class Launch:
         before = time.perf_counter()
         try:
             driver.run()
-        except BaseException as error:
+        except BaseException:
             display.end()
             with contextlib.suppress(TrackingError):  # the first error is the one to tell
                 parent.end("KILLED")
-            if not isinstance(error, KeyboardInterrupt):
-                raise
-            console.print("interrupted; the same command goes on from the last finished epochs")
-            return INTERRUPTED
+            raise
         display.end()
         after = time.perf_counter()
         runs, files = report(plan, trials, options.out, console, as_json=options.json)

@@ -26,3 +26,13 @@ def mnist_dir() -> Path:
     if not (SHARED / "MNIST" / "raw").is_dir():
         pytest.skip(f"the real MNIST is not here: there is no {SHARED / 'MNIST' / 'raw'}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without an experiment: made once a session, to be copied."""
+    from resnet_lab.tracking.database import ensure_database
+
+    path = tmp_path_factory.mktemp("tracking") / "mlflow.db"
+    ensure_database(path)
+    return path

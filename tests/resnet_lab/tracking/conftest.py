@@ -1,4 +1,4 @@
-"""A real SQLite store for every test: made once a session, copied into each test's folder."""
+"""A real SQLite store for every test: made once a session (tests/conftest.py), copied into each test's folder."""
 
 import shutil
 from pathlib import Path
@@ -6,14 +6,6 @@ from pathlib import Path
 import pytest
 
 from resnet_lab.tracking import DatasetRecord, Tracker
-from resnet_lab.tracking.database import ensure_database
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("tracking") / "mlflow.db"
-    ensure_database(path)
-    return path
 
 
 @pytest.fixture

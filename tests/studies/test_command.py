@@ -1,0 +1,71 @@
+"""The command as a user meets it: help at once, mistakes in a line, nothing written by a mistake."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+STUDY = [sys.executable, "-m", "studies.bn_placement"]
+
+
+def run(*arguments, command=STUDY):
+    return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+def test_help_lists_every_option():
+    done = run("--help")
+    assert done.returncode == 0
+    for option in "--scale --dataset --data-dir --seeds --epochs --jobs --device --out --dry-run --json --set".split():
+        assert option in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_importing_a_study_loads_no_heavy_package():
+    code = (
+        "import sys, ablations, studies.bn_placement, studies.cli; "
+        "print([m for m in ('mlflow', 'seaborn', 'torch', 'optuna', 'pandas', 'matplotlib') if m in sys.modules])"
+    )
+    assert run("-c", code, command=[sys.executable]).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--sets", "a=b"], "Perhaps you meant --set"),
+        (["--set", "model.dept=1"], "Perhaps you meant model.depth"),
+        (["--set", "model.depth=21"], "nearest is 20 or 26"),
+        (["--seeds", "x"], "--seeds"),
+        (["--seeds", "-1"], "0 or more"),
+        (["--epochs", "0"], "1 or more"),
+        (["--dataset", "cifar11"], "cifar10"),
+        (["--data-dir", "no/such/folder"], "no/such/folder"),
+        (["--dataset", "cifar10", "--data-dir", "."], "cifar-10-batches-bin"),
+        (["--device", "tpu"], "auto, cpu or cuda"),
+    ],
+)
+def test_a_mistake_is_one_sentence_exit_2_and_nothing_written(tmp_path, arguments, sentence):
+    out = tmp_path / "out"
+    done = run("--out", out, *arguments)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) <= 8
+    assert "Traceback" not in done.stderr
+    assert not out.exists()
+
+
+def test_an_output_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    done = run("--out", tmp_path / "file" / "runs")
+    assert (done.returncode, "choose another --out" in done.stderr) == (2, True)
+
+
+def test_a_dry_run_prints_the_plan_as_json_and_writes_nothing(tmp_path):
+    done = run("--dry-run", "--json", "--out", tmp_path / "out", "--seeds", 4, 5)
+    assert done.returncode == 0
+    plan = json.loads(done.stdout)
+    assert (plan["cells"], plan["seeds"], plan["trials"], plan["done"], plan["to_run"]) == (8, [4, 5], 16, 0, 16)
+    assert plan["estimated_s"] > 0
+    assert {run["seed"] for run in plan["runs"]} == {4, 5}
+    assert not (tmp_path / "out").exists()
