@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,8 @@ class Checkpoint:
 def save_model(folder: Path, spec: RunSpec, model: ResNet) -> str:
     """Write `model.safetensors` and its SHA-256 into the folder, atomically. Returns the digest."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    content = save(tensors, metadata={"format": "resnet-lab", "spec": to_json(spec)})
+    # One entry only: safetensors writes several in a random order, and equal runs must give equal bytes.
+    content = save(tensors, metadata={"spec": to_json(spec)})
     return atomic.write_with_digest(folder / MODEL_FILE, content)
 
 
@@ -48,11 +48,14 @@ def load_model(path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             spec = from_json((file.metadata() or {})["spec"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+    except (SafetensorError, KeyError, UserError) as error:
         raise UserError(f"{path} is not a checkpoint of this project ({error}): give a model.safetensors") from None
     info = CATALOG[spec.data.name]
     model = build_network(spec.model, channels=info.channels, classes=info.classes)
-    model.load_state_dict(tensors)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError:  # its message takes a line for each tensor
+        raise UserError(f"{path} holds other tensors than its spec builds: it was altered; train again") from None
     return Checkpoint(spec=spec, model=model.eval(), sha256=digest)
 
 
@@ -62,7 +65,7 @@ def _verified_digest(path: Path) -> str:
     except OSError as error:
         raise UserError(f"cannot read the checkpoint {path} ({error.strerror}): check the path") from None
     kept = atomic.digest_path(path)
-    if kept.exists() and kept.read_text().split()[0] != digest:
+    if kept.exists() and not kept.read_bytes().startswith(digest.encode()):
         raise UserError(f"{path} has changed since it was written: its SHA-256 is not that in {kept.name}; train again")
     return digest
 

@@ -57,9 +57,10 @@ def replace(spec: Spec, changes: Mapping[str, Any]) -> Spec:
 
 def unflatten(cls: type[Spec], flat: Mapping[str, Any]) -> Spec:
     """Build a spec from {dotted name: value}; names that are missing keep their defaults. Raises UserError."""
+    valid = list(field_types(cls))  # type: ignore[arg-type]  # a class is hashable; mypy reads type[Spec] as unsure
     for name in flat:
-        if name not in field_types(cls):
-            raise UserError(_unknown(name, list(field_types(cls))))
+        if name not in valid:
+            raise UserError(_unknown(name, valid))
     return _build(cls, flat, "")
 
 
@@ -105,7 +106,13 @@ def parse_assignments(assignments: tuple[str, ...]) -> dict[str, str]:
 
 def from_json(text: str) -> RunSpec:
     """Read a RunSpec from the JSON of its dotted names. Raises UserError."""
-    return unflatten(RunSpec, json.loads(text))
+    try:
+        flat = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"the spec is not JSON ({error}): write it with resnet_lab.fields.to_json") from None
+    if not isinstance(flat, dict):
+        raise UserError("the spec is not a JSON object of dotted names: write it with resnet_lab.fields.to_json")
+    return unflatten(RunSpec, flat)
 
 
 def to_json(spec: RunSpec) -> str:

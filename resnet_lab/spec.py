@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ablations.spec import FROZEN, BlockKind, BlockSpec
+from ablations.spec import FROZEN, BlockKind, BlockSpec, Shortcut
 
 LAYERS_PER_UNIT = {BlockKind.BASIC: 6, BlockKind.BOTTLENECK: 9}
 
@@ -82,6 +82,11 @@ class ModelSpec:
             raise ValueError(
                 f"depth {self.depth} is not {unit}n+2, as {self.block.kind} blocks need: the nearest is {nearest}"
             )
+        if blocks == 1 and self.block.kind == BlockKind.BOTTLENECK and self.block.shortcut == Shortcut.C:
+            raise ValueError(
+                f"at depth {self.depth} every bottleneck block changes shape, so that shortcut=C builds the same "
+                f"network as B: set block.shortcut=B, or depth={2 * unit + 2} or more"
+            )
 
     @property
     def blocks_per_stage(self) -> int:
@@ -133,6 +138,10 @@ class RecipeSpec:
     """Pixels of zero-padding on each side before the random crop."""
     precision: Precision = Precision.AUTO
     """bf16 autocast, or fp32; auto is bf16 where the processor or GPU computes in it."""
+
+    def __post_init__(self) -> None:
+        if self.optimizer == Optimizer.NESTEROV and self.momentum == 0:
+            raise ValueError("optimizer=nesterov without momentum is sgd: set momentum above 0, or optimizer=sgd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
