@@ -1,9 +1,9 @@
 """The switches of a residual block. The default of each is the baseline of He et al. 2015 (arXiv 1512.03385)."""
 
-from collections.abc import Callable
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 FROZEN = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -31,6 +31,11 @@ class Shortcut(StrEnum):
     B = "B"
     C = "C"
     NONE = "none"
+    CONSTANT_SCALING = "constant_scaling"
+    EXCLUSIVE_GATING = "exclusive_gating"
+    SHORTCUT_ONLY_GATING = "shortcut_only_gating"
+    CONV1X1 = "conv1x1"
+    DROPOUT = "dropout"
 
 
 class BlockKind(StrEnum):
@@ -51,6 +56,28 @@ class Activation(StrEnum):
     ELU = "elu"
     GELU = "gelu"
     SILU = "silu"
+
+
+class Downsample(StrEnum):
+    IN_BLOCK = "in_block"
+    SEPARATE_CONV = "separate_conv"
+
+
+class ProjectionTap(StrEnum):
+    PREACTIVATED = "preactivated"
+    RAW = "raw"
+
+
+class Attention(StrEnum):
+    NONE = "none"
+    SE = "se"
+
+
+class BranchInit(StrEnum):
+    NORMAL = "normal"
+    ZERO_LAST = "zero_last"
+    SKIPINIT = "skipinit"
+    FIXUP = "fixup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
@@ -75,43 +102,32 @@ class BlockSpec:
     """Normalisation: batch, group (at most 32 groups), layer (one group), or none."""
     activation: Activation = Activation.RELU
     """The non-linearity, everywhere in the network."""
+    shortcut_scale: Annotated[float, Field(gt=0)] = 0.5
+    """Factor on the shortcut under constant_scaling (He et al. 2016, section 3.1)."""
+    branch_scale: Annotated[float, Field(gt=0)] = 0.5
+    """Factor on the branch under constant_scaling."""
+    gate_bias: float = -6.0
+    """Initial bias of the gates of both gatings (He et al. 2016, section 3.1): -6 was their best."""
+    shortcut_dropout: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Share of the shortcut's signal dropped under dropout (He et al. 2016, section 3.1)."""
+    downsample: Downsample = Downsample.IN_BLOCK
+    """Where the stride sits: in the first block of a stage, or in a 3x3 convolution of its own between stages."""
+    projection_tap: ProjectionTap = ProjectionTap.PREACTIVATED
+    """What a projection reads where the block has a pre-activation: its output, or the raw input."""
+    attention: Attention = Attention.NONE
+    """Squeeze-and-excitation at the end of the branch, reduction 16 (SENet, arXiv 1709.01507)."""
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Stochastic depth: chance that the last block's branch is skipped, rising linearly from the first block on
+    (arXiv 1603.09382)."""
+    branch_init: BranchInit = BranchInit.NORMAL
+    """How a branch starts: normal; its last weighted layer at zero; under a factor at zero (SkipInit, arXiv
+    2002.10444); or Fixup (arXiv 1901.09321)."""
+    remove_first_act: bool = False
+    """Drop the first activation of a full pre-activation (PyramidNet, arXiv 1610.02915, section 2.3)."""
+    last_norm: bool = False
+    """End the branch of a full pre-activation with a norm (PyramidNet, arXiv 1610.02915, section 2.3)."""
 
     def __post_init__(self) -> None:
-        for applies, sentence in _REFUSALS:
-            if applies(self):
-                raise ValueError(sentence)
+        from ablations.refusals import refuse
 
-
-def _moved(spec: BlockSpec) -> bool:
-    """Whether the last norm or activation has left its baseline place."""
-    return spec.norm_position != NormPosition.BEFORE_ADD or spec.act_position != ActPosition.AFTER_ADD
-
-
-# Each row: when it applies, and the sentence that says what to change.
-_REFUSALS: tuple[tuple[Callable[[BlockSpec], bool], str], ...] = (
-    (
-        lambda s: s.preactivation != Preactivation.NONE and _moved(s),
-        "preactivation puts norm and activation before the weights, so norm_position and act_position have "
-        "nothing to place: leave them at before_add and after_add, or set preactivation=none",
-    ),
-    (
-        lambda s: s.norm == Norm.NONE and s.norm_position == NormPosition.AFTER_ADD,
-        "norm=none leaves nothing to place after the addition: set norm_position=before_add or choose a norm",
-    ),
-    (
-        lambda s: s.norm == Norm.NONE and s.preactivation == Preactivation.FULL,
-        "norm=none makes preactivation=full the same block as relu_only: set preactivation=relu_only or choose a norm",
-    ),
-    (
-        lambda s: (
-            s.shortcut == Shortcut.NONE
-            and (
-                s.preactivation != Preactivation.NONE
-                or s.norm_position != NormPosition.BEFORE_ADD
-                or s.act_position == ActPosition.BEFORE_ADD
-            )
-        ),
-        "shortcut=none leaves no addition to place anything around: set norm_position=before_add, "
-        "preactivation=none and act_position=after_add or none",
-    ),
-)
+        refuse(self)

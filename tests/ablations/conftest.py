@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, get_type_hints
 
@@ -15,6 +16,17 @@ def _values(hint: Any, default: Any) -> list[Any]:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return list(hint)
     return [False, True] if hint is bool else [default]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny tensors: a second thread costs more than it brings, and starves whoever runs beside."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

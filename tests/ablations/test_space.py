@@ -90,7 +90,7 @@ def test_two_steps_move_every_parameter_of_a_network(covering):
         before = net(IMAGES)
         with torch.no_grad():
             for name in still:
-                assert name.endswith("norm1.bias") or name.endswith("norm3.bias"), (name, spec)
+                assert name.endswith(("norm1.bias", "norm3.bias")), (name, spec)
                 net.get_parameter(name).normal_(generator=torch.Generator().manual_seed(1))
         torch.testing.assert_close(net(IMAGES), before, atol=1e-9, rtol=1e-7)
 
