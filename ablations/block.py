@@ -3,19 +3,20 @@
 import torch
 from torch import nn
 
-from ablations.layout import layout_of, leading
+from ablations.layout import branch_of, layout_of, leading
 from ablations.parts import conv1x1, conv3x3, sequence
-from ablations.shortcuts import is_projection, make_shortcut
-from ablations.spec import BlockKind, BlockSpec
+from ablations.shortcuts import GATED, Gate, Scale, is_projection, make_shortcut
+from ablations.spec import BlockKind, BlockSpec, ProjectionTap, Shortcut
 
 EXPANSION = {BlockKind.BASIC: 1, BlockKind.BOTTLENECK: 4}
 
 
 class ResidualBlock(nn.Module):
-    """`after(shortcut(x) + branch(x))`, where both paths read `before(x)`.
+    """`after(skip(x) + residual(x))`, where both paths read `before(x)`.
 
-    `before` is empty except where a projection reads the pre-activated input. A plain block has `shortcut` None and
-    computes `after(branch(x))`. [N, inputs, H, W] -> [N, outputs, ceil(H/stride), ceil(W/stride)].
+    [N, inputs, H, W] -> [N, outputs, ceil(H/stride), ceil(W/stride)]. `before` is empty except where a projection reads
+    the pre-activated input. A plain block has `shortcut` None and computes `after(branch(x))`. `drop_path` is the
+    chance, in training, that a mini-batch skips the branch (Huang et al. 2016, arXiv 1603.09382).
     """
 
     def __init__(
@@ -25,28 +26,53 @@ class ResidualBlock(nn.Module):
         before: nn.Sequential,
         branch: nn.Sequential,
         shortcut: nn.Module | None,
+        gate: Gate | None,
         after: nn.Sequential,
+        drop_path: float,
     ) -> None:
         super().__init__()
         self.spec = spec
         self.before = before
         self.branch = branch
         self.shortcut = shortcut
+        self.gate = gate
         self.after = after
+        self.drop_path = drop_path
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.before(x)
-        y = self.branch(x)
-        if self.shortcut is not None:
-            y = y + self.shortcut(x)
-        return self.after(y)  # type: ignore[no-any-return]  # nn.Module calls are untyped
+        if self.shortcut is None:
+            return self.after(self.branch(x))  # type: ignore[no-any-return]  # nn.Module calls are untyped
+        if self.training and self.drop_path and torch.rand(()) < self.drop_path:
+            return self.after(self.skip(x))  # type: ignore[no-any-return]
+        return self.after(self.residual(x) + self.skip(x))  # type: ignore[no-any-return]
+
+    def skip(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the shortcut adds, from `before(x)`: (1 - g) of it where it is gated. Zero in a plain block."""
+        if self.shortcut is None:
+            return torch.zeros_like(self.branch(x))
+        y: torch.Tensor = self.shortcut(x)
+        return y if self.gate is None else (1 - self.gate(x)) * y
+
+    def residual(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the branch adds, from `before(x)`: gated, and at test scaled by its chance to be there."""
+        y: torch.Tensor = self.branch(x)
+        if self.gate is not None and self.spec.shortcut == Shortcut.EXCLUSIVE_GATING:
+            y = self.gate(x) * y
+        return y if self.training or not self.drop_path else y * (1 - self.drop_path)
+
+    def extra_repr(self) -> str:
+        return f"drop_path={self.drop_path:g}" if self.drop_path else ""
 
 
-def build_block(spec: BlockSpec, inputs: int, outputs: int, stride: int = 1, *, first: bool = False) -> ResidualBlock:
+def build_block(
+    spec: BlockSpec, inputs: int, outputs: int, stride: int = 1, *, first: bool = False, position: float = 1.0
+) -> ResidualBlock:
     """Build one residual block from [N, inputs, H, W] to [N, outputs, ceil(H/stride), ceil(W/stride)].
 
     `first` marks the network's first block: its leading norm and activation, if it has any, belong to the stem
-    (He et al. 2016, section 3.2). `outputs` counts the channels after a bottleneck's expansion.
+    (He et al. 2016, section 3.2). `position` is l/L, the block's place among all, which stochastic depth reads.
+    `outputs` counts the channels after a bottleneck's expansion.
     Raises ValueError for a width the kind or the shortcut cannot make.
     """
     if outputs < inputs or outputs % EXPANSION[spec.kind]:
@@ -54,18 +80,23 @@ def build_block(spec: BlockSpec, inputs: int, outputs: int, stride: int = 1, *, 
             f"a {spec.kind} block cannot go from {inputs} to {outputs} channels: "
             f"outputs must be a multiple of {EXPANSION[spec.kind]} and at least {inputs}"
         )
-    layout = layout_of(spec)
-    operations = layout.branch(spec.kind)
-    lead = leading(operations)
-    shares = layout.taps_preactivated and is_projection(spec, inputs, outputs, stride)
+    operations = branch_of(spec)
+    lead = leading(operations) if "b" not in operations else ""
+    projects = is_projection(spec, inputs, outputs, stride)
+    shares = projects and spec.projection_tap == ProjectionTap.PREACTIVATED
     if first or shares:
         operations = operations.removeprefix(lead)
+    branch = sequence(operations, spec, inputs, _convolutions(spec.kind, inputs, outputs, stride))
+    if spec.shortcut == Shortcut.CONSTANT_SCALING:
+        branch.add_module("scale", Scale(spec.branch_scale))
     return ResidualBlock(
         spec=spec,
         before=sequence(lead if shares and not first else "", spec, inputs),
-        branch=sequence(operations, spec, inputs, _convolutions(spec.kind, inputs, outputs, stride)),
+        branch=branch,
         shortcut=make_shortcut(spec, inputs, outputs, stride),
-        after=sequence(layout.after, spec, outputs, fresh=True),
+        gate=Gate(inputs, outputs, stride, spec.gate_bias) if spec.shortcut in GATED else None,
+        after=sequence(layout_of(spec).after, spec, outputs, fresh=True),
+        drop_path=spec.drop_path * position,
     )
 
 

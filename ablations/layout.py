@@ -6,7 +6,16 @@ Sources: He et al. 2015; He et al. 2016 (arXiv 1603.05027), fig. 4; Torch blog 2
 
 from dataclasses import dataclass
 
-from ablations.spec import ActPosition, BlockKind, BlockSpec, Norm, NormPosition, Preactivation
+from ablations.spec import (
+    ActPosition,
+    Attention,
+    BlockKind,
+    BlockSpec,
+    BranchInit,
+    Norm,
+    NormPosition,
+    Preactivation,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +34,6 @@ class Layout:
     """After the last block, before pooling."""
     projection: str = "cn"
     """A projection shortcut."""
-    taps_preactivated: bool = False
-    """A projection reads the pre-activated input, so both paths share the block's leading norm and activation."""
 
     def branch(self, kind: BlockKind) -> str:
         """Return the operations of the branch of a block of this kind."""
@@ -47,7 +54,7 @@ TABLE = {
     (_P.NONE, _N.AFTER_ADD, _A.NONE): Layout(basic="cnac", bottleneck="cnacnac", after="n", projection="c"),
     (_P.RELU_ONLY, _N.BEFORE_ADD, _A.AFTER_ADD): Layout(basic="acnacn", bottleneck="acnacnacn", after="", head="a"),
     (_P.FULL, _N.BEFORE_ADD, _A.AFTER_ADD): Layout(
-        basic="nacnac", bottleneck="nacnacnac", after="", head="na", projection="c", taps_preactivated=True
+        basic="nacnac", bottleneck="nacnacnac", after="", head="na", projection="c"
     ),
 }
 
@@ -57,6 +64,26 @@ def layout_of(spec: BlockSpec) -> Layout:
     return TABLE[spec.preactivation, spec.norm_position, spec.act_position]
 
 
+def branch_of(spec: BlockSpec) -> str:
+    """Return the operations of a block's branch with the switches that act at its ends.
+
+    `b` is a scalar shift and `m` a scalar factor (Fixup, Zhang et al. 2019, fig. 1; SkipInit, De and Smith 2020), `s`
+    squeeze-and-excitation.
+    """
+    operations = layout_of(spec).branch(spec.kind)
+    if spec.branch_init == BranchInit.FIXUP:
+        operations = operations.replace("n", "").replace("c", "bc").replace("a", "ba") + "mb"
+    if spec.remove_first_act:
+        operations = operations.replace("a", "", 1)
+    if spec.last_norm:
+        operations += "n"
+    if spec.attention == Attention.SE:
+        operations += "s"
+    if spec.branch_init == BranchInit.SKIPINIT:
+        operations += "m"
+    return operations
+
+
 def leading(operations: str) -> str:
     """Return the norms and activations before the first convolution: what a pre-activation block starts with."""
     return operations[: operations.index("c")]
@@ -64,8 +91,7 @@ def leading(operations: str) -> str:
 
 def describe(spec: BlockSpec) -> str:
     """Return the block's order of operations as text, such as `c n a c n | a`."""
-    layout = layout_of(spec)
-    branch, after = layout.branch(spec.kind), layout.after
+    branch, after = branch_of(spec), layout_of(spec).after
     if spec.norm == Norm.NONE:
         branch, after = branch.replace("n", ""), after.replace("n", "")
     return f"{' '.join(branch)} | {' '.join(after)}".strip()

@@ -6,7 +6,9 @@ from typing import assert_never
 
 from torch import nn
 
-from ablations.spec import Activation, BlockSpec, Norm
+from ablations.scalars import Factor, Shift
+from ablations.spec import Activation, BlockSpec, BranchInit, Norm
+from ablations.squeeze import SqueezeExcitation
 
 MAX_GROUPS = 32  # Wu and He 2018 (arXiv 1803.08494), section 4: the default number of groups
 
@@ -68,7 +70,7 @@ def sequence(
     input, so that a leading activation may overwrite it. Conv names do not depend on the order of operations,
     which lets parameters of equal name and shape start equal across arms.
     """
-    modules, remaining, counts = nn.Sequential(), iter(convs), {"c": 0, "n": 0, "a": 0}
+    modules, remaining, counts = nn.Sequential(), iter(convs), dict.fromkeys(_NAMES, 0)
     for operation in operations:
         module: nn.Module | None
         match operation:
@@ -77,8 +79,14 @@ def sequence(
                 channels = conv.out_channels
             case "n":
                 module = make_norm(spec.norm, channels)
-            case _:
+            case "a":
                 module = make_activation(spec.activation, inplace=fresh)
+            case "b":
+                module = Shift()
+            case "m":
+                module = Factor(0.0 if spec.branch_init == BranchInit.SKIPINIT else 1.0)
+            case "s":
+                module = SqueezeExcitation(channels)
         if module is None:
             continue
         counts[operation] += 1
@@ -87,4 +95,4 @@ def sequence(
     return modules
 
 
-_NAMES = {"c": "conv", "n": "norm", "a": "act"}
+_NAMES = {"c": "conv", "n": "norm", "a": "act", "b": "shift", "m": "factor", "s": "se"}

@@ -1,4 +1,4 @@
-"""Shortcuts of He et al. 2015, section 4.1: A zero-pads, B projects where the shape changes, C everywhere."""
+"""Shortcuts: He et al. 2015, section 4.1 (A, B, C), and He et al. 2016, table 1 (scaled, gated, dropped)."""
 
 from typing import assert_never
 
@@ -8,7 +8,10 @@ from torch import nn
 
 from ablations.layout import layout_of
 from ablations.parts import conv1x1, sequence
+from ablations.refusals import PROJECTIONS, PROJECTIONS_EVERYWHERE
 from ablations.spec import BlockSpec, Shortcut
+
+GATED = frozenset({Shortcut.EXCLUSIVE_GATING, Shortcut.SHORTCUT_ONLY_GATING})
 
 
 class ZeroPad(nn.Module):
@@ -33,22 +36,57 @@ class ZeroPad(nn.Module):
         return f"stride={self.stride}, channels=+{self.low}+{self.high}"
 
 
+class Scale(nn.Module):
+    """Multiply by a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factor
+
+    def extra_repr(self) -> str:
+        return f"{self.factor:g}"
+
+
+class Gate(nn.Module):
+    """g(x) = sigmoid(W x + b), a 1x1 convolution with the shape of the block's output (He et al. 2016, section 3.1)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, bias: float) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 1, stride)
+        self.start = bias
+        nn.init.constant_(self.conv.bias, bias)  # type: ignore[arg-type]  # there is a bias
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x).sigmoid()  # type: ignore[no-any-return]  # nn.Module calls are untyped
+
+
 def is_projection(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> bool:
-    """Whether the block's shortcut has weights."""
+    """Whether the block's shortcut is a convolution."""
     reshapes = inputs != outputs or stride != 1
-    return spec.shortcut == Shortcut.C or (spec.shortcut == Shortcut.B and reshapes)
+    return spec.shortcut in PROJECTIONS_EVERYWHERE or (spec.shortcut in PROJECTIONS and reshapes)
 
 
 def make_shortcut(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> nn.Module | None:
-    """Return the shortcut from [N, inputs, H, W] to the branch's output shape, or None for a plain block."""
+    """Return the shortcut from [N, inputs, H, W] to the branch's output shape, or None for a plain block.
+
+    A gate is not part of it: exclusive gating reads the same gate on both paths.
+    """
+    if is_projection(spec, inputs, outputs, stride):
+        operations = "c" if spec.shortcut == Shortcut.CONV1X1 else layout_of(spec).projection
+        return sequence(operations, spec, inputs, [conv1x1(inputs, outputs, stride)])
+    identity = nn.Identity() if inputs == outputs and stride == 1 else ZeroPad(inputs, outputs, stride)
     match spec.shortcut:
         case Shortcut.NONE:
             return None
-        case Shortcut.A if inputs != outputs or stride != 1:
-            return ZeroPad(inputs, outputs, stride)
-        case Shortcut.A | Shortcut.B | Shortcut.C:
-            if not is_projection(spec, inputs, outputs, stride):
-                return nn.Identity()
-            conv = conv1x1(inputs, outputs, stride)
-            return sequence(layout_of(spec).projection, spec, inputs, [conv])
+        case Shortcut.CONSTANT_SCALING:
+            return nn.Sequential(identity, Scale(spec.shortcut_scale))
+        case Shortcut.DROPOUT:
+            return nn.Sequential(identity, nn.Dropout(spec.shortcut_dropout))
+        case Shortcut.A | Shortcut.B | Shortcut.EXCLUSIVE_GATING | Shortcut.SHORTCUT_ONLY_GATING:
+            return identity
+        case Shortcut.C | Shortcut.CONV1X1:
+            raise AssertionError("a projection everywhere")
     assert_never(spec.shortcut)

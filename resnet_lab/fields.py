@@ -45,14 +45,26 @@ def field_types(cls: type = RunSpec) -> Mapping[str, type]:
 def replace(spec: Spec, changes: Mapping[str, Any]) -> Spec:
     """Return the spec with fields replaced by dotted name.
 
-    All changes are applied at once, so the order of the names does not matter. Values may be text.
+    All changes are applied at once, so the order of the names does not matter. Values may be text, and
+    `model.name` may be a preset such as resnet50, whose fields come under those given.
     Raises UserError for an unknown name (listing the valid ones), a bad value or a refused combination.
     """
     flat: dict[str, Any] = flatten(spec)
     for name in changes:
         if name not in flat:
             raise UserError(_unknown(name, list(flat)))
-    return unflatten(type(spec), flat | dict(changes))
+    return unflatten(type(spec), flat | _with_preset(changes))
+
+
+def _with_preset(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Spell out a preset that stands where `model.name` does."""
+    from resnet_lab.presets import PRESETS
+
+    preset = PRESETS.get(changes.get("model.name", ""))
+    if preset is None:
+        return dict(changes)
+    family = {"model.name": "cifar_resnet"}
+    return family | dict(preset) | {name: value for name, value in changes.items() if name != "model.name"}
 
 
 def unflatten(cls: type[Spec], flat: Mapping[str, Any]) -> Spec:

@@ -1,6 +1,4 @@
-"""The CIFAR residual network of He et al. 2015, section 4.2, made of the factory's blocks."""
-
-from itertools import pairwise
+"""Residual networks made of the factory's blocks: CIFAR, wide and ImageNet families."""
 
 import torch
 from torch import nn
@@ -8,9 +6,11 @@ from torch import nn
 from ablations.block import EXPANSION, ResidualBlock, build_block
 from ablations.layout import layout_of
 from ablations.parts import conv3x3, sequence
-from resnet_lab.spec import ModelSpec
+from ablations.spec import BlockSpec, Downsample, Preactivation
+from resnet_lab.families import stages
+from resnet_lab.spec import ModelName, ModelSpec, Stem
 
-STAGES = 3
+WIDE_STEM = 16  # Zagoruyko and Komodakis 2016, table 1: the stem does not widen
 
 
 class ResNet(nn.Module):
@@ -35,29 +35,52 @@ class ResNet(nn.Module):
         return [module for module in self.modules() if isinstance(module, ResidualBlock)]
 
 
+def build_resnet(spec: ModelSpec, *, channels: int, classes: int) -> ResNet:
+    """Build a network of the CIFAR (6n+2, 9n+2), wide (6n+4) or ImageNet family for images of any size."""
+    block = spec.block
+    counts = stages(spec)
+    widths = [spec.width * 2**stage * EXPANSION[block.kind] for stage in range(len(counts))]
+    inputs = WIDE_STEM if spec.name == ModelName.WIDE_RESNET else spec.width
+    stem = _stem(spec, channels, inputs)
+    body, built = nn.Sequential(), 0
+    for stage, (count, outputs) in enumerate(zip(counts, widths, strict=True)):
+        stride = 1 if stage == 0 else 2
+        modules = nn.Sequential()
+        if stage and block.downsample == Downsample.SEPARATE_CONV:
+            modules.add_module("down", _between(block, inputs, outputs))
+            inputs, stride = outputs, 1
+        for index in range(count):
+            built += 1
+            one = build_block(block, inputs, outputs, stride, first=built == 1, position=built / sum(counts))
+            modules.add_module(str(index), one)
+            inputs, stride = outputs, 1
+        body.append(modules)
+    head = layout_of(block).head if spec.final_norm else ""
+    return ResNet(stem=stem, stages=body, head=sequence(head, block, inputs, fresh=True), fc=nn.Linear(inputs, classes))
+
+
+def _stem(spec: ModelSpec, channels: int, width: int) -> nn.Sequential:
+    operations = "c" + layout_of(spec.block).stem
+    if spec.stem == Stem.CIFAR:
+        return sequence(operations, spec.block, channels, [conv3x3(channels, width)])
+    conv = nn.Conv2d(channels, width, 7, 2, padding=3, bias=False)
+    modules = sequence(operations, spec.block, channels, [conv])
+    modules.add_module("pool", nn.MaxPool2d(3, 2, padding=1))
+    return modules
+
+
+def _between(block: BlockSpec, inputs: int, outputs: int) -> nn.Sequential:
+    """A stride-2 convolution between stages; pre-activation blocks bring their own norm and activation."""
+    operations = "c" if block.preactivation != Preactivation.NONE else "c" + layout_of(block).stem
+    return sequence(operations, block, inputs, [conv3x3(inputs, outputs, 2)])
+
+
 def build_network(spec: ModelSpec, *, channels: int = 3, classes: int = 10) -> ResNet:
-    """Build the 6n+2 (basic) or 9n+2 (bottleneck) network for images of any size.
+    """Build any network of the registry.
 
     Weights are torch's defaults until `resnet_lab.initialise.initialise` draws them from a seed.
     """
-    block, layout = spec.block, layout_of(spec.block)
-    stem_width = spec.width
-    widths = [spec.width * 2**stage * EXPANSION[block.kind] for stage in range(STAGES)]
-    stages = nn.Sequential()
-    for stage, (inputs, outputs) in enumerate(pairwise([stem_width, *widths])):
-        blocks = nn.Sequential()
-        for index in range(spec.blocks_per_stage):
-            opens = index == 0
-            stride = 2 if opens and stage > 0 else 1
-            first = opens and stage == 0
-            blocks.append(build_block(block, inputs if opens else outputs, outputs, stride, first=first))
-        stages.append(blocks)
-    return ResNet(
-        stem=sequence("c" + layout.stem, block, channels, [conv3x3(channels, stem_width)]),
-        stages=stages,
-        head=sequence(layout.head, block, widths[-1], fresh=True),
-        fc=nn.Linear(widths[-1], classes),
-    )
+    return build_resnet(spec, channels=channels, classes=classes)
 
 
 def count_parameters(module: nn.Module) -> int:

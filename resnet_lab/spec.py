@@ -10,9 +10,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from ablations.spec import FROZEN, BlockKind, BlockSpec, Shortcut
-
-LAYERS_PER_UNIT = {BlockKind.BASIC: 6, BlockKind.BOTTLENECK: 9}
+from ablations.spec import FROZEN, BlockSpec
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
@@ -27,6 +25,27 @@ class DatasetName(StrEnum):
     CIFAR100 = "cifar100"
 
 
+class ModelName(StrEnum):
+    """Families of networks; `resnet_lab.presets` names members of them, such as resnet50 and se_resnet110."""
+
+    CIFAR_RESNET = "cifar_resnet"
+    WIDE_RESNET = "wide_resnet"
+    IMAGENET_RESNET = "imagenet_resnet"
+    RESNET50V2 = "resnet50v2"
+    DENSENET121 = "densenet121"
+    DENSENET_BC = "densenet_bc"
+    VGG15_BN = "vgg15_bn"
+    VGG16_BN = "vgg16_bn"
+    MNIST_CNN = "mnist_cnn"
+    MNIST_CNN_DEEP = "mnist_cnn_deep"
+    MNIST_RESNET = "mnist_resnet"
+
+
+class Stem(StrEnum):
+    CIFAR = "cifar"
+    IMAGENET = "imagenet"
+
+
 class Optimizer(StrEnum):
     SGD = "sgd"
     NESTEROV = "nesterov"
@@ -35,12 +54,15 @@ class Optimizer(StrEnum):
     RMSPROP = "rmsprop"
     ADAGRAD = "adagrad"
     ADADELTA = "adadelta"
+    MUON = "muon"
 
 
 class Schedule(StrEnum):
     STEP = "step"
     COSINE = "cosine"
     CONSTANT = "constant"
+    ONE_CYCLE = "one_cycle"
+    PLATEAU = "plateau"
 
 
 class Warmup(StrEnum):
@@ -55,6 +77,15 @@ class Augmentation(StrEnum):
     CROP = "crop"
     FLIP = "flip"
     NONE = "none"
+    SHIFT_ROTATE = "shift_rotate"
+    CUTOUT = "cutout"
+
+
+class Init(StrEnum):
+    KAIMING_FAN_OUT = "kaiming_fan_out"
+    KAIMING_FAN_IN = "kaiming_fan_in"
+    XAVIER = "xavier"
+    DEFAULT = "default"
 
 
 class Precision(StrEnum):
@@ -65,33 +96,27 @@ class Precision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
 class ModelSpec:
-    """The CIFAR network of He et al. 2015, section 4.2: a 3x3 stem, three stages, pooling, a linear layer."""
+    """A network. The default is the CIFAR ResNet-20 of He et al. 2015, section 4.2.
 
+    Raises a `pydantic.ValidationError` where depth, width or block do not fit the family.
+    """
+
+    name: ModelName = ModelName.CIFAR_RESNET
+    """The family."""
     depth: Positive = 20
-    """Weighted layers: 6n+2 with basic blocks, 9n+2 with bottlenecks."""
+    """Weighted layers: 6n+2 with basic blocks, 9n+2 with bottlenecks, in CIFAR nets."""
     width: Positive = 16
-    """Channels of the first stage; the second has twice, the third four times as many."""
+    """Channels of the first stage (times 4 after a bottleneck); growth rate of a DenseNet."""
+    stem: Stem = Stem.CIFAR
+    """A 3x3 convolution, or ImageNet's 7x7 convolution of stride 2 and max-pooling."""
+    final_norm: bool = True
+    """The norm and activation after the last addition of a pre-activation net, which several public nets forget."""
     block: BlockSpec = BlockSpec()
 
     def __post_init__(self) -> None:
-        unit = LAYERS_PER_UNIT[self.block.kind]
-        blocks, rest = divmod(self.depth - 2, unit)
-        if rest or blocks < 1:
-            low = max(blocks, 1) * unit + 2
-            nearest = f"{low} or {low + unit}" if blocks >= 1 else f"{low}"
-            raise ValueError(
-                f"depth {self.depth} is not {unit}n+2, as {self.block.kind} blocks need: the nearest is {nearest}"
-            )
-        if blocks == 1 and self.block.kind == BlockKind.BOTTLENECK and self.block.shortcut == Shortcut.C:
-            raise ValueError(
-                f"at depth {self.depth} every bottleneck block changes shape, so that shortcut=C builds the same "
-                f"network as B: set block.shortcut=B, or depth={2 * unit + 2} or more"
-            )
+        from resnet_lab.families import check
 
-    @property
-    def blocks_per_stage(self) -> int:
-        """The n of 6n+2."""
-        return (self.depth - 2) // LAYERS_PER_UNIT[self.block.kind]
+        check(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
@@ -119,7 +144,8 @@ class RecipeSpec:
     iterations: Positive = 64_000
     """Optimiser steps in all."""
     schedule: Schedule = Schedule.STEP
-    """step multiplies the rate by lr_decay at each milestone; cosine falls to 0; constant stays."""
+    """step multiplies the rate by lr_decay at each milestone; cosine falls to 0; constant stays; one_cycle rises and
+    falls; plateau waits for the validation error."""
     milestone_1: Fraction = 0.5
     """First step of the schedule, as a share of the iterations (32k of 64k)."""
     milestone_2: Fraction = 0.75
@@ -133,9 +159,20 @@ class RecipeSpec:
     warmup_lr: Annotated[float, Field(gt=0)] = 0.01
     """Learning rate during, or at the start of, the warm-up."""
     augmentation: Augmentation = Augmentation.CROP_FLIP
-    """Random crop after zero-padding, horizontal flip, both, or none; drawn for each image."""
+    """Random crop after zero-padding, horizontal flip, both, none; shift and rotation; crop, flip and cutout. Drawn
+    for each image."""
     crop_padding: NonNegative = 4
-    """Pixels of zero-padding on each side before the random crop."""
+    """Pixels of zero-padding on each side before the random crop; the largest shift of shift_rotate."""
+    rotation: Annotated[float, Field(ge=0, le=180)] = 10.0
+    """Largest rotation of shift_rotate, in degrees either way."""
+    cutout_size: Positive = 16
+    """Side of the square that cutout blanks after crop and flip, in pixels (arXiv 1708.04552)."""
+    init: Init = Init.KAIMING_FAN_OUT
+    """How convolutions start: normal by fan-out or fan-in (arXiv 1502.01852), Xavier, or torch's default."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the target spread evenly over all classes (arXiv 1512.00567, section 7)."""
+    plateau_patience: NonNegative = 3
+    """Epochs without a better validation error before schedule=plateau multiplies the rate by lr_decay."""
     precision: Precision = Precision.AUTO
     """bf16 autocast, or fp32; auto is bf16 where the processor or GPU computes in it."""
 
