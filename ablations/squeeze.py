@@ -17,5 +17,5 @@ class SqueezeExcitation(nn.Module):
         self.excite = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        gate = self.excite(self.act(self.squeeze(x.mean((2, 3), keepdim=True))))
+        gate: torch.Tensor = self.excite(self.act(self.squeeze(x.mean((2, 3), keepdim=True))))
         return x * gate.sigmoid()

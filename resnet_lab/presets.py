@@ -5,11 +5,21 @@ from types import MappingProxyType
 
 from resnet_lab.fields import Value
 
-_RESNET = {"model.name": "imagenet_resnet", "model.stem": "imagenet", "model.width": 64, "model.block.shortcut": "B"}
+_Fields = Mapping[str, Value]
+_RESNET: dict[str, Value] = {
+    "model.name": "imagenet_resnet",
+    "model.stem": "imagenet",
+    "model.width": 64,
+    "model.block.shortcut": "B",
+}
 _BOTTLENECK = _RESNET | {"model.block.kind": "bottleneck"}
-_WIDE = {"model.name": "wide_resnet", "model.block.preactivation": "full", "model.block.shortcut": "B"}
+_WIDE: dict[str, Value] = {
+    "model.name": "wide_resnet",
+    "model.block.preactivation": "full",
+    "model.block.shortcut": "B",
+}
 
-PRESETS: Mapping[str, Mapping[str, Value]] = MappingProxyType(
+PRESETS: Mapping[str, _Fields] = MappingProxyType(
     {
         **{f"resnet{depth}": {"model.depth": depth} for depth in (20, 32, 44, 56, 110, 1202)},
         **{

@@ -23,6 +23,7 @@ from studies.study import Study
 if TYPE_CHECKING:
     from resnet_lab.tracking import Tracker
 
+
 def launch(study: Study, options: Options) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
     plan = make_plan(study, options)

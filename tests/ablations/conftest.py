@@ -4,11 +4,14 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 from enum import StrEnum
+from math import prod
 from typing import Any, get_type_hints
 
 import pytest
 
 from ablations.spec import BlockSpec
+
+MANY = 5_000
 
 
 def _values(hint: Any, default: Any) -> list[Any]:
@@ -31,10 +34,17 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def space() -> list[dict[str, Any]]:
-    """Every combination of switches, legal or not."""
+    """Every combination of switches, legal or not; where they are too many, those of any three switches."""
     hints, fields = get_type_hints(BlockSpec), dataclasses.fields(BlockSpec)
-    choices = [_values(hints[field.name], field.default) for field in fields]
-    return [dict(zip((field.name for field in fields), values, strict=True)) for values in itertools.product(*choices)]
+    choices = {field.name: _values(hints[field.name], field.default) for field in fields}
+    baseline = {field.name: field.default for field in fields}
+    varied = [tuple(choices)] if prod(map(len, choices.values())) <= MANY else itertools.combinations(choices, 3)
+    found = {}
+    for names in varied:
+        for values in itertools.product(*(choices[name] for name in names)):
+            switches = baseline | dict(zip(names, values, strict=True))
+            found[tuple(switches.values())] = switches
+    return list(found.values())
 
 
 @pytest.fixture(scope="session")
