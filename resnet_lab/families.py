@@ -1,7 +1,12 @@
 """Which depth, width and block each family of networks takes. Imports no torch."""
 
+from typing import TYPE_CHECKING
+
 from ablations.spec import BlockKind, BlockSpec, Preactivation
-from resnet_lab.spec import ModelName, ModelSpec, Stem
+from resnet_lab.choices import ModelName, Stem
+
+if TYPE_CHECKING:
+    from resnet_lab.spec import ModelSpec
 
 # Layers a unit of three stages adds, and layers beside the units.
 LAYERS_PER_UNIT = {BlockKind.BASIC: 6, BlockKind.BOTTLENECK: 9}
@@ -14,7 +19,7 @@ IMAGENET_STAGES = {
 WITH_BLOCKS = frozenset({ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET, ModelName.IMAGENET_RESNET})
 
 
-def check(spec: ModelSpec) -> None:
+def check(spec: "ModelSpec") -> None:
     """Raise ValueError, in a sentence that says what to change, where the fields do not fit the family."""
     if spec.name in (ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET):
         _check_units(spec, LAYERS_PER_UNIT[spec.block.kind])
@@ -28,14 +33,14 @@ def check(spec: ModelSpec) -> None:
     _check_unused(spec)
 
 
-def stages(spec: ModelSpec) -> tuple[int, ...]:
+def stages(spec: "ModelSpec") -> tuple[int, ...]:
     """Return the number of blocks of each stage of a network made of blocks."""
     if spec.name == ModelName.IMAGENET_RESNET:
         return IMAGENET_STAGES[spec.block.kind][spec.depth]
     return ((spec.depth - EXTRA_LAYERS[spec.name]) // LAYERS_PER_UNIT[spec.block.kind],) * 3
 
 
-def _check_units(spec: ModelSpec, unit: int) -> None:
+def _check_units(spec: "ModelSpec", unit: int) -> None:
     extra = EXTRA_LAYERS[spec.name]
     units, rest = divmod(spec.depth - extra, unit)
     if rest or units < 1:
@@ -45,7 +50,7 @@ def _check_units(spec: ModelSpec, unit: int) -> None:
         raise ValueError(f"depth {spec.depth} is not {unit}n+{extra}, as {kind} need: the nearest is {nearest}")
 
 
-def _check_unused(spec: ModelSpec) -> None:
+def _check_unused(spec: "ModelSpec") -> None:
     """Refuse fields that the family does not read: two values of them would be one network."""
     unused = []
     if spec.name not in WITH_BLOCKS:

@@ -4,94 +4,44 @@ Every field has one dotted name (`model.block.norm_position`), the same on the c
 in checkpoints, in tables and on axes. The default of each field is the baseline of He et al. 2015, section 4.2.
 """
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from ablations.spec import FROZEN, BlockSpec
+from resnet_lab.choices import (
+    Augmentation,
+    DatasetName,
+    Init,
+    ModelName,
+    Optimizer,
+    Precision,
+    Schedule,
+    Stem,
+    Warmup,
+)
+from resnet_lab.families import check
+
+__all__ = [
+    "Augmentation",
+    "DataSpec",
+    "DatasetName",
+    "Init",
+    "ModelName",
+    "ModelSpec",
+    "Optimizer",
+    "Precision",
+    "RecipeSpec",
+    "RunSpec",
+    "Schedule",
+    "Stem",
+    "Warmup",
+]
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class DatasetName(StrEnum):
-    DIGITS = "digits"
-    MNIST = "mnist"
-    FASHION_MNIST = "fashion_mnist"
-    CIFAR10 = "cifar10"
-    CIFAR100 = "cifar100"
-
-
-class ModelName(StrEnum):
-    """Families of networks; `resnet_lab.presets` names members of them, such as resnet50 and se_resnet110."""
-
-    CIFAR_RESNET = "cifar_resnet"
-    WIDE_RESNET = "wide_resnet"
-    IMAGENET_RESNET = "imagenet_resnet"
-    RESNET50V2 = "resnet50v2"
-    DENSENET121 = "densenet121"
-    DENSENET_BC = "densenet_bc"
-    VGG15_BN = "vgg15_bn"
-    VGG16_BN = "vgg16_bn"
-    MNIST_CNN = "mnist_cnn"
-    MNIST_CNN_DEEP = "mnist_cnn_deep"
-    MNIST_RESNET = "mnist_resnet"
-
-
-class Stem(StrEnum):
-    CIFAR = "cifar"
-    IMAGENET = "imagenet"
-
-
-class Optimizer(StrEnum):
-    SGD = "sgd"
-    NESTEROV = "nesterov"
-    ADAM = "adam"
-    ADAMW = "adamw"
-    RMSPROP = "rmsprop"
-    ADAGRAD = "adagrad"
-    ADADELTA = "adadelta"
-    MUON = "muon"
-
-
-class Schedule(StrEnum):
-    STEP = "step"
-    COSINE = "cosine"
-    CONSTANT = "constant"
-    ONE_CYCLE = "one_cycle"
-    PLATEAU = "plateau"
-
-
-class Warmup(StrEnum):
-    AUTO = "auto"
-    NONE = "none"
-    CONSTANT = "constant"
-    LINEAR = "linear"
-
-
-class Augmentation(StrEnum):
-    CROP_FLIP = "crop_flip"
-    CROP = "crop"
-    FLIP = "flip"
-    NONE = "none"
-    SHIFT_ROTATE = "shift_rotate"
-    CUTOUT = "cutout"
-
-
-class Init(StrEnum):
-    KAIMING_FAN_OUT = "kaiming_fan_out"
-    KAIMING_FAN_IN = "kaiming_fan_in"
-    XAVIER = "xavier"
-    DEFAULT = "default"
-
-
-class Precision(StrEnum):
-    AUTO = "auto"
-    FP32 = "fp32"
-    BF16 = "bf16"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
@@ -114,8 +64,6 @@ class ModelSpec:
     block: BlockSpec = BlockSpec()
 
     def __post_init__(self) -> None:
-        from resnet_lab.families import check
-
         check(self)
 
 
