@@ -1,5 +1,6 @@
 """What the person sees while a study runs: a live view in a terminal, plain lines when piped."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from resnet_lab.fields import flatten
 from resnet_lab.trial import Trial
@@ -116,13 +118,14 @@ class LiveView:
             table.add_column(column, justify="left" if column == "trial" else "right", no_wrap=True)
         for trial, _, record in self._rows.values():
             table.add_row(label(self._plan, trial), *_progress_of(trial, record))
-        return Group(self._progress, table, self._last)
+        return Group(self._progress, table, Text(self._last))
 
 
 def _progress_of(trial: Trial, record: Mapping[str, float]) -> tuple[str, str, str]:
     if not record:
         return "1", "", ""
-    per_epoch = record["iteration"] / record["epoch"]
-    left = (trial.spec.recipe.iterations - record["iteration"]) / per_epoch * record["time/epoch_s"]
-    minutes, seconds = divmod(round(left), 60)
-    return f"{record['epoch'] + 1:.0f}", f"{record['val/error']:.2f}", f"{minutes}:{seconds:02d}"
+    left = (trial.spec.recipe.iterations - record["iteration"]) * record["epoch"] / record["iteration"]
+    epochs = record["epoch"] + math.ceil(left)
+    minutes, seconds = divmod(round(left * record["time/epoch_s"]), 60)
+    now = min(record["epoch"] + 1, epochs)
+    return f"{now:.0f}/{epochs:.0f}", f"{record['val/error']:.2f}", f"{minutes}:{seconds:02d}"

@@ -1,0 +1,53 @@
+"""CONTRIBUTING.md's worked example is applied to a copy of the sources and put to work."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+USE = """
+import torch
+from ablations import BlockSpec, build_block
+block = build_block(BlockSpec(activation="mish"), 4, 8, 2)
+assert sum(isinstance(m, torch.nn.Mish) for m in block.modules()) == 2, block
+optimizer = torch.optim.SGD(block.parameters(), 0.1)
+before = [p.clone() for p in block.parameters()]
+for _ in range(2):
+    block(torch.randn(2, 4, 8, 8)).square().sum().backward()
+    optimizer.step()
+assert all(not torch.equal(p, q) for p, q in zip(block.parameters(), before))
+from studies.bn_placement import STUDY
+from studies.options import Options
+from studies.plan import make_plan
+plan = make_plan(STUDY, Options(assignments=("model.block.activation=mish",)))
+assert {cell.model.block.activation.value for cell in plan.cells} == {"mish"}
+print("ok")
+"""
+
+
+def worked_example() -> dict[str, tuple[str, str]]:
+    """Return {file: (lines as they are, lines as they become)} of the diff."""
+    (diff,) = re.findall(r"```diff\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
+    changes = {}
+    for part in diff.split("--- ")[1:]:
+        name, _, body = part.partition("\n")
+        lines = body.splitlines()
+        before = "".join(line[1:] + "\n" for line in lines if not line.startswith("+"))
+        changes[name] = before, "".join(line[1:] + "\n" for line in lines)
+    return changes
+
+
+def test_the_worked_example_is_all_it_takes(tmp_path):
+    for room in ("ablations", "resnet_lab", "studies", "analysis"):
+        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    changes = worked_example()
+    assert changes.keys() == {"ablations/spec.py", "ablations/parts.py"}
+    for name, (before, after) in changes.items():
+        text = (tmp_path / name).read_text()
+        assert text.count(before) == 1, name
+        (tmp_path / name).write_text(text.replace(before, after))
+    done = subprocess.run([sys.executable, "-c", USE], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "ok", done.stderr
