@@ -16,8 +16,8 @@ def run(*arguments, command=STUDY):
 def test_help_lists_every_option():
     done = run("--help")
     assert done.returncode == 0
-    for option in "--scale --dataset --data-dir --seeds --epochs --jobs --device --out --dry-run --json --set".split():
-        assert option in done.stdout
+    for name in ("scale", "dataset", "data-dir", "seeds", "epochs", "jobs", "device", "out", "dry-run", "json", "set"):
+        assert f"--{name}" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 

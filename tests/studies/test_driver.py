@@ -20,7 +20,6 @@ from studies.plan import make_plan
 from studies.report import outcomes
 
 
-
 class Pretender:
     """Ends each trial at the next wait, as `script` says: a reason or signal for each attempt, then success."""
 
@@ -33,7 +32,7 @@ class Pretender:
         self.started[trial.name] += 1
         self.running.append(trial)
 
-    def wait(self, timeout):
+    def wait(self, timeout):  # noqa: ARG002  # the protocol's
         trial = self.running.pop(0)
         attempts = self.script.get(trial.name, [])
         outcome = attempts[self.started[trial.name] - 1] if self.started[trial.name] <= len(attempts) else "complete"
@@ -72,7 +71,7 @@ def study(tmp_path, empty_database, monkeypatch):
 
 
 def drive(study, executor):
-    plan, trials, out = study
+    _, trials, out = study
     tracker = Tracker.open(out, "bn_placement")
     tracker.close_stale()
     launch = tracker.start_launch("launch", {}, {})
@@ -101,7 +100,7 @@ def statuses(study):
 def test_every_trial_runs_once_and_lands_in_both_books(study):
     executor = Pretender()
     drive(study, executor)
-    plan, trials, out = study
+    _, trials, out = study
     assert executor.started == Counter(trial.name for trial in trials)
     assert statuses(study) == Counter((trial.name, "FINISHED") for trial in trials)
     run = next(run for run in read_runs(out, "bn_placement") if run["tags"]["trial"] == trials[0].name)
@@ -171,7 +170,7 @@ def test_what_is_complete_on_disk_is_adopted_by_books_that_do_not_know_it(study)
 
 
 def test_another_plan_shares_the_books_without_disturbing_them(study):
-    plan, trials, out = study
+    _, trials, out = study
     drive(study, Pretender())
     wider = make_plan(STUDY, Options(seeds=(0, 1, 2), assignments=("model.depth=8", "model.block.act_position=none")))
     more = [Trial(root=out / "trials", spec=spec) for spec in wider.runs()]
