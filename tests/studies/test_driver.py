@@ -71,7 +71,7 @@ def study(tmp_path, empty_database, monkeypatch):
 
 
 def drive(study, executor):
-    _, trials, out = study
+    plan, trials, out = study
     tracker = Tracker.open(out, "bn_placement")
     tracker.close_stale()
     launch = tracker.start_launch("launch", {}, {})
