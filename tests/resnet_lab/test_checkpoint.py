@@ -1,0 +1,168 @@
+"""Checkpoints: what was saved comes back, and what was damaged is told in one line or trained again."""
+
+import dataclasses
+import hashlib
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from resnet_lab.checkpoint import MODEL_FILE, load_model, load_state, save_model, save_state
+from resnet_lab.errors import UserError
+from resnet_lab.fields import flatten, replace
+from resnet_lab.initialise import initialise
+from resnet_lab.network import build_network
+from resnet_lab.spec import RunSpec
+
+TINY = replace(RunSpec(), {"model.depth": 8, "model.width": 4, "data.name": "digits", "recipe.lr": 0.05, "seed": 7})
+IMAGES = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def trained(spec=TINY):
+    """Return a network whose running statistics are no longer those of a new one."""
+    model = build_network(spec.model, channels=1)
+    initialise(model, spec.seed)
+    model.train()(IMAGES)
+    return model.eval()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    save_model(tmp_path, TINY, trained())
+    return tmp_path / MODEL_FILE
+
+
+def complaint(path) -> str:
+    with pytest.raises(UserError) as raised:
+        load_model(path)
+    assert len(str(raised.value).splitlines()) == 1
+    assert str(path) in str(raised.value)
+    return str(raised.value)
+
+
+def test_a_network_comes_back_with_its_spec_and_the_same_outputs(tmp_path):
+    model = trained()
+    digest = save_model(tmp_path, TINY, model)
+    for path in (tmp_path, tmp_path / MODEL_FILE):
+        checkpoint = load_model(path)
+        assert (checkpoint.spec, checkpoint.sha256) == (TINY, digest)
+        assert not checkpoint.model.training
+        assert torch.equal(checkpoint.model(IMAGES), model(IMAGES))
+    assert digest == hashlib.sha256((tmp_path / MODEL_FILE).read_bytes()).hexdigest()
+
+
+def test_the_layout_of_a_networks_memory_does_not_matter(tmp_path):
+    model = trained()
+    digest = save_model(tmp_path, TINY, model)
+    (tmp_path / "other").mkdir()
+    assert save_model(tmp_path / "other", TINY, model.to(memory_format=torch.channels_last)) == digest
+
+
+def test_equal_networks_give_equal_bytes(tmp_path):
+    assert len({save_model(tmp_path, TINY, trained()) for _ in range(6)}) == 1
+
+
+def test_the_file_is_plain_safetensors_with_the_spec_as_metadata(saved):
+    with safe_open(saved, framework="pt") as file:
+        assert json.loads(file.metadata()["spec"]) == flatten(TINY)
+    assert load_file(saved).keys() == trained().state_dict().keys()
+
+
+def test_saving_again_replaces_the_file_and_its_digest(saved):
+    other = dataclasses.replace(TINY, seed=8)
+    save_model(saved.parent, other, trained(other))
+    assert load_model(saved).spec == other
+    assert sorted(path.name for path in saved.parent.iterdir()) == [MODEL_FILE, MODEL_FILE + ".sha256"]
+
+
+@pytest.mark.parametrize("place", [3, 100, -1])
+def test_a_flipped_bit_is_noticed(saved, place):
+    content = bytearray(saved.read_bytes())
+    content[place] ^= 1
+    saved.write_bytes(content)
+    assert "has changed since it was written: its SHA-256 is not that in model.safetensors.sha256" in complaint(saved)
+
+
+@pytest.mark.parametrize("keep_digest", [True, False])
+@pytest.mark.parametrize("length", [0, 7, 1000, -1])
+def test_a_truncated_file_is_noticed_with_or_without_its_digest(saved, length, keep_digest):
+    saved.write_bytes(saved.read_bytes()[:length])
+    if not keep_digest:
+        saved.with_name(saved.name + ".sha256").unlink()
+    assert ("has changed" if keep_digest else "is not a checkpoint of this project") in complaint(saved)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"0123  model.safetensors\n"])
+def test_a_damaged_digest_is_noticed(saved, content):
+    saved.with_name(saved.name + ".sha256").write_bytes(content)
+    assert "has changed" in complaint(saved)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    assert "No such file or directory" in complaint(tmp_path / "absent" / MODEL_FILE)
+    with pytest.raises(UserError, match="cannot read the checkpoint"):
+        load_model(tmp_path)
+
+
+def test_a_file_of_another_kind_is_told(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("not a checkpoint\n" * 100)
+    assert "is not a checkpoint of this project" in complaint(path)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [None, {}, {"format": "pt"}, {"spec": "{"}, {"spec": "[]"}, {"spec": '{"model.dpth": 20}'}],
+)
+def test_safetensors_from_elsewhere_are_told(tmp_path, metadata):
+    path = tmp_path / "foreign.safetensors"
+    save_file({"weight": torch.zeros(2)}, path, metadata=metadata)
+    assert "is not a checkpoint of this project" in complaint(path)
+
+
+def test_tensors_that_do_not_fit_the_spec_are_told(tmp_path):
+    save_model(tmp_path, replace(TINY, {"model.depth": 14}), trained())
+    assert "holds other tensors than its spec builds" in complaint(tmp_path / MODEL_FILE)
+
+
+def test_a_failing_write_keeps_the_old_checkpoint(saved, monkeypatch):
+    before = load_model(saved).sha256
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_model(saved.parent, dataclasses.replace(TINY, seed=8), trained())
+    assert load_model(saved).sha256 == before
+
+
+STATE = {"epoch": 3, "lr": 0.1, "model": {"weight": torch.arange(4.0)}, "rng": torch.get_rng_state(), "seen": [1, 2]}
+
+
+def test_a_state_comes_back(tmp_path):
+    save_state(tmp_path / "resume.pt", STATE)
+    state = load_state(tmp_path / "resume.pt")
+    assert (state["epoch"], state["lr"], state["seen"]) == (3, 0.1, [1, 2])
+    assert torch.equal(state["model"]["weight"], STATE["model"]["weight"])
+    assert torch.equal(state["rng"], STATE["rng"])
+
+
+def test_without_a_state_the_run_starts_afresh(tmp_path):
+    assert load_state(tmp_path / "resume.pt") is None
+
+
+@pytest.mark.parametrize("damage", ["empty", "short", "truncated", "first byte", "last byte", "plain torch.save"])
+def test_a_damaged_state_is_none_at_all(tmp_path, damage):
+    path = tmp_path / "resume.pt"
+    save_state(path, STATE)
+    raw = path.read_bytes()
+    if damage == "plain torch.save":
+        torch.save(STATE, path)
+    else:
+        flipped = {"first byte": bytes([raw[0] ^ 1]) + raw[1:], "last byte": raw[:-1] + bytes([raw[-1] ^ 1])}
+        cut = {"empty": b"", "short": raw[:31], "truncated": raw[:-1]}
+        path.write_bytes((flipped | cut)[damage])
+    assert load_state(path) is None
