@@ -16,6 +16,7 @@ IMAGENET_STAGES = {
     BlockKind.BASIC: {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)},
     BlockKind.BOTTLENECK: {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)},
 }
+WIDE_STEM = 16  # Zagoruyko and Komodakis 2016, table 1: the stem does not widen
 WITH_BLOCKS = frozenset({ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET, ModelName.IMAGENET_RESNET})
 
 
@@ -23,6 +24,7 @@ def check(spec: "ModelSpec") -> None:
     """Raise ValueError, in a sentence that says what to change, where the fields do not fit the family."""
     if spec.name in (ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET):
         _check_units(spec, LAYERS_PER_UNIT[spec.block.kind])
+        _check_wide(spec)
     elif spec.name == ModelName.DENSENET_BC:
         _check_units(spec, LAYERS_PER_UNIT[BlockKind.BASIC])
     elif spec.name == ModelName.IMAGENET_RESNET:
@@ -48,6 +50,13 @@ def _check_units(spec: "ModelSpec", unit: int) -> None:
         nearest = f"{low} or {low + unit}" if units >= 1 else f"{low}"
         kind = f"{spec.block.kind} blocks" if spec.name in WITH_BLOCKS else spec.name
         raise ValueError(f"depth {spec.depth} is not {unit}n+{extra}, as {kind} need: the nearest is {nearest}")
+
+
+def _check_wide(spec: "ModelSpec") -> None:
+    """A block may widen, not narrow: the first one reads the stem's channels."""
+    least = WIDE_STEM if spec.block.kind == BlockKind.BASIC else WIDE_STEM // 4
+    if spec.name == ModelName.WIDE_RESNET and spec.width < least:
+        raise ValueError(f"width {spec.width} is less than the {WIDE_STEM} channels of the stem: set at least {least}")
 
 
 def _check_unused(spec: "ModelSpec") -> None:

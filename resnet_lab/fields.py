@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import ValidationError
 
+from resnet_lab.choices import ModelName
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 
@@ -52,16 +53,19 @@ def replace(spec: Spec, changes: Mapping[str, Any]) -> Spec:
     flat: dict[str, Any] = flatten(spec)
     for name in changes:
         if name not in flat:
-            raise UserError(_unknown(name, list(flat)))
+            raise UserError(_unknown("field", name, list(flat)))
     return unflatten(type(spec), flat | _with_preset(changes))
 
 
 def _with_preset(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Spell out a preset that stands where `model.name` does."""
+    """Spell out a preset that stands where `model.name` does. Raises UserError for a name that is neither."""
     from resnet_lab.presets import PRESETS
 
-    preset = PRESETS.get(changes.get("model.name", ""))
+    name = changes.get("model.name", ModelName.CIFAR_RESNET)
+    preset = PRESETS.get(name)
     if preset is None:
+        if name not in list(ModelName):
+            raise UserError(_unknown("network", str(name), [*ModelName, *PRESETS]))
         return dict(changes)
     family = {"model.name": "cifar_resnet"}
     return family | dict(preset) | {name: value for name, value in changes.items() if name != "model.name"}
@@ -72,7 +76,7 @@ def unflatten(cls: type[Spec], flat: Mapping[str, Any]) -> Spec:
     valid = list(field_types(cls))  # type: ignore[arg-type]  # a class is hashable; mypy reads type[Spec] as unsure
     for name in flat:
         if name not in valid:
-            raise UserError(_unknown(name, valid))
+            raise UserError(_unknown("field", name, valid))
     return _build(cls, flat, "")
 
 
@@ -99,10 +103,10 @@ def _sentence(error: ValidationError, prefix: str) -> str:
     return f"{prefix}{'.'.join(map(str, first['loc']))}={first['input']}: {message}"
 
 
-def _unknown(name: str, valid: list[str]) -> str:
+def _unknown(kind: str, name: str, valid: list[str]) -> str:
     close = difflib.get_close_matches(name, valid, n=1)
     hint = f" Perhaps you meant {close[0]}." if close else ""
-    return f"there is no field {name!r}.{hint} The fields are: {', '.join(valid)}"
+    return f"there is no {kind} {name!r}.{hint} The {kind}s are: {', '.join(valid)}"
 
 
 def parse_assignments(assignments: tuple[str, ...]) -> dict[str, str]:

@@ -1,88 +1,52 @@
-"""Residual networks made of the factory's blocks: CIFAR, wide and ImageNet families."""
+"""Any network of the registry by its spec: the single entry to `resnet_lab.networks`."""
 
-import torch
+from typing import assert_never
+
 from torch import nn
 
-from ablations.block import EXPANSION, ResidualBlock, build_block
-from ablations.layout import layout_of
-from ablations.parts import conv3x3, sequence
-from ablations.spec import BlockSpec, Downsample, Preactivation
-from resnet_lab.families import stages
-from resnet_lab.spec import ModelName, ModelSpec, Stem
+from resnet_lab.choices import ModelName
+from resnet_lab.networks.densenet import build_densenet121
+from resnet_lab.networks.densenet_bc import build_densenet_bc
+from resnet_lab.networks.mnist_cnn import build_mnist_cnn, build_mnist_cnn_deep
+from resnet_lab.networks.mnist_resnet import build_mnist_resnet
+from resnet_lab.networks.resnet import ResNet, build_resnet, residual_blocks
+from resnet_lab.networks.resnet_v2 import build_resnet50v2
+from resnet_lab.networks.sizes import check_size
+from resnet_lab.networks.vgg import build_vgg
+from resnet_lab.spec import ModelSpec
 
-WIDE_STEM = 16  # Zagoruyko and Komodakis 2016, table 1: the stem does not widen
 
+def build_network(spec: ModelSpec, *, channels: int = 3, classes: int = 10, size: int | None = None) -> nn.Module:
+    """Build any network of the registry: [N, channels, H, W] images -> [N, classes] logits.
 
-class ResNet(nn.Module):
-    """Stem, stages of residual blocks, head, global average pooling and one linear layer.
-
-    [N, channels, H, W] images of any size -> [N, classes] logits.
+    Weights are torch's defaults until `resnet_lab.initialise.initialise` draws them from a seed. `size` is the side of
+    the images in pixels; given, UserError says so where the network cannot read them.
     """
-
-    def __init__(self, *, stem: nn.Module, stages: nn.Sequential, head: nn.Module, fc: nn.Linear) -> None:
-        super().__init__()
-        self.stem = stem
-        self.stages = stages
-        self.head = head
-        self.fc = fc
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.head(self.stages(self.stem(x)))
-        return self.fc(x.mean((2, 3)))  # type: ignore[no-any-return]  # nn.Module calls are untyped
-
-    def blocks(self) -> list[ResidualBlock]:
-        """Return the residual blocks from input to output."""
-        return [module for module in self.modules() if isinstance(module, ResidualBlock)]
-
-
-def build_resnet(spec: ModelSpec, *, channels: int, classes: int) -> ResNet:
-    """Build a network of the CIFAR (6n+2, 9n+2), wide (6n+4) or ImageNet family for images of any size."""
-    block = spec.block
-    counts = stages(spec)
-    widths = [spec.width * 2**stage * EXPANSION[block.kind] for stage in range(len(counts))]
-    inputs = WIDE_STEM if spec.name == ModelName.WIDE_RESNET else spec.width
-    stem = _stem(spec, channels, inputs)
-    body, built = nn.Sequential(), 0
-    for stage, (count, outputs) in enumerate(zip(counts, widths, strict=True)):
-        stride = 1 if stage == 0 else 2
-        modules = nn.Sequential()
-        if stage and block.downsample == Downsample.SEPARATE_CONV:
-            modules.add_module("down", _between(block, inputs, outputs))
-            inputs, stride = outputs, 1
-        for index in range(count):
-            built += 1
-            one = build_block(block, inputs, outputs, stride, first=built == 1, position=built / sum(counts))
-            modules.add_module(str(index), one)
-            inputs, stride = outputs, 1
-        body.append(modules)
-    head = layout_of(block).head if spec.final_norm else ""
-    return ResNet(stem=stem, stages=body, head=sequence(head, block, inputs, fresh=True), fc=nn.Linear(inputs, classes))
-
-
-def _stem(spec: ModelSpec, channels: int, width: int) -> nn.Sequential:
-    operations = "c" + layout_of(spec.block).stem
-    if spec.stem == Stem.CIFAR:
-        return sequence(operations, spec.block, channels, [conv3x3(channels, width)])
-    conv = nn.Conv2d(channels, width, 7, 2, padding=3, bias=False)
-    modules = sequence(operations, spec.block, channels, [conv])
-    modules.add_module("pool", nn.MaxPool2d(3, 2, padding=1))
-    return modules
-
-
-def _between(block: BlockSpec, inputs: int, outputs: int) -> nn.Sequential:
-    """A stride-2 convolution between stages; pre-activation blocks bring their own norm and activation."""
-    operations = "c" if block.preactivation != Preactivation.NONE else "c" + layout_of(block).stem
-    return sequence(operations, block, inputs, [conv3x3(inputs, outputs, 2)])
-
-
-def build_network(spec: ModelSpec, *, channels: int = 3, classes: int = 10) -> ResNet:
-    """Build any network of the registry.
-
-    Weights are torch's defaults until `resnet_lab.initialise.initialise` draws them from a seed.
-    """
-    return build_resnet(spec, channels=channels, classes=classes)
+    if size is not None:
+        check_size(spec.name, size)
+    match spec.name:
+        case ModelName.CIFAR_RESNET | ModelName.WIDE_RESNET | ModelName.IMAGENET_RESNET:
+            return build_resnet(spec, channels=channels, classes=classes)
+        case ModelName.RESNET50V2:
+            return build_resnet50v2(channels=channels, classes=classes)
+        case ModelName.DENSENET121:
+            return build_densenet121(channels=channels, classes=classes)
+        case ModelName.DENSENET_BC:
+            return build_densenet_bc(spec, channels=channels, classes=classes)
+        case ModelName.VGG15_BN | ModelName.VGG16_BN:
+            return build_vgg(spec.name, channels=channels, classes=classes)
+        case ModelName.MNIST_CNN:
+            return build_mnist_cnn(channels=channels, classes=classes)
+        case ModelName.MNIST_CNN_DEEP:
+            return build_mnist_cnn_deep(channels=channels, classes=classes)
+        case ModelName.MNIST_RESNET:
+            return build_mnist_resnet(channels=channels, classes=classes)
+    assert_never(spec.name)
 
 
 def count_parameters(module: nn.Module) -> int:
     """Return the number of trainable scalars."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+__all__ = ["ResNet", "build_network", "build_resnet", "count_parameters", "residual_blocks"]

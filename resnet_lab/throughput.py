@@ -17,7 +17,7 @@ def forward_flops(spec: RunSpec) -> int:
     """Return the multiplications and additions of one image's forward pass, counted on the meta device."""
     info = CATALOG[spec.data.name]
     with torch.device("meta"):
-        model = build_network(spec.model, channels=info.channels, classes=info.classes).eval()
+        model = build_network(spec.model, channels=info.channels, classes=info.classes, size=info.size).eval()
         image = torch.empty(1, info.channels, info.size, info.size)
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():
