@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ablations.spec import BlockKind, BlockSpec, Preactivation
+from ablations.spec import BlockKind, BlockSpec, Preactivation, Shortcut
 from resnet_lab.choices import ModelName, Stem
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def check(spec: "ModelSpec") -> None:
     """Raise ValueError, in a sentence that says what to change, where the fields do not fit the family."""
     if spec.name in (ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET):
         _check_units(spec, LAYERS_PER_UNIT[spec.block.kind])
+        _check_projection(spec)
         _check_wide(spec)
     elif spec.name == ModelName.DENSENET_BC:
         _check_units(spec, LAYERS_PER_UNIT[BlockKind.BASIC])
@@ -57,6 +58,17 @@ def _check_wide(spec: "ModelSpec") -> None:
     least = WIDE_STEM if spec.block.kind == BlockKind.BASIC else WIDE_STEM // 4
     if spec.name == ModelName.WIDE_RESNET and spec.width < least:
         raise ValueError(f"width {spec.width} is less than the {WIDE_STEM} channels of the stem: set at least {least}")
+
+
+def _check_projection(spec: "ModelSpec") -> None:
+    """Refuse C where every block changes shape: it would build the network of B."""
+    widens = spec.block.kind == BlockKind.BOTTLENECK or (spec.name == ModelName.WIDE_RESNET and spec.width > 16)
+    if spec.block.shortcut == Shortcut.C and widens and stages(spec)[0] == 1:
+        deeper = spec.depth + LAYERS_PER_UNIT[spec.block.kind]
+        raise ValueError(
+            f"at depth {spec.depth} every block changes shape, so that shortcut=C builds the same network as B: "
+            f"set block.shortcut=B, or depth={deeper} or more"
+        )
 
 
 def _check_unused(spec: "ModelSpec") -> None:
