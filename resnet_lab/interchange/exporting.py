@@ -1,0 +1,112 @@
+"""From a network of this project to the names torchvision, timm or public CIFAR code loads."""
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from ablations.spec import Attention, BlockKind, BlockSpec, BranchInit, Shortcut
+from resnet_lab import atomic
+from resnet_lab.checkpoint import Checkpoint, load_model
+from resnet_lab.errors import UserError
+from resnet_lab.interchange.names import Format, to_foreign
+from resnet_lab.provenance import Normalisation, normalisation_to
+from resnet_lab.spec import ModelName, ModelSpec, Stem
+
+IMAGENET_WIDTH = 64
+PICKLES = (".pt", ".pth", ".th")
+SAFETENSORS = ".safetensors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written; `normalisation` None is that of the data the network was trained on."""
+
+    style: Format
+    tensors: int
+    sha256: str
+    normalisation: Normalisation | None
+
+
+def export_checkpoint(checkpoint: Path, out: Path) -> Exported:
+    """Write a checkpoint of ours, from its file or folder, as `.pt`, `.pth`, `.th` or `.safetensors`.
+
+    ImageNet ResNets and DenseNet-121 get torchvision's names (timm's with squeeze-and-excitation), CIFAR ResNets those
+    of akamaster's files. Raises UserError where nobody else's code builds the network, or a file is at fault.
+    """
+    kept = load_model(checkpoint)
+    style = counterpart(kept.spec.model)
+    if out.suffix not in (*PICKLES, SAFETENSORS):
+        raise UserError(f"{out} must end in {', '.join(PICKLES)} or {SAFETENSORS}: give --out such a name")
+    tensors = foreign_tensors(kept, style)
+    normalisation = kept.provenance.normalisation if kept.provenance else None
+    content = _safetensors(tensors, normalisation) if out.suffix == SAFETENSORS else _pickle(tensors, style)
+    try:
+        digest = atomic.write_with_digest(out, content)
+    except OSError as error:
+        raise UserError(f"cannot write {out} ({error.strerror}): give --out another place") from None
+    return Exported(style=style, tensors=len(tensors), sha256=digest, normalisation=normalisation)
+
+
+def counterpart(spec: ModelSpec) -> Format:
+    """Return whose code builds this network. Raises UserError where nobody's does."""
+    if spec.name == ModelName.DENSENET121:
+        return Format.TORCHVISION
+    block = spec.block
+    if spec.name not in (ModelName.CIFAR_RESNET, ModelName.IMAGENET_RESNET):
+        raise UserError(f"{spec.name} has no counterpart in torchvision: keep its model.safetensors")
+    # Names alone do not tell these switches, so others' code would load the weights and compute something else.
+    plain = replace(
+        block,
+        kind=BlockKind.BASIC,
+        shortcut=Shortcut.A,
+        attention=Attention.NONE,
+        branch_init=BranchInit.NORMAL if block.branch_init == BranchInit.ZERO_LAST else block.branch_init,
+    )
+    if plain != BlockSpec() or block.shortcut not in (Shortcut.A, Shortcut.B, Shortcut.C):
+        raise UserError("only post-activation blocks with shortcut A, B or C can be exported: this block differs")
+    if spec.name == ModelName.CIFAR_RESNET:
+        return _cifar(spec)
+    if block.shortcut != Shortcut.B or spec.stem != Stem.IMAGENET or spec.width != IMAGENET_WIDTH:
+        raise UserError("torchvision's ResNets have shortcut B, stem imagenet and width 64: this network differs")
+    if block.attention == Attention.NONE:
+        return Format.TORCHVISION
+    if block.kind == BlockKind.BASIC:  # timm rounds the hidden channels up to 8
+        raise UserError("timm's basic blocks squeeze to other widths: only SE bottlenecks can be exported")
+    return Format.TIMM
+
+
+def _cifar(spec: ModelSpec) -> Format:
+    if spec.stem != Stem.CIFAR or spec.block.attention != Attention.NONE:
+        raise UserError("akamaster's CIFAR ResNets have a 3x3 stem and no attention: this network differs")
+    return Format.AKAMASTER
+
+
+def foreign_tensors(checkpoint: Checkpoint, style: Format) -> dict[str, Tensor]:
+    """Return the network's tensors under another project's names. Raises UserError for one that has none."""
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in checkpoint.model.state_dict().items():
+        dense = checkpoint.spec.model.name == ModelName.DENSENET121
+        foreign = name if dense else to_foreign(name, style)
+        if foreign is None:
+            raise UserError(f"{name} has no name in {style}'s networks: this network cannot be exported")
+        tensors[foreign] = tensor.detach().cpu().contiguous()
+    return tensors
+
+
+def _safetensors(tensors: dict[str, Tensor], normalisation: Normalisation | None) -> bytes:
+    # One entry, as in resnet_lab.checkpoint; import reads it back.
+    return save(tensors, metadata={"normalisation": normalisation_to(normalisation)})
+
+
+def _pickle(tensors: dict[str, Tensor], style: Format) -> bytes:
+    """torchvision loads a dictionary of tensors; akamaster's code wraps it, and its names, for DataParallel."""
+    content: object = tensors
+    if style == Format.AKAMASTER:
+        content = {"state_dict": {f"module.{name}": tensor for name, tensor in tensors.items()}}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()

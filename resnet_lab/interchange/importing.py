@@ -1,0 +1,161 @@
+"""From a file to a network of this project, with its load coverage."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from resnet_lab import atomic
+from resnet_lab.checkpoint import MODEL_FILE, load_model, save_model
+from resnet_lab.data.catalog import CATALOG
+from resnet_lab.errors import UserError
+from resnet_lab.fields import to_json
+from resnet_lab.interchange.coverage import Coverage, compare, matching
+from resnet_lab.interchange.files import TensorFile, read_tensors
+from resnet_lab.interchange.infer import Inferred, infer
+from resnet_lab.interchange.names import Format, Normalise, bare, translate
+from resnet_lab.network import build_network
+from resnet_lab.provenance import IMAGENET, Normalisation, Origin, Provenance, normalisation_from
+from resnet_lab.spec import ModelName, ModelSpec, RunSpec
+
+COVERAGE_FILE = "coverage.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A network from elsewhere, in eval mode, with the run under which this project keeps it."""
+
+    run: RunSpec
+    model: nn.Module
+    coverage: Coverage
+    provenance: Provenance
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.run.model
+
+
+class IncompleteError(UserError):
+    """A file that fills its network only in part."""
+
+    def __init__(self, path: Path, coverage: Coverage) -> None:
+        what = f"{path} matches only {coverage.matched} of the network's {coverage.tensors} tensors"
+        if coverage.matched == coverage.tensors:
+            what = f"{path} holds {len(coverage.unexpected)} tensors that the network has no place for"
+        super().__init__(f"{what}: give the file this network was saved to, or accept that with --allow-partial")
+        self.coverage = coverage
+
+
+def import_checkpoint(
+    path: Path,
+    *,
+    format: Format = Format.AUTO,  # the option's own name
+    normalise: Normalise = Normalise.AUTO,
+    allow_partial: bool = False,
+) -> Imported:
+    """Read another project's network, or one of ours from its file or folder.
+
+    Raises IncompleteError, which carries the coverage, where not every tensor of network and file found the other and
+    `allow_partial` is false; UserError where the file is damaged, unsafe to read, or of no network known here.
+    """
+    if path.is_dir():
+        path = path / MODEL_FILE
+    file = read_tensors(path)
+    if file.metadata.keys() & {"spec", "imported"}:
+        _check_format(path, format, (Format.RESNET_LAB,))
+        return _own(file)
+    names = translate(bare(file.tensors))
+    given = {ours: file.tensors[name] for name, ours in names.items()}
+    found = infer(given)
+    formats = _formats(found.run.model, given)
+    _check_format(path, format, formats)
+    coverage = compare(_skeleton(found), given, [name for name in file.tensors if name not in names])
+    if not (coverage.complete or allow_partial):
+        raise IncompleteError(path, coverage)
+    model = _build(found)
+    _fill(model, given)
+    provenance = Provenance(
+        channels=found.channels,
+        classes=found.classes,
+        normalisation=_normalisation(file, found.channels, normalise),
+        origin=_origin(file, formats[0] if format == Format.AUTO else format, coverage),
+    )
+    return Imported(run=found.run, model=model, coverage=coverage, provenance=provenance)
+
+
+def write(imported: Imported, folder: Path) -> str:
+    """Write what a trial's folder has, for `load_model` to read, and coverage.json. Returns the model's SHA-256.
+
+    Raises UserError where the folder keeps a network that was trained here, or cannot be written.
+    """
+    if (folder / MODEL_FILE).exists() and not (folder / COVERAGE_FILE).exists():
+        raise UserError(f"{folder} keeps a network that was trained here: give --out another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        digest = save_model(folder, imported.run, imported.model, imported.provenance)
+        atomic.write(folder / "config.json", to_json(imported.run).encode())
+        atomic.write(folder / COVERAGE_FILE, (json.dumps(imported.coverage.as_dict(), indent=2) + "\n").encode())
+    except OSError as error:
+        raise UserError(f"cannot write to {folder} ({error.strerror}): give --out another folder") from None
+    return digest
+
+
+def _own(file: TensorFile) -> Imported:
+    checkpoint = load_model(file.path)
+    info = CATALOG[checkpoint.spec.data.name]
+    coverage = compare(checkpoint.model, file.tensors)
+    kept = checkpoint.provenance or Provenance(
+        channels=info.channels, classes=info.classes, origin=_origin(file, Format.RESNET_LAB, coverage)
+    )
+    return Imported(run=checkpoint.spec, model=checkpoint.model, coverage=coverage, provenance=kept)
+
+
+def _origin(file: TensorFile, style: Format, coverage: Coverage) -> Origin:
+    counts = {"tensors": coverage.tensors, "matched": coverage.matched}
+    return Origin(file=file.path.name, sha256=file.sha256, format=style, **counts)
+
+
+def _formats(spec: ModelSpec, given: Mapping[str, Tensor]) -> tuple[Format, ...]:
+    """Return the formats whose files look like this, the likeliest first."""
+    if spec.name == ModelName.CIFAR_RESNET:
+        return (Format.AKAMASTER,)
+    # The two write the same names but for what only timm has.
+    timm_only = any(".se1." in name for name in given)
+    return (Format.TIMM,) if timm_only else (Format.TORCHVISION, Format.TIMM)
+
+
+def _check_format(path: Path, wanted: Format, possible: tuple[Format, ...]) -> None:
+    if wanted not in (Format.AUTO, *possible):
+        raise UserError(f"{path} is of format {possible[0]}, not {wanted}: leave --format at auto")
+
+
+def _normalisation(file: TensorFile, channels: int, wanted: Normalise) -> Normalisation | None:
+    if wanted == Normalise.AUTO and "normalisation" in file.metadata:
+        return normalisation_from(file.metadata["normalisation"])
+    if wanted == Normalise.IMAGENET and channels != len(IMAGENET.mean):
+        raise UserError(f"ImageNet's normalisation has 3 channels, the network {channels}: use --normalise data")
+    return IMAGENET if wanted != Normalise.DATA and channels == len(IMAGENET.mean) else None
+
+
+def _skeleton(found: Inferred) -> nn.Module:
+    """Build the network without memory: before the coverage is known, its size is only what a file claims."""
+    try:
+        with torch.device("meta"):
+            return build_network(found.run.model, channels=found.channels, classes=found.classes)
+    except (RuntimeError, OverflowError):
+        raise UserError(f"no network can have a width of {found.run.model.width}: the file is damaged") from None
+
+
+def _build(found: Inferred) -> nn.Module:
+    """Build the network; what a partial load leaves as it was is the same every time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(found.run.seed)
+        return build_network(found.run.model, channels=found.channels, classes=found.classes).eval()
+
+
+def _fill(model: nn.Module, given: Mapping[str, Tensor]) -> None:
+    fitting = matching(model.state_dict(), given)
+    model.load_state_dict({name: given[name] for name in fitting}, strict=False)

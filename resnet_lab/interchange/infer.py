@@ -1,0 +1,102 @@
+"""The network in a file, from the names and shapes of its tensors alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ablations.spec import BlockKind
+from resnet_lab.choices import DatasetName, ModelName, Stem
+from resnet_lab.data.catalog import CATALOG
+from resnet_lab.errors import UserError
+from resnet_lab.families import EXTRA_LAYERS, IMAGENET_STAGES, LAYERS_PER_UNIT
+from resnet_lab.fields import Value, replace
+from resnet_lab.spec import RunSpec
+
+_STEMS = {7: Stem.IMAGENET, 3: Stem.CIFAR}
+_READS = "ResNets of torchvision, timm and the public CIFAR kind, and DenseNet-121, are read"
+_STEM, _WIDTH = "stem.conv1.weight", "stages.0.0.branch.conv1.weight"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inferred:
+    """The run that would train this network here, and the network's ends."""
+
+    run: RunSpec
+    channels: int
+    classes: int
+
+
+def infer(tensors: Mapping[str, Tensor]) -> Inferred:
+    """Read depth, width, kind, shortcut, attention, stem and ends from tensors under our names.
+
+    It looks at a handful of tensors; whether all the others agree is what the coverage then tells. Raises UserError
+    where they are of no network that can be built here.
+    """
+    dense = "features.conv0.weight" in tensors
+    first, last = ("features.conv0.weight", "classifier.weight") if dense else (_STEM, "fc.weight")
+    needed = (first, last) if dense else (first, last, _WIDTH)
+    for name in needed:
+        if name not in tensors or tensors[name].dim() < 2:
+            raise UserError(f"no network is recognised, there is no {name} among the {len(tensors)} tensors: {_READS}")
+    fields: dict[str, Value] = {"model.name": ModelName.DENSENET121} if dense else _resnet(tensors)
+    channels, classes = tensors[first].shape[1], tensors[last].shape[0]
+    if not channels or not classes:
+        raise UserError(f"no network is recognised, {first} or {last} is empty: {_READS}")
+    return Inferred(
+        run=replace(RunSpec(), fields | {"data.name": _data_name(channels, classes)}),
+        channels=channels,
+        classes=classes,
+    )
+
+
+def _resnet(tensors: Mapping[str, Tensor]) -> dict[str, Value]:
+    kind = BlockKind.BOTTLENECK if "stages.0.0.branch.conv3.weight" in tensors else BlockKind.BASIC
+    counts = _counts(tensors)
+    name, depth = _family(counts, kind)
+    size = tensors[_STEM].shape[-1]
+    if size not in _STEMS:
+        raise UserError(f"no network here has a stem of {size}x{size} pixels: {_READS}")
+    return {
+        "model.name": name,
+        "model.depth": depth,
+        "model.width": tensors[_WIDTH].shape[0],
+        "model.stem": _STEMS[size],
+        "model.block.kind": kind,
+        "model.block.shortcut": _shortcut(tensors, kind),
+        "model.block.attention": "se" if any(".se1." in name for name in tensors) else "none",
+    }
+
+
+def _counts(tensors: Mapping[str, Tensor]) -> tuple[int, ...]:
+    """Return the number of blocks of each stage."""
+    blocks = {tuple(name.split(".")[1:3]) for name in tensors if name.startswith("stages.")}
+    stages = sorted({int(stage) for stage, _ in blocks})
+    return tuple(sum(int(stage) == one for stage, _ in blocks) for one in stages)
+
+
+def _family(counts: tuple[int, ...], kind: BlockKind) -> tuple[ModelName, int]:
+    if len(counts) == 3 and len(set(counts)) == 1:
+        return ModelName.CIFAR_RESNET, LAYERS_PER_UNIT[kind] * counts[0] + EXTRA_LAYERS[ModelName.CIFAR_RESNET]
+    for depth, stages in IMAGENET_STAGES[kind].items():
+        if stages == counts:
+            return ModelName.IMAGENET_RESNET, depth
+    raise UserError(f"no network here has stages of {'-'.join(map(str, counts))} {kind} blocks: {_READS}")
+
+
+def _shortcut(tensors: Mapping[str, Tensor], kind: BlockKind) -> str:
+    """C projects even where a block keeps its shape, B only where it does not, A nowhere.
+
+    A plain net has the same tensors as A: nothing in a file tells them apart.
+    """
+    blocks = {tuple(name.split(".")[1:3]) for name in tensors if ".shortcut." in name}
+    keeps = {(stage, block) for stage, block in blocks if block != "0" or (stage == "0" and kind == BlockKind.BASIC)}
+    return "C" if keeps else "B" if blocks else "A"
+
+
+def _data_name(channels: int, classes: int) -> DatasetName:
+    """Return a set with such images and classes; CIFAR-10 where there is none, as for ImageNet."""
+    for name in (DatasetName.CIFAR10, DatasetName.CIFAR100, DatasetName.MNIST):
+        if (CATALOG[name].channels, CATALOG[name].classes) == (channels, classes):
+            return name
+    return DatasetName.CIFAR10

@@ -1,0 +1,78 @@
+"""What a checkpoint's spec does not say: its classes and channels, how its images were normalised, where it is from."""
+
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from ablations.spec import FROZEN
+from resnet_lab.errors import UserError
+
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
+class Normalisation:
+    """Images on the 0..1 scale become (x - mean) / std; one number for each channel."""
+
+    mean: tuple[Annotated[float, Field(ge=0, le=1)], ...]
+    std: tuple[Annotated[float, Field(gt=0)], ...]
+
+
+# The figures torchvision documents for its pretrained networks; public CIFAR networks use them too.
+IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
+class Origin:
+    """The file a network was imported from, and how many of the network's tensors it held."""
+
+    file: str
+    sha256: str
+    format: str
+    tensors: int
+    matched: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
+class Provenance:
+    """Of a network that no data set of the catalog describes alone. `normalisation` None: the data's own."""
+
+    channels: Count
+    classes: Count
+    normalisation: Normalisation | None = None
+    origin: Origin | None = None
+
+    def __post_init__(self) -> None:
+        kept = self.normalisation
+        if kept is not None and not len(kept.mean) == len(kept.std) == self.channels:
+            raise ValueError(f"a normalisation needs one mean and std for each of the {self.channels} channels")
+
+
+def provenance_from(content: object) -> Provenance:
+    """Read a provenance from what JSON holds of it. Raises UserError where it is none."""
+    try:
+        return TypeAdapter(Provenance).validate_python(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(f"its provenance is not valid: {where} {first['msg']}") from None
+
+
+def provenance_to(provenance: Provenance) -> dict[str, object]:
+    """Return a provenance as plain JSON values."""
+    content: dict[str, object] = TypeAdapter(Provenance).dump_python(provenance, mode="json")
+    return content
+
+
+def normalisation_from(text: str) -> Normalisation | None:
+    """Read the JSON of a normalisation, or `null` for the data's own. Raises UserError where it is neither."""
+    try:
+        return TypeAdapter(Normalisation | None).validate_json(text)
+    except ValidationError:
+        raise UserError("the normalisation in the file's metadata is not valid: give --normalise") from None
+
+
+def normalisation_to(normalisation: Normalisation | None) -> str:
+    """Return the JSON of a normalisation; `null` for the data's own."""
+    return TypeAdapter(Normalisation | None).dump_json(normalisation).decode()
