@@ -1,0 +1,72 @@
+"""How many seeds an effect takes, and what a given number of seeds could have seen: two-sided t tests, exact power.
+
+The noncentral t distribution throughout (Cohen 1988, chapter 2): no normal approximation, which is wrong at n = 3.
+"""
+
+import math
+from typing import Literal
+
+Kind = Literal["paired", "independent"]
+MAX_SEEDS = 100_000
+
+
+def power(effect: float, sd: float, n: int, *, kind: Kind = "independent", alpha: float = 0.05) -> float:
+    """Return the chance to find a difference of `effect` with `n` seeds an arm.
+
+    `sd` is that of one arm's results (independent) or of the differences (paired), in the unit of the effect. 0 for
+    fewer than two seeds. Raises ValueError for an sd that is not positive.
+    """
+    _check(sd, alpha)
+    if n < 2:
+        return 0.0
+    from scipy import stats
+
+    freedom, scale = (n - 1, math.sqrt(n)) if kind == "paired" else (2 * n - 2, math.sqrt(n / 2))
+    shift = abs(effect) / sd * scale
+    critical = stats.t.ppf(1 - alpha / 2, freedom)
+    # Far out the distribution function of scipy loses its last digits: a chance stays one.
+    chance = stats.nct.sf(critical, freedom, shift) + stats.nct.cdf(-critical, freedom, shift)
+    return float(min(max(chance, 0.0), 1.0)) if math.isfinite(chance) else 1.0
+
+
+def seeds_needed(
+    effect: float, sd: float, *, kind: Kind = "independent", alpha: float = 0.05, wanted: float = 0.8
+) -> int:
+    """Return the least number of seeds an arm with which the power is at least `wanted`.
+
+    Raises ValueError for an effect of 0, which no number finds, and past MAX_SEEDS.
+    """
+    if effect == 0:
+        raise ValueError("no number of seeds finds a difference of 0: give an effect")
+    low, high = 1, 2
+    while power(effect, sd, high, kind=kind, alpha=alpha) < wanted:
+        low, high = high, high * 2
+        if high > MAX_SEEDS:
+            raise ValueError(f"more than {MAX_SEEDS} seeds an arm would be needed: the effect is lost in the spread")
+    while high - low > 1:
+        middle = (low + high) // 2
+        if power(effect, sd, middle, kind=kind, alpha=alpha) < wanted:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def detectable(sd: float, n: int, *, kind: Kind = "paired", alpha: float = 0.05, wanted: float = 0.8) -> float:
+    """Return the least effect found with power `wanted`, in the unit of `sd`; nan for fewer than two seeds."""
+    _check(sd, alpha)
+    if n < 2:
+        return math.nan
+    from scipy import optimize
+
+    upper = sd
+    while power(upper, sd, n, kind=kind, alpha=alpha) < wanted:
+        upper *= 2
+    return float(optimize.brentq(lambda e: power(e, sd, n, kind=kind, alpha=alpha) - wanted, 1e-9 * sd, upper))
+
+
+def _check(sd: float, alpha: float) -> None:
+    if not sd > 0:
+        raise ValueError(f"an sd of {sd} is no spread: give one above 0")
+    if not 0 < alpha < 1:
+        raise ValueError(f"an alpha of {alpha} is no chance: give one between 0 and 1, such as 0.05")
