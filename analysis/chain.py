@@ -94,9 +94,10 @@ class Chain:
 
     def downsamples(self) -> tuple[bool, ...]:
         """Return, for each block, whether it changes its input's shape; found by running a small image."""
-        return tuple(before != after for before, after in self._shapes())
+        return tuple(before != after for before, after in self.shapes())
 
-    def _shapes(self) -> list[tuple[torch.Size, torch.Size]]:
+    def shapes(self) -> list[tuple[torch.Size, torch.Size]]:
+        """Return the [C, H, W] that each block reads and writes, for a 32x32 image."""
         parameter = next(self.items[0].parameters())
         convolution = next(m for m in self.items[0].modules() if isinstance(m, nn.Conv2d))
         x = torch.zeros(2, convolution.in_channels, 32, 32, device=parameter.device, dtype=parameter.dtype)
