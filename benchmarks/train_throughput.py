@@ -6,14 +6,18 @@ python benchmarks/train_throughput.py --dataset digits     the digits of the qui
 
 import json
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
 
+from benchmarks.processes import Process, ask_all, seconds_together
 from benchmarks.rounds import Round, summarise, table
 from resnet_lab.command import parse, reporting
 from resnet_lab.errors import UserError
@@ -21,8 +25,9 @@ from resnet_lab.fields import replace
 from resnet_lab.spec import DatasetName, RunSpec
 
 DESCRIPTION = "Training throughput of a sweep against the usual loop: images/s over all cores, in turns."
-STEPS = {"cifar10": 20, "digits": 400}
-GEMM_MS = 500
+STEPS = {"cifar10": 8, "digits": 200}
+GEMM_MS = 300
+ROUNDS_S = 120  # no round begins later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +42,10 @@ class Options:
     """Weighted layers of the network."""
     batch_size: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Images a step on both sides. Default: 128, or 32 on digits, as in the quick study."""
-    rounds: Annotated[int, arg(metavar="INT")] = 3
-    """Turns of each side; the median of their ratios is reported."""
+    rounds: Annotated[int, arg(metavar="INT")] = 5
+    """Each gives every number of loader workers one turn and the engine as many. None begins after 2 minutes."""
     steps: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Timed steps of each process and turn. Default: 20, or 400 on digits."""
+    """Timed steps of each process and turn. Default: 8, or 200 on digits."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print one JSON object on stdout, and nothing else there."""
 
@@ -63,15 +68,18 @@ def measure(options: Options) -> tuple[list[Round], dict[str, Any]]:
     """Run the rounds; return them with their summary. Raises UserError before any process starts."""
     spec = _checked(options)
     from benchmarks.engine_side import cores, start_engine
-    from benchmarks.processes import ask_all
     from benchmarks.usual_loop import start_usual_loop
     from resnet_lab.throughput import forward_flops
 
-    flops = forward_flops(spec)
+    flops, steps = forward_flops(spec), options.steps or STEPS[options.dataset]
     workers, usual = start_engine(cores(), spec, options.data_dir), start_usual_loop(spec, options.data_dir)
     try:
         ask_all([usual], ("open", 0))
-        rounds = [_round(workers, usual, options, spec, number) for number in range(options.rounds)]
+        ask_all(workers, ("train", 1))
+        deadline = time.monotonic() + ROUNDS_S
+        rounds: list[Round] = []
+        while len(rounds) < options.rounds and (not rounds or time.monotonic() < deadline):
+            rounds.append(_round(workers, usual, spec.recipe.batch_size, steps))
     finally:
         for process in (*workers, usual):
             process.close()
@@ -90,30 +98,24 @@ def _checked(options: Options) -> RunSpec:
     return spec
 
 
-def _round(workers: Any, usual: Any, options: Options, spec: RunSpec, number: int) -> Round:
-    """Give each side its turn, the first of the last round being the second of this one."""
+def _round(workers: Sequence[Process], usual: Process, batch: int, steps: int) -> Round:
+    """Give the engine and the matrix product a turn before each turn of the usual loop."""
     from benchmarks.other_load import cores_used_by_others, snapshot
-    from benchmarks.processes import ask_all, seconds_together
     from benchmarks.usual_loop import LOADER_WORKERS
 
-    steps = options.steps or STEPS[options.dataset]
-    images = steps * spec.recipe.batch_size
-    reference: dict[int, float] = {}
-
-    def reference_turn() -> None:
-        for count in LOADER_WORKERS:
-            reference[count] = images / ask_all([usual], (f"train/{count}", steps))[0]
-
     before = snapshot()
-    if number % 2:
-        reference_turn()
-    ask_all(workers, ("train", 2))  # wakes the cores and, in the first round, fills caches and memory pools
-    engine = len(workers) * images / seconds_together(workers, ("train", steps))
-    gemm = sum(ask_all(workers, ("gemm", GEMM_MS)))
-    if not number % 2:
-        reference_turn()
-    others = cores_used_by_others(before, snapshot())
-    return Round(engine=engine, reference=reference, gemm_gflops=gemm, others=others)
+    seconds, gemm, reference = 0.0, [], {}
+    for count in LOADER_WORKERS:
+        ask_all(workers, ("train", 1))  # wakes the cores and, the first time, fills caches and memory pools
+        seconds += seconds_together(workers, ("train", steps))
+        gemm.append(sum(ask_all(workers, ("gemm", GEMM_MS))))
+        reference[count] = batch * ask_all([usual], (f"train/{count}", steps))[0]
+    return Round(
+        engine=len(LOADER_WORKERS) * len(workers) * steps * batch / seconds,
+        reference=reference,
+        gemm_gflops=mean(gemm),
+        others=cores_used_by_others(before, snapshot()),
+    )
 
 
 def _describe(options: Options, spec: RunSpec, workers: int) -> dict[str, Any]:
