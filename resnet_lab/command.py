@@ -12,8 +12,15 @@ from resnet_lab.errors import UserError
 Options = TypeVar("Options")
 
 
-def parse(cls: Callable[..., Options], *, prog: str, description: str, argv: Sequence[str] | None = None) -> Options:
-    """Parse a command line into a dataclass with tyro.
+def parse(
+    cls: Callable[..., Options],
+    *,
+    prog: str,
+    description: str,
+    argv: Sequence[str] | None = None,
+    underscores: bool = False,
+) -> Options:
+    """Parse a command line into a dataclass with tyro; `underscores` shows names as they are written in Python.
 
     Raises UserError with one sentence where tyro would draw a box of a dozen lines.
     """
@@ -27,6 +34,7 @@ def parse(cls: Callable[..., Options], *, prog: str, description: str, argv: Seq
                 prog=prog,
                 description=description,
                 args=argv,
+                use_underscores=underscores,
                 config=(tyro.conf.EnumChoicesFromValues, tyro.conf.FlagCreatePairsOff),
             )
     except SystemExit as stop:

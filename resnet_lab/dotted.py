@@ -1,0 +1,31 @@
+"""Fields of a run on a command line: `--model.depth 110`, by the dotted names that are used everywhere."""
+
+from collections.abc import Sequence
+
+from resnet_lab.errors import UserError
+from resnet_lab.fields import Value, replace
+from resnet_lab.spec import RunSpec
+
+
+def take_fields(argv: Sequence[str]) -> tuple[RunSpec, list[str]]:
+    """Split a command line into the run that its dotted names describe and the arguments that are left.
+
+    `--model.depth 110` and `--model.depth=110` mean the same, as do hyphens and underscores. A preset's name stands for
+    `model.name`; fields given beside it win. Raises UserError for an unknown field, a bad value or a missing one.
+    """
+    changes: dict[str, Value] = {}
+    rest: list[str] = []
+    left = list(argv)
+    while left:
+        argument = left.pop(0)
+        option, equals, value = argument.partition("=")
+        name = option.removeprefix("--").replace("-", "_")
+        if not option.startswith("--") or not ("." in name or name == "seed"):
+            rest.append(argument)
+            continue
+        if not equals:
+            if not left or left[0].startswith("--"):
+                raise UserError(f"{option} needs a value: write {option} VALUE")
+            value = left.pop(0)
+        changes[name] = value
+    return replace(RunSpec(), changes), rest

@@ -1,0 +1,80 @@
+"""What a spec builds: layers, order of operations, parameters, FLOPs and depth, without building any weights.
+
+python -m resnet_lab.summary --model.depth 110 --model.block.preactivation full
+python -m resnet_lab.summary --model.name resnet50 --classes 1000 --json
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro.conf
+from tyro.conf import arg
+
+from resnet_lab.choices import ModelName, Stem
+from resnet_lab.command import parse, reporting
+from resnet_lab.data.catalog import CATALOG
+from resnet_lab.dotted import take_fields
+from resnet_lab.errors import UserError
+from resnet_lab.spec import RunSpec
+
+PROG = "python -m resnet_lab.summary"
+DESCRIPTION = (
+    "What a network is: layers, order of operations, parameters, FLOPs, depth.\n\n"
+    "--model.name also takes a preset, such as resnet110, se_resnet110 or wrn_28_10."
+)
+_BASELINE = RunSpec()
+IMAGENET_SIZE = 224
+IMAGENET_NAMES = frozenset({ModelName.RESNET50V2, ModelName.DENSENET121})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Options of the summary, beside the fields of the run. Raises UserError for a number out of range."""
+
+    json: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Print one JSON object on stdout instead of tables."""
+    full: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Show every block, also where it equals the one before."""
+    image_size: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """Side of the images in pixels. Default: that of data.name, or 224 for networks made for ImageNet."""
+    classes: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """Number of classes. Default: that of data.name."""
+    spec: Annotated[RunSpec, arg(name=""), tyro.conf.FlagConversionOff] = _BASELINE
+
+    def __post_init__(self) -> None:
+        for name, value in (("image_size", self.image_size), ("classes", self.classes)):
+            if value is not None and value < 1:
+                raise UserError(f"--{name} {value}: it must be 1 or more")
+
+    @property
+    def size(self) -> int:
+        """Return the side of the images in pixels."""
+        model = self.spec.model
+        made_for_imagenet = model.stem == Stem.IMAGENET or model.name in IMAGENET_NAMES
+        return self.image_size or (IMAGENET_SIZE if made_for_imagenet else CATALOG[self.spec.data.name].size)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the summary of a spec. Exits with 2 for a mistake of the user's."""
+    with reporting():
+        spec, rest = take_fields(sys.argv[1:] if argv is None else argv)
+        options = parse(Options, prog=PROG, description=DESCRIPTION, argv=rest, underscores=True)
+        # --help must not wait for torch.
+        from resnet_lab.inspect.report import as_dict, show
+        from resnet_lab.inspect.trace import trace
+
+        info = CATALOG[spec.data.name]
+        size = Options(spec=spec, image_size=options.image_size).size
+        traced = trace(spec.model, channels=info.channels, classes=options.classes or info.classes, size=size)
+        image = (info.channels, size, size)
+        if options.json:
+            print(json.dumps(as_dict(spec.model, traced, image), indent=2))
+        else:
+            show(spec.model, traced, image, full=options.full)
+
+
+if __name__ == "__main__":
+    main()
