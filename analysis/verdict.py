@@ -1,0 +1,100 @@
+"""The verdict against a published figure, by a rule written down and simulated.
+
+Our n results have mean m and sd s. If the published runs came from the same distribution, their statistic T of r runs
+(mean, median or best) lies around m + s E(T) with variance s^2 (1/n + V(T)), E and V for standard normal draws; so
+
+    |published - m - s E(T)|  <=  t(97.5 %; n - 1) s sqrt(1/n + V(T))
+
+holds in 95 of 100 cases, exactly for a mean and closely for the others (simulated in the tests). For the best of r,
+where E is not 0, s is freed of its bias and its own variance is added.
+
+    protocol differs   the data or the recipe are not the published ones: nothing can be said
+    underpowered       fewer than two seeds, or the figure lies inside limits wider than MARGIN either way
+    reproduced         the figure lies inside the limits, and they are no wider than MARGIN
+    contradicted       the figure lies outside the limits
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from statistics import fmean, stdev
+from typing import Literal
+
+from analysis.published import Published, Statistic
+
+Name = Literal["reproduced", "contradicted", "underpowered", "protocol differs"]
+MARGIN = 1.0
+"""Points of error. Wider limits would call a net that is a point off reproduced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One published figure against our runs; `low` and `high` are where it should lie, in per cent."""
+
+    published: Published
+    ours: float
+    n: int
+    low: float
+    high: float
+    name: Name
+    deviations: tuple[str, ...]
+
+
+def judge(figure: Published, results: Sequence[float], deviations: Sequence[str], margin: float = MARGIN) -> Verdict:
+    """Apply the rule to our test errors (per cent), one a seed."""
+    low, high = limits(results, figure.statistic, figure.runs)
+    return Verdict(
+        published=figure,
+        ours=fmean(results) if results else math.nan,
+        n=len(results),
+        low=low,
+        high=high,
+        name=_name(figure.value, low, high, deviations, margin),
+        deviations=tuple(deviations),
+    )
+
+
+def limits(results: Sequence[float], statistic: Statistic, runs: int) -> tuple[float, float]:
+    """Return the 95 % prediction limits of a statistic of `runs` further runs; nan for fewer than two results."""
+    if len(results) < 2:
+        return math.nan, math.nan
+    from scipy.special import stdtrit
+
+    shift, variance = moments(statistic, runs)
+    n, spread = len(results), stdev(results)
+    bias = _c4(n)
+    centre = fmean(results) + shift * spread / bias
+    half = float(stdtrit(n - 1, 0.975)) * spread * math.sqrt(1 / n + variance + shift**2 * (1 / bias**2 - 1))
+    return centre - half, centre + half
+
+
+def _c4(n: int) -> float:
+    """Return the mean of the sd of n normal draws, as a share of the true one."""
+    return math.sqrt(2 / (n - 1)) * math.exp(math.lgamma(n / 2) - math.lgamma((n - 1) / 2))
+
+
+@cache
+def moments(statistic: Statistic, runs: int) -> tuple[float, float]:
+    """Return mean and variance of the statistic of so many standard normal draws, by numerical integration."""
+    if statistic == "mean":
+        return 0.0, 1 / runs
+    import numpy as np
+    from scipy import stats
+
+    rank = runs // 2 if statistic == "median" else 0  # odd numbers of runs only: all published ones are
+    x = np.linspace(-9, 9, 20_001)
+    below = stats.norm.cdf(x)
+    density = runs * math.comb(runs - 1, rank) * below**rank * (1 - below) ** (runs - 1 - rank) * stats.norm.pdf(x)
+    mean = float(np.trapezoid(x * density, x))
+    return mean, float(np.trapezoid(x**2 * density, x)) - mean**2
+
+
+def _name(value: float, low: float, high: float, deviations: Sequence[str], margin: float) -> Name:
+    if deviations:
+        return "protocol differs"
+    if math.isnan(low):
+        return "underpowered"
+    if not low <= value <= high:
+        return "contradicted"
+    return "reproduced" if (high - low) / 2 <= margin else "underpowered"

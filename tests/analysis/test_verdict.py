@@ -1,0 +1,83 @@
+"""Verdicts: the figures are those of the papers, and the rule is right at its nominal rate."""
+
+import math
+
+import numpy as np
+import pytest
+
+from analysis.published import Published, deviations, figures, figures_for
+from analysis.verdict import judge, limits, moments
+from resnet_lab.errors import UserError
+from resnet_lab.fields import replace
+from resnet_lab.fingerprint import fingerprint
+from resnet_lab.spec import RunSpec
+
+
+def figure(value, statistic="mean", runs=1):
+    return Published(source="x", table="1", model={}, recipe={}, value=value, statistic=statistic, runs=runs, sd=None)
+
+
+def test_every_published_figure_names_a_network_that_can_be_built_and_a_legal_recipe():
+    for one in figures():
+        try:
+            spec = replace(RunSpec(), {**one.model, **one.recipe})
+        except UserError as error:
+            pytest.fail(f"{one}: {error}")
+        assert one in figures_for(spec)
+        assert deviations(spec, one) == []
+        assert len(fingerprint(spec)) == 12
+
+
+def test_the_figures_of_resnet_110_are_found():
+    found = {(one.table, one.value, one.protocol) for one in figures_for(replace(RunSpec(), {"model.depth": 110}))}
+    assert {("table 6", 6.61, "mean of 5"), ("table 6", 6.43, "best of 5"), ("table 2", 6.61, "median of 5")} <= found
+    assert figures_for(replace(RunSpec(), {"model.depth": 26})) == []
+
+
+def test_a_deviation_names_field_and_both_values():
+    spec = replace(RunSpec(), {"recipe.iterations": 320, "data.name": "digits", "recipe.precision": "fp32"})
+    (one, *_) = figures_for(spec)
+    assert deviations(spec, one) == ["data.name digits (published cifar10)", "recipe.iterations 320 (published 64000)"]
+
+
+def test_moments_of_order_statistics():
+    assert moments("mean", 5) == (0.0, 0.2)
+    mean, variance = moments("median", 5)
+    assert (mean, variance) == (pytest.approx(0, abs=1e-9), pytest.approx(0.28683, abs=1e-4))
+    mean, variance = moments("best", 5)
+    assert (mean, variance) == (pytest.approx(-1.16296, abs=1e-4), pytest.approx(0.44753, abs=1e-4))
+
+
+@pytest.mark.parametrize(("statistic", "runs"), [("mean", 1), ("mean", 5), ("median", 5), ("best", 5)])
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_a_true_figure_is_contradicted_in_one_case_of_twenty(statistic, runs, n):
+    rng = np.random.default_rng(n)
+    ours, theirs = rng.normal(6.6, 0.16, (4000, n)), rng.normal(6.6, 0.16, (4000, runs))
+    published = {"mean": theirs.mean(1), "median": np.median(theirs, 1), "best": theirs.min(1)}[statistic]
+    inside = [
+        low <= p <= high
+        for row, p in zip(ours, published, strict=True)
+        for low, high in [_limits(row, statistic, runs)]
+    ]
+    assert 1 - np.mean(inside) == pytest.approx(0.05, abs=0.02)
+
+
+def _limits(row, statistic, runs):
+    return limits(list(row), statistic, runs)
+
+
+def test_a_figure_far_off_is_contradicted_with_the_chance_it_should_be():
+    rng = np.random.default_rng(0)
+    ours = rng.normal(8.17, 0.16, (500, 5))
+    names = [judge(figure(6.61, "median", 5), list(row), []).name for row in ours]
+    assert names.count("contradicted") / len(names) > 0.99
+
+
+def test_the_four_verdicts():
+    tight = [6.5, 6.6, 6.7, 6.6, 6.65]
+    assert judge(figure(6.61, "mean", 5), tight, []).name == "reproduced"
+    assert judge(figure(8.0, "mean", 5), tight, []).name == "contradicted"
+    assert judge(figure(6.61), [5.0, 8.0], []).name == "underpowered"
+    assert judge(figure(6.61), [6.6], []).name == "underpowered"
+    assert judge(figure(6.61, "mean", 5), tight, ["recipe.iterations 320 (published 64000)"]).name == "protocol differs"
+    assert math.isnan(judge(figure(6.61), [], []).ours)
