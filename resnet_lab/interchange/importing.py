@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -66,7 +66,7 @@ def import_checkpoint(
     file = read_tensors(path)
     if file.metadata.keys() & {"spec", "imported"}:
         _check_format(path, format, (Format.RESNET_LAB,))
-        return _own(file)
+        return _own(file, normalise)
     names = translate(bare(file.tensors))
     given = {ours: file.tensors[name] for name, ours in names.items()}
     found = infer(given)
@@ -103,13 +103,15 @@ def write(imported: Imported, folder: Path) -> str:
     return digest
 
 
-def _own(file: TensorFile) -> Imported:
+def _own(file: TensorFile, normalise: Normalise) -> Imported:
     checkpoint = load_model(file.path)
     info = CATALOG[checkpoint.spec.data.name]
     coverage = compare(checkpoint.model, file.tensors)
     kept = checkpoint.provenance or Provenance(
         channels=info.channels, classes=info.classes, origin=_origin(file, Format.RESNET_LAB, coverage)
     )
+    if normalise != Normalise.AUTO:
+        kept = replace(kept, normalisation=_normalisation(file, kept.channels, normalise))
     return Imported(run=checkpoint.spec, model=checkpoint.model, coverage=coverage, provenance=kept)
 
 

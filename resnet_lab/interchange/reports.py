@@ -8,7 +8,8 @@ from resnet_lab.fields import flatten
 from resnet_lab.interchange.coverage import Coverage
 from resnet_lab.interchange.exporting import Exported
 from resnet_lab.interchange.importing import Imported
-from resnet_lab.provenance import Normalisation, provenance_to
+from resnet_lab.interchange.names import Format
+from resnet_lab.provenance import Normalisation, Origin, provenance_to
 from resnet_lab.spec import ModelSpec
 
 Report = tuple[dict[str, object], list[str]]
@@ -22,7 +23,7 @@ def describe_coverage(coverage: Coverage) -> Report:
 def describe_import(imported: Imported, out: Path) -> Report:
     """Report a network that was imported into a folder."""
     kept = imported.provenance
-    notes = _notes(imported.spec)
+    notes = _notes(imported.spec, kept.origin)
     content: dict[str, object] = {
         "out": str(out),
         "model": flatten(imported.spec),
@@ -64,7 +65,11 @@ def _normalised(normalisation: Normalisation | None) -> str:
     return f"normalisation: mean {mean}, std {std}"
 
 
-def _notes(spec: ModelSpec) -> list[str]:
-    if spec.name not in WITH_BLOCKS or spec.block.shortcut != Shortcut.A:
-        return []
-    return ["note: shortcut A has no tensors, so a file cannot tell it from a plain net; A is assumed"]
+def _notes(spec: ModelSpec, origin: Origin | None) -> list[str]:
+    notes = []
+    if origin and origin.format == Format.AKAMASTER and spec.block.shortcut == Shortcut.A:
+        notes.append("note: shortcut A has no tensors, so a file cannot tell it from a plain net; A is assumed")
+    if origin and origin.matched < origin.tensors:
+        filled = f"{origin.matched} of {origin.tensors} tensors came from {origin.file}"
+        notes.append(f"note: this network was loaded in part, {filled}; the rest is random")
+    return notes
