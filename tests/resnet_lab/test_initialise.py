@@ -9,7 +9,8 @@ from torch import nn
 from resnet_lab.fields import replace
 from resnet_lab.initialise import initialise
 from resnet_lab.network import build_network
-from resnet_lab.spec import ModelSpec, RunSpec
+from resnet_lab.seeds import stream
+from resnet_lab.spec import Init, ModelSpec, RunSpec
 
 
 def weights(seed=0, **switches) -> dict[str, torch.Tensor]:
@@ -108,3 +109,46 @@ def test_the_classifier_is_uniform_and_norms_start_as_nothing():
         if "norm" in name:
             assert torch.equal(tensor, torch.full_like(tensor, name.endswith("weight"))), name
     assert start["fc.bias"].count_nonzero() == 0
+
+
+def layer(init: Init, module: nn.Module) -> nn.Module:
+    holder = nn.Sequential(module)
+    initialise(holder, 0, init)
+    return module
+
+
+def test_the_default_is_the_paper_drawn_from_the_weights_own_stream():
+    """A change here changes every published run."""
+    found = layer(Init.KAIMING_FAN_OUT, nn.Conv2d(3, 16, 3, bias=False)).weight
+    expected = torch.empty(16, 3, 3, 3).normal_(0, (2 / 144) ** 0.5, generator=stream(0, "init", "0", "16x3x3x3"))
+    torch.testing.assert_close(found.detach(), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("init", "std", "bound"),
+    [
+        (Init.KAIMING_FAN_OUT, (2 / (64 * 9)) ** 0.5, None),
+        (Init.KAIMING_FAN_IN, (2 / (32 * 9)) ** 0.5, None),
+        (Init.XAVIER, (2 / (96 * 9)) ** 0.5, (6 / (96 * 9)) ** 0.5),
+        (Init.DEFAULT, (1 / (32 * 9 * 3)) ** 0.5, (32 * 9) ** -0.5),
+    ],
+)
+def test_each_init_has_the_spread_of_its_source(init, std, bound):
+    weight = layer(init, nn.Conv2d(32, 64, 3)).weight.detach()
+    assert weight.std().item() == pytest.approx(std, rel=0.03)
+    assert abs(weight.mean()) < 5 * std / weight.numel() ** 0.5
+    if bound is None:
+        assert weight.abs().max() > 3 * std  # a normal has tails
+    else:
+        assert 0.99 * bound < weight.abs().max() <= bound
+
+
+def test_torchs_default_has_torchs_bounds_on_biases_too():
+    """Where torch draws its own: the same distribution, from our streams."""
+    for module in (nn.Conv2d(16, 512, 3), nn.Linear(144, 512)):
+        torch_weight, torch_bias = module.weight.abs().max().item(), module.bias.abs().max().item()
+        layer(Init.DEFAULT, module)
+        assert module.weight.abs().max().item() == pytest.approx(torch_weight, rel=0.02)
+        assert module.bias.abs().max().item() == pytest.approx(torch_bias, rel=0.05)
+        assert not torch.equal(module.weight.flatten()[:512], module.bias)
+    assert not layer(Init.XAVIER, nn.Conv2d(2, 2, 1)).bias.any()
