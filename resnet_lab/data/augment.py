@@ -1,32 +1,46 @@
 """Batched augmentation of uint8 images [N, H, W, C], drawn per image: a pure function of (seed, epoch)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from resnet_lab.data.catalog import steps_per_epoch
+from resnet_lab.data.distort import cutout, draw_affine, draw_centres, nearest_grey, warp
 from resnet_lab.data.images import ImageData, Images
 from resnet_lab.seeds import stream
 from resnet_lab.spec import Augmentation, RecipeSpec
 
-_CROPS = (Augmentation.CROP, Augmentation.CROP_FLIP)
-_FLIPS = (Augmentation.FLIP, Augmentation.CROP_FLIP)
+_CROPS = (Augmentation.CROP, Augmentation.CROP_FLIP, Augmentation.CUTOUT)
+_FLIPS = (Augmentation.FLIP, Augmentation.CROP_FLIP, Augmentation.CUTOUT)
 
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """One epoch, each [n]: image i is `order[i]`, cropped at `dy[i]`, `dx[i]`, flipped if `flip[i]`."""
+    """One epoch, each [n, ...]: image i is `order[i]`, cropped at `dy[i]`, `dx[i]`, flipped if `flip[i]`.
+
+    Then it is warped by `affine[i]` and blanked around `centre[i]`, where the recipe does so.
+    """
 
     order: Tensor
     dy: Tensor
     dx: Tensor
     flip: Tensor
+    affine: Tensor | None = None
+    centre: Tensor | None = None
 
     def to(self, device: torch.device) -> "Draws":
         """Return the draws on a device."""
-        return Draws(self.order.to(device), self.dy.to(device), self.dx.to(device), self.flip.to(device))
+        return self._each(lambda tensor: tensor.to(device))
+
+    def part(self, images: slice) -> "Draws":
+        """Return the draws of some of the images."""
+        return self._each(lambda tensor: tensor[images])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Draws":
+        drawn = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Draws(**{name: change(tensor) for name, tensor in drawn.items() if tensor is not None})
 
 
 def padding_of(recipe: RecipeSpec) -> int:
@@ -37,7 +51,7 @@ def padding_of(recipe: RecipeSpec) -> int:
 def draw(n: int, recipe: RecipeSpec, *, seed: int, epoch: int) -> Draws:
     """Draw an epoch of `n` images on the CPU: int64 order, dy and dx (0 .. 2 x padding), bool flip.
 
-    Order, crop and flip have streams of their own, so switching one off leaves the others as they were.
+    Everything drawn has a stream of its own, so switching one off leaves the others as they were.
     """
     crops = stream(seed, "augmentation", epoch, "crop")
     corners = torch.randint(2 * padding_of(recipe) + 1, (2, n), generator=crops)
@@ -46,7 +60,13 @@ def draw(n: int, recipe: RecipeSpec, *, seed: int, epoch: int) -> Draws:
     else:
         mirrored = torch.zeros(n, dtype=torch.bool)
     order = torch.randperm(n, generator=stream(seed, "order", epoch))
-    return Draws(order, corners[0], corners[1], mirrored)
+    affine = centre = None
+    if recipe.augmentation == Augmentation.SHIFT_ROTATE:
+        shift, rotation = recipe.crop_padding, recipe.rotation
+        affine = draw_affine(n, shift=shift, rotation=rotation, seed=seed, epoch=epoch)
+    elif recipe.augmentation == Augmentation.CUTOUT:
+        centre = draw_centres(n, seed=seed, epoch=epoch)
+    return Draws(order, corners[0], corners[1], mirrored, affine, centre)
 
 
 def pad(images: Images, padding: int, mean: Tensor) -> Tensor:
@@ -57,8 +77,7 @@ def pad(images: Images, padding: int, mean: Tensor) -> Tensor:
     if padding == 0:
         return images.pixels
     n, height, width, channels = images.pixels.shape
-    grey = (255 * mean).round().to(torch.uint8)
-    padded = grey.expand(n, height + 2 * padding, width + 2 * padding, channels).contiguous()
+    padded = nearest_grey(mean).expand(n, height + 2 * padding, width + 2 * padding, channels).contiguous()
     padded[:, padding : padding + height, padding : padding + width] = images.pixels
     return padded
 
@@ -109,14 +128,17 @@ def batches(
     """
     steps = steps_per_epoch(len(data.train), recipe.batch_size)
     draws = draw(len(data.train), recipe, seed=seed, epoch=epoch).to(data.train.pixels.device)
-    return (_batch(data, draws, step * recipe.batch_size, recipe.batch_size, padded, dtype) for step in range(steps))
+    parts = (draws.part(slice(step * recipe.batch_size, (step + 1) * recipe.batch_size)) for step in range(steps))
+    return (_batch(data, part, recipe, padded, dtype) for part in parts)
 
 
 def _batch(
-    data: ImageData, draws: Draws, start: int, size: int, padded: Tensor, dtype: torch.dtype
+    data: ImageData, draws: Draws, recipe: RecipeSpec, padded: Tensor, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
-    part = slice(start, start + size)
-    side = data.train.pixels.shape[1]
-    cropped = crop(padded, draws.order[part], draws.dy[part], draws.dx[part], side)
-    pixels = flip(cropped, draws.flip[part])
-    return normalise(pixels, data.mean, data.std, dtype), data.train.labels[draws.order[part]]
+    cropped = crop(padded, draws.order, draws.dy, draws.dx, data.train.pixels.shape[1])
+    pixels = flip(cropped, draws.flip)
+    if draws.affine is not None:
+        pixels = warp(pixels, draws.affine, data.mean)
+    if draws.centre is not None:
+        pixels = cutout(pixels, draws.centre, recipe.cutout_size, data.mean)
+    return normalise(pixels, data.mean, data.std, dtype), data.train.labels[draws.order]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -107,6 +109,8 @@ def test_draws_cover_their_range_and_the_order_is_a_permutation() -> None:
         (Augmentation.CROP, ("order", "dy", "dx"), ("flip",)),
         (Augmentation.FLIP, ("order", "flip"), ("dy", "dx")),
         (Augmentation.NONE, ("order",), ("dy", "dx", "flip")),
+        (Augmentation.SHIFT_ROTATE, ("order",), ("dy", "dx", "flip")),
+        (Augmentation.CUTOUT, ("order", "dy", "dx", "flip"), ()),
     ],
 )
 def test_switching_one_off_leaves_the_others_as_they_were(
@@ -120,7 +124,7 @@ def test_switching_one_off_leaves_the_others_as_they_were(
 
 def test_only_a_recipe_that_crops_pads() -> None:
     paddings = {member: padding_of(RecipeSpec(augmentation=member)) for member in Augmentation}
-    assert paddings == {"crop_flip": 4, "crop": 4, "flip": 0, "none": 0}
+    assert paddings == {"crop_flip": 4, "crop": 4, "flip": 0, "none": 0, "shift_rotate": 0, "cutout": 4}
 
 
 def epoch_of(data: ImageData, recipe: RecipeSpec, epoch: int = 0, seed: int = 0) -> list[tuple[Tensor, Tensor]]:
@@ -173,11 +177,35 @@ def test_a_batch_larger_than_the_set_is_refused_at_the_call() -> None:
         batches(data, recipe, seed=0, epoch=0, padded=data.train.pixels)
 
 
+def test_cutout_is_crop_and_flip_with_a_hole() -> None:
+    """Blanks what it should and nothing else: the hole is the mean, which normalises to half a grey level or less."""
+    data = some_data()
+    plain = RecipeSpec(batch_size=21, crop_padding=1)
+    ((x, y),) = epoch_of(data, plain)
+    ((holed, labels),) = epoch_of(data, replace(plain, augmentation=Augmentation.CUTOUT, cutout_size=4))
+    assert torch.equal(y, labels)
+    changed = (holed != x).any(1)
+    assert (changed.flatten(1).sum(1) <= 16).all()
+    assert (changed.flatten(1).sum(1) >= 4).all()
+    in_a_hole = changed[:, None].expand_as(x)
+    assert (holed.abs() <= (0.5 / 255 / data.std)[:, None, None] + 1e-6)[in_a_hole].all()
+
+
+def test_shift_and_rotation_of_nothing_is_the_image() -> None:
+    data, still = some_data(), RecipeSpec(batch_size=21, augmentation=Augmentation.NONE)
+    ((x, _),) = epoch_of(data, still)
+    ((same, _),) = epoch_of(data, replace(still, augmentation=Augmentation.SHIFT_ROTATE, crop_padding=0, rotation=0.0))
+    ((turned, _),) = epoch_of(data, replace(still, augmentation=Augmentation.SHIFT_ROTATE, crop_padding=1))
+    assert torch.equal(same, x)
+    assert (turned != x).flatten(1).any(1).all()
+
+
 @pytest.mark.cuda
-def test_a_gpu_sees_the_batches_a_cpu_sees() -> None:
+@pytest.mark.parametrize("augmentation", Augmentation)
+def test_a_gpu_sees_the_batches_a_cpu_sees(augmentation: Augmentation) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no NVIDIA GPU here")
-    cuda, data, recipe = torch.device("cuda"), some_data(), RecipeSpec(batch_size=5)
+    cuda, data, recipe = torch.device("cuda"), some_data(), RecipeSpec(batch_size=5, augmentation=augmentation)
     there = ImageData(
         name=data.name,
         train=data.train.to(cuda),
@@ -190,5 +218,7 @@ def test_a_gpu_sees_the_batches_a_cpu_sees() -> None:
     )
     for (x, y), (on_gpu, labels) in zip(epoch_of(data, recipe), epoch_of(there, recipe), strict=True):
         assert on_gpu.is_contiguous(memory_format=torch.channels_last)
-        torch.testing.assert_close(on_gpu.cpu(), x)
+        # An interpolated pixel may fall on the other side of a rounding.
+        slack = {"rtol": 0, "atol": 1.01 / 255 / 0.2} if augmentation == Augmentation.SHIFT_ROTATE else {}
+        torch.testing.assert_close(on_gpu.cpu(), x, **slack)
         assert torch.equal(labels.cpu(), y)
