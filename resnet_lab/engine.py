@@ -12,51 +12,24 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from resnet_lab.data.augment import batches, pad, padding_of
 from resnet_lab.data.images import ImageData
 from resnet_lab.data.load import load
 from resnet_lab.evaluate import Evaluation, evaluate
 from resnet_lab.initialise import initialise
-from resnet_lab.network import ResNet, build_network
-from resnet_lab.optimizers import lr_at, make_optimizer
+from resnet_lab.network import build_network
+from resnet_lab.noise import epoch_noise
+from resnet_lab.optimizers import make_optimizer
 from resnet_lab.precision import autocast, resolve_device, resolve_dtype
-from resnet_lab.spec import RunSpec
+from resnet_lab.record import EpochRecord
+from resnet_lab.schedules import Plateau, lr_at
+from resnet_lab.spec import RunSpec, Schedule
 
 
 class DivergenceError(ArithmeticError):
     """The training loss stopped being a finite number."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EpochRecord:
-    """One line of history.jsonl. Errors in per cent, losses in nats, times in seconds."""
-
-    epoch: int
-    iteration: int
-    lr: float
-    train_loss: float
-    train_error: float
-    val_loss: float
-    val_error: float
-    epoch_s: float
-    images_per_s: float
-
-    def as_dict(self) -> dict[str, float]:
-        """Return the record under the names of metrics: `train/loss`, `val/error`, `time/epoch_s`, ..."""
-        return {METRICS.get(name, name): value for name, value in asdict(self).items()}
-
-
-METRICS = {
-    "lr": "train/lr",
-    "train_loss": "train/loss",
-    "train_error": "train/error",
-    "val_loss": "val/loss",
-    "val_error": "val/error",
-    "epoch_s": "time/epoch_s",
-    "images_per_s": "time/images_per_s",
-}
 
 
 class Session:
@@ -65,11 +38,14 @@ class Session:
     def __init__(self, spec: RunSpec, data: ImageData, device: torch.device) -> None:
         self.spec, self.data, self.device = spec, data, device
         self.dtype = resolve_dtype(spec.recipe.precision, device)
-        self.model: ResNet = build_network(spec.model, channels=data.train.pixels.shape[-1], classes=data.classes)
-        initialise(self.model, spec.seed)
+        _, size, _, channels = data.train.pixels.shape
+        with torch.random.fork_rng(devices=[]):  # torch draws weights while it builds; the caller's state stays
+            self.model = build_network(spec.model, channels=channels, classes=data.classes, size=size)
+        initialise(self.model, spec.seed, spec.recipe.init)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         self.optimizer = make_optimizer(spec.recipe, self.model.parameters())
         self.padded = pad(data.train, padding_of(spec.recipe), data.mean)
+        self.plateau = Plateau(rate=spec.recipe.lr)
         self.epoch = self.iteration = 0
 
     @property
@@ -79,8 +55,7 @@ class Session:
 
     def run_epoch(self) -> EpochRecord:
         """Train one epoch (the last may be cut short by `recipe.iterations`) and validate. Raises DivergenceError."""
-        start = time.perf_counter()
-        first = self.iteration
+        start, first, rate = time.perf_counter(), self.iteration, self.plateau.rate
         loss, wrong = self._train_until(self.spec.recipe.iterations)
         seconds = time.perf_counter() - start
         seen = (self.iteration - first) * self.spec.recipe.batch_size
@@ -88,10 +63,12 @@ class Session:
             raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
         self.epoch += 1
         val = evaluate(self.model, self.data.val, self.data, self.dtype)
+        if self.spec.recipe.schedule == Schedule.PLATEAU:
+            self.plateau = self.plateau.after(val.error, self.spec.recipe)
         return EpochRecord(
             epoch=self.epoch,
             iteration=self.iteration,
-            lr=lr_at(self.spec, self.iteration - 1),
+            lr=lr_at(self.spec, self.iteration - 1, rate),
             train_loss=loss / (self.iteration - first),
             train_error=100 * wrong / seen,
             val_loss=val.loss,
@@ -110,23 +87,27 @@ class Session:
         self.model.train()
         loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         wrong = torch.zeros((), dtype=torch.int64, device=self.device)
-        for x, y in batches(
-            self.data, spec.recipe, seed=spec.seed, epoch=self.epoch, dtype=self.dtype, padded=self.padded
-        ):
-            if self.iteration >= stop:
-                break
-            loss, logits = self._step(x, y)
-            loss_sum += loss
-            wrong += (logits.argmax(1) != y).sum()
+        epoch = batches(self.data, spec.recipe, seed=spec.seed, epoch=self.epoch, dtype=self.dtype, padded=self.padded)
+        with epoch_noise(spec.seed, self.epoch, self.device):
+            for x, y in epoch:
+                if self.iteration >= stop:
+                    break
+                loss, logits = self._step(x, y)
+                loss_sum += loss
+                wrong += (logits.argmax(1) != y).sum()
         return float(loss_sum), int(wrong)
 
     def _step(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         for group in self.optimizer.param_groups:
-            group["lr"] = lr_at(self.spec, self.iteration)
+            group["lr"] = lr_at(self.spec, self.iteration, self.plateau.rate)
         with autocast(self.device, self.dtype):
             logits = self.model(x)
-        loss = F.cross_entropy(logits.float(), y)
+        loss = F.cross_entropy(logits.float(), y, label_smoothing=self.spec.recipe.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
+        for parameter in self.model.parameters():
+            # A branch that stochastic depth skipped still decays and coasts, as with its authors' zero gradients.
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.iteration += 1
@@ -143,20 +124,22 @@ class Session:
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "plateau": asdict(self.plateau),
             "epoch": self.epoch,
             "iteration": self.iteration,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from `state()`."""
+        """Continue from `state()`. States of before there were plateaus hold none."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.plateau = Plateau(**state.get("plateau", asdict(self.plateau)))
         self.epoch, self.iteration = state["epoch"], state["iteration"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult:
-    model: ResNet
+    model: nn.Module
     history: tuple[EpochRecord, ...]
     test: Evaluation
 

@@ -5,10 +5,12 @@ import json
 import pytest
 import torch
 
+from resnet_lab.checkpoint import load_state, save_state
 from resnet_lab.data.load import load
 from resnet_lab.engine import DivergenceError, Session, train
 from resnet_lab.fields import replace
-from resnet_lab.spec import Optimizer, RunSpec
+from resnet_lab.schedules import Plateau
+from resnet_lab.spec import Augmentation, Init, Optimizer, RunSpec, Schedule
 
 CPU = torch.device("cpu")
 TINY = replace(
@@ -22,8 +24,10 @@ TINY = replace(
         "recipe.iterations": 12,
         "recipe.augmentation": "crop_flip",
         "recipe.crop_padding": 1,
+        "recipe.cutout_size": 3,
     },
 )
+RATES = {"sgd": 0.1, "nesterov": 0.1, "adadelta": 1.0, "adagrad": 0.01, "muon": 0.01}  # elsewhere 1e-3
 
 
 @pytest.fixture(autouse=True)
@@ -48,25 +52,101 @@ def assert_equal(one, other):
         assert torch.equal(one[name], other[name]), name
 
 
-@pytest.mark.parametrize("optimizer", list(Optimizer))
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_session_restored_at_an_epoch_is_bit_equal_to_one_never_interrupted(optimizer, precision):
-    lr = 0.1 if optimizer in ("sgd", "nesterov", "adadelta") else 1e-3
-    spec = replace(TINY, {"recipe.optimizer": optimizer, "recipe.lr": lr, "recipe.precision": precision})
+STOCHASTIC = {"model.block.drop_path": 0.5, "model.block.preactivation": "full"}
+SWITCHES = [
+    *({"recipe.optimizer": name, "recipe.lr": RATES.get(name, 1e-3)} for name in Optimizer),
+    *({"recipe.schedule": name} for name in Schedule if name != "step"),
+    {"recipe.schedule": "plateau", "recipe.plateau_patience": 0, "recipe.lr_decay": 0.5},
+    *({"recipe.augmentation": name} for name in Augmentation if name != "crop_flip"),
+    *({"recipe.init": name} for name in Init if name != "kaiming_fan_out"),
+    {"recipe.label_smoothing": 0.1},
+    STOCHASTIC,
+    STOCHASTIC | {"recipe.optimizer": "muon", "recipe.lr": 0.01},
+    {"model.block.shortcut": "dropout"},
+]
+
+
+def named(switches):
+    if isinstance(switches, str):
+        return switches
+    return ",".join(f"{name.rpartition('.')[2]}={value}" for name, value in switches.items())
+
+
+@pytest.mark.parametrize(
+    ("switches", "precision"),
+    [(switches, "fp32") for switches in SWITCHES]
+    + [(switches, "bf16") for switches in SWITCHES if "recipe.optimizer" in switches],
+    ids=named,
+)
+def test_a_session_restored_at_an_epoch_is_bit_equal_to_one_never_interrupted(switches, precision, tmp_path):
+    spec = replace(TINY, {**switches, "recipe.precision": precision})
     whole = new_session(spec)
     records = [whole.run_epoch() for _ in range(3)]
     interrupted = new_session(spec)
     interrupted.run_epoch()
+    save_state(tmp_path / "resume.pt", interrupted.state())
     resumed = new_session(spec)
-    resumed.restore(interrupted.state())
+    resumed.restore(load_state(tmp_path / "resume.pt"))
     again = [resumed.run_epoch() for _ in range(2)]
     assert_equal(weights(whole), weights(resumed))
     for first, second in zip(records[1:], again, strict=True):
-        assert (first.train_loss, first.val_error, first.iteration) == (
+        assert (first.train_loss, first.val_error, first.iteration, first.lr) == (
             second.train_loss,
             second.val_error,
             second.iteration,
+            second.lr,
         )
+
+
+@pytest.mark.parametrize("switches", SWITCHES, ids=named)
+def test_two_epochs_of_the_digits_lower_the_loss(switches):
+    spec = replace(TINY, {"data.train_images": 0, "recipe.iterations": 78} | switches)
+    first_step = new_session(replace(spec, {"recipe.iterations": 1})).run_epoch()
+    session = new_session(spec)
+    session.run_epoch()
+    assert session.run_epoch().train_loss < 0.97 * first_step.train_loss
+
+
+def test_the_plateau_is_kept_and_older_states_have_none():
+    changes = {"recipe.schedule": "plateau", "recipe.plateau_patience": 0, "recipe.lr_decay": 0.5, "recipe.lr": 1e-6}
+    spec = replace(TINY, changes | {"recipe.lr_decay": 0.5})
+    session = new_session(spec)
+    rates = [session.run_epoch().lr for _ in range(3)]
+    assert rates[:2] == [1e-6, 1e-6]  # the first epoch is always the best yet
+    assert rates[2] == session.plateau.rate * 2 == 0.5e-6
+    older = session.state()
+    del older["plateau"]
+    resumed = new_session(spec)
+    resumed.restore(older)
+    assert resumed.plateau == Plateau(rate=1e-6)
+
+
+def test_labels_are_smoothed_in_training_alone():
+    """At weights that do not move, the smoothed loss is the plain one and the mean over classes, mixed."""
+    still = {"recipe.lr": 1e-30, "recipe.augmentation": "none", "recipe.precision": "fp32"}
+    plain, smooth, uniform = (
+        new_session(replace(TINY, {**still, "recipe.label_smoothing": share})).run_epoch() for share in (0.0, 0.3, 0.9)
+    )
+    spread = (uniform.train_loss - 0.1 * plain.train_loss) / 0.9
+    assert smooth.train_loss == pytest.approx(0.7 * plain.train_loss + 0.3 * spread, rel=1e-5)
+    assert abs(smooth.train_loss - plain.train_loss) > 1e-3
+    assert smooth.val_loss == plain.val_loss
+
+
+@pytest.mark.parametrize("switches", [STOCHASTIC, {"model.block.shortcut": "dropout"}], ids=named)
+def test_noise_in_modules_is_a_function_of_seed_and_epoch_alone(switches):
+    spec, runs = replace(TINY, switches), []
+    for outer in (1, 2):
+        torch.manual_seed(outer)
+        state = torch.get_rng_state()
+        session = new_session(spec)
+        session.run_epoch()
+        assert torch.equal(torch.get_rng_state(), state), "a user's random state is not ours to move"
+        runs.append(weights(session))
+    assert_equal(*runs)
+    calm = new_session(TINY)
+    calm.run_epoch()
+    assert not torch.equal(runs[0]["fc.weight"], weights(calm)["fc.weight"])
 
 
 def test_runs_of_one_seed_are_equal_and_of_two_seeds_are_not():
@@ -122,8 +202,7 @@ def test_evaluation_leaves_running_statistics_alone():
 def test_a_loss_that_is_not_finite_ends_the_run():
     session = new_session(replace(TINY, {"recipe.lr": 1e30}))
     with pytest.raises(DivergenceError, match="the training loss is"):
-        for _ in range(3):
-            session.run_epoch()
+        [session.run_epoch() for _ in range(3)]
 
 
 def test_a_record_carries_metric_names_and_is_json():
