@@ -10,7 +10,9 @@ from resnet_lab.data.augment import normalise
 from resnet_lab.data.images import ImageData, Images
 from resnet_lab.precision import autocast
 
-BATCH = 1000  # large enough to fill the machine, small enough for ResNet-1202's activations
+# On a CPU a batch whose activations stay in the cache takes half the time of one ten times as large (measured); a GPU
+# wants to be filled.
+BATCH = {"cpu": 125, "cuda": 1000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ def evaluate(model: nn.Module, images: Images, data: ImageData, dtype: torch.dty
     training = model.training
     model.eval()
     device = images.pixels.device
-    chunks = max(1, -(-len(images) // BATCH))
+    chunks = max(1, -(-len(images) // BATCH[device.type]))
     wrong = torch.zeros((), dtype=torch.int64, device=device)
     loss = torch.zeros((), dtype=torch.float64, device=device)
     for pixels, labels in zip(images.pixels.chunk(chunks), images.labels.chunk(chunks), strict=True):
