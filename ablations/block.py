@@ -95,7 +95,8 @@ def build_block(
         branch=branch,
         shortcut=make_shortcut(spec, inputs, outputs, stride),
         gate=Gate(inputs, outputs, stride, spec.gate_bias) if spec.shortcut in GATED else None,
-        after=sequence(layout_of(spec).after, spec, outputs, fresh=True),
+        # A skipped branch leaves the input itself to the activation, which must then not overwrite it.
+        after=sequence(layout_of(spec).after, spec, outputs, fresh=not spec.drop_path),
         drop_path=spec.drop_path * position,
     )
 

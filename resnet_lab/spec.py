@@ -84,9 +84,9 @@ class RecipeSpec:
     lr: Annotated[float, Field(gt=0)] = 0.1
     """Peak learning rate."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Momentum of sgd, nesterov and rmsprop; beta 1 of adam and adamw."""
+    """Momentum of sgd, nesterov, rmsprop and muon; beta 1 of adam and adamw."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    """L2 penalty on every parameter; decoupled in adamw."""
+    """L2 penalty on every parameter; decoupled in adamw and muon."""
     batch_size: Positive = 128
     """Images a step; an epoch drops the last incomplete batch."""
     iterations: Positive = 64_000
@@ -137,4 +137,4 @@ class RunSpec:
     data: DataSpec = DataSpec()
     recipe: RecipeSpec = RecipeSpec()
     seed: NonNegative = 0
-    """Seed of the init, order and augmentation streams."""
+    """Seed of the init, order, augmentation and noise streams."""

@@ -52,7 +52,7 @@ def assert_equal(one, other):
         assert torch.equal(one[name], other[name]), name
 
 
-STOCHASTIC = {"model.block.drop_path": 0.5, "model.block.preactivation": "full"}
+STOCHASTIC = {"model.block.drop_path": 0.5}
 SWITCHES = [
     *({"recipe.optimizer": name, "recipe.lr": RATES.get(name, 1e-3)} for name in Optimizer),
     *({"recipe.schedule": name} for name in Schedule if name != "step"),
