@@ -100,7 +100,8 @@ def _responding(block: Residual) -> nn.Module | None:
 
 
 def _norms(x: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(x.flatten(1), dim=1).clamp_min(torch.finfo(x.dtype).tiny)
+    norms: Tensor = torch.linalg.vector_norm(x.flatten(1), dim=1)
+    return norms.clamp_min(torch.finfo(x.dtype).tiny)
 
 
 def _gram(x: Tensor) -> Tensor:

@@ -3,27 +3,16 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import combinations
 
 import torch
 from torch import nn
 
 from analysis.chain import Chain
+from analysis.lesion_choices import Experiment
 from analysis.prefix import Network
 from analysis.reorder import Shapes, groups, kendall_tau, reordered, swaps
 from resnet_lab.seeds import stream
-
-
-class Experiment(StrEnum):
-    SINGLE = "single"
-    MULTIPLE = "multiple"
-    REORDER = "reorder"
-    PAIRS = "pairs"
-    PREFIX = "prefix"
-    SUFFIX = "suffix"
-    DUPLICATE = "duplicate"
-    CONTRAST = "contrast"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,53 +1,19 @@
 """Ways to damage a residual block: what stands in for its branch."""
 
 import copy
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from analysis.chain import Chain, ForeignBlock, Residual, take_apart
+from analysis.lesion_choices import Lesion, Mode
 from analysis.prefix import Batches
+from resnet_lab.choices import Init
 from resnet_lab.errors import UserError
 from resnet_lab.initialise import initialise
-
-
-class Mode(StrEnum):
-    DELETE = "delete"
-    ZERO = "zero"
-    MEAN = "mean"
-    REINIT = "reinit"
-    RANDOMISE = "randomise"
-    SCALE = "scale"
-    DUPLICATE = "duplicate"
-
-
-@dataclass(frozen=True, slots=True)
-class Lesion:
-    """A mode, and the factor of `scale`. `str` gives back what `parse` reads: `delete`, `scale:0.5`."""
-
-    mode: Mode
-    alpha: float = 1.0
-
-    @classmethod
-    def parse(cls, text: str) -> "Lesion":
-        """Read `delete` or `scale:0.5`. Raises UserError."""
-        name, _, number = text.partition(":")
-        try:
-            lesion = cls(Mode(name), float(number)) if name == Mode.SCALE else cls(Mode(text))
-        except ValueError:
-            lesion = cls(Mode.SCALE, math.nan)
-        if not math.isfinite(lesion.alpha):
-            known = ", ".join(mode for mode in Mode if mode != Mode.SCALE)
-            raise UserError(f"there is no lesion {text!r}: choose from {known}, or scale:ALPHA such as scale:0.5")
-        return lesion
-
-    def __str__(self) -> str:
-        return f"{self.mode}:{self.alpha:g}" if self.mode == Mode.SCALE else str(self.mode)
 
 
 class Altered(nn.Module):
@@ -73,13 +39,14 @@ class Altered(nn.Module):
 class Material:
     """What some lesions need beside the network.
 
-    `reference`: batches whose mean branch outputs `mean` puts in; `own_seed`: the seed the network was trained from,
-    None where it is not known; `seed`: of `randomise`.
+    `reference`: batches whose mean branch outputs `mean` puts in; `own_seed` and `init`: what the network was trained
+    from, the seed None where it is not known; `seed`: of `randomise`.
     """
 
     model: nn.Module
     reference: Batches | None = None
     own_seed: int | None = None
+    init: Init = Init.KAIMING_FAN_OUT
     seed: int = 0
 
 
@@ -158,7 +125,7 @@ def _untrained(mode: Mode, material: Material) -> Chain:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
-    initialise(model, own if mode == Mode.REINIT else own + 1 + material.seed)
+    initialise(model, own if mode == Mode.REINIT else own + 1 + material.seed, material.init)
     return take_apart(model)
 
 

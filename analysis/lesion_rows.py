@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.deletion import Case, Experiment, Subject, interactions
+from analysis.deletion import Case, Subject, interactions
+from analysis.lesion_choices import Experiment
 from analysis.prefix import Outcome
 
 Row = dict[str, Any]
@@ -19,7 +20,7 @@ class Finding:
     heal: int = 0
 
 
-def as_rows(subject: Subject, findings: Sequence[Finding]) -> list[Row]:
+def as_rows(findings: Sequence[Finding], subject: Subject | None = None) -> list[Row]:
     """Return a row for each finding; what does not apply is None.
 
     `error`, `low` and `high` (95 % Wilson) are in per cent, `damage` (over the undamaged network that was healed
@@ -27,10 +28,10 @@ def as_rows(subject: Subject, findings: Sequence[Finding]) -> list[Row]:
     """
     base = {finding.heal: finding.outcome.error for finding in findings if finding.case.experiment == "base"}
     together = _interactions(findings, base)
-    return [_row(subject, finding, base[finding.heal], together) for finding in findings]
+    return [_row(finding, subject, base[finding.heal], together) for finding in findings]
 
 
-def _row(subject: Subject, finding: Finding, base: float, together: dict[tuple[Any, ...], float]) -> Row:
+def _row(finding: Finding, subject: Subject | None, base: float, together: dict[tuple[Any, ...], float]) -> Row:
     case, outcome, heal = finding.case, finding.outcome, finding.heal
     interval = outcome.interval()
     single = isinstance(case.block, int)
@@ -44,7 +45,7 @@ def _row(subject: Subject, finding: Finding, base: float, together: dict[tuple[A
         "high": interval.high,
         "heal": heal,
         "damage": outcome.error - base,
-        "downsamples": subject.changes_shape(case.block) if isinstance(case.block, int) else None,
+        "downsamples": subject.changes_shape(case.block) if subject and isinstance(case.block, int) else None,
         "draw": case.draw,
         "tau": case.tau,
         "interaction": None if single else together.get((case.experiment, case.mode, heal, case.block)),

@@ -4,37 +4,23 @@ from analysis.lesions import run
 rows = run(torchvision.models.resnet18(weights="DEFAULT"), loader=loader)
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal
 
-import torch
 from torch import nn
 
 from analysis.chain import take_apart
-from analysis.deletion import Case, Damage, Experiment, Subject, multiple, pairs, reorder, runs, single
-from analysis.healing import heal
-from analysis.lesion_modes import Lesion, Material, Mode, damaged_blocks
+from analysis.clinic import Bench, Clinic
+from analysis.contrast import take_apart_layers
+from analysis.deletion import Case, Damage, Subject, multiple, pairs, reorder, runs, single
+from analysis.lesion_choices import Experiment, Lesion, Mode
+from analysis.lesion_modes import Material, damaged_blocks
 from analysis.lesion_rows import Finding, Row, as_rows
-from analysis.prefix import Batches, Network, Outcome, evaluate
-from analysis.statistics import t_interval
+from analysis.prefix import Batches
 from resnet_lab.errors import UserError
 
-ROUND = 5
-"""Draws of each k before its interval is looked at again."""
 DELETE = Lesion(Mode.DELETE)
-
-
-class Watch(Protocol):
-    """Told what is about to run and of how many steps it is; returns what to call after each."""
-
-    def __call__(self, label: str, total: int | None, /) -> Callable[[], None]: ...
-
-
-def unwatched(_label: str, _total: int | None, /) -> Callable[[], None]:
-    """Watch nothing."""
-    return lambda: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,16 +35,6 @@ class Plan:
     width: float = 1.0
     include_downsampling: bool = False
     seed: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """Where networks are evaluated: images, compute type, and the training batches that heal them, if any."""
-
-    batches: Batches
-    healing: Sequence[Any] = ()
-    dtype: torch.dtype = torch.float32
-    watch: Watch = unwatched
 
 
 def run(
@@ -80,14 +56,15 @@ def run(
     if loader is None:
         raise UserError("lesions are evaluated on images: give loader=, an iterable of batches of (images, labels)")
     plan = Plan(
-        experiments=[Experiment(name) for name in experiments],
+        experiments=[Experiment.parse(name) for name in experiments],
         lesions=[Lesion.parse(mode) for mode in modes],
         blocks=None if blocks == "auto" else [int(block) for block in blocks],
         draws=draws,
         seed=seed,
     )
     material = Material(model=model, reference=loader, seed=seed)
-    return as_rows(*examine(model, plan, Bench(batches=loader), material))
+    subject, findings = examine(model, plan, Bench(batches=loader), material)
+    return as_rows(findings, subject)
 
 
 def examine(model: nn.Module, plan: Plan, bench: Bench, material: Material) -> tuple[Subject, list[Finding]]:
@@ -95,8 +72,8 @@ def examine(model: nn.Module, plan: Plan, bench: Bench, material: Material) -> t
     subject = Subject.of(take_apart(model), plan.blocks)
     damages = [Damage(mode=str(each), modules=damaged_blocks(subject.chain, each, material)) for each in plan.lesions]
     findings: list[Finding] = []
-    for healing in ((), bench.healing) if bench.healing else ((),):
-        clinic = Clinic(subject=subject, bench=bench, healing=healing)
+    for healed in (False, True) if bench.healing else (False,):
+        clinic = Clinic(whole=subject.chain.items, bench=bench, healed=healed)
         findings += clinic.evaluate("lesions", [subject.base, *_fixed(subject, plan, damages, material)])
         for label, series in _series(subject, plan, damages):
             findings += clinic.until_narrow(label, series, plan.width)
@@ -139,50 +116,15 @@ def _series(subject: Subject, plan: Plan, damages: Sequence[Damage]) -> Iterator
         yield "reorder", [reorder(subject, k, plan.draws, seed=plan.seed) for k in ks]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clinic:
-    """Evaluates cases of one subject, all healed on the same batches or none."""
-
-    subject: Subject
-    bench: Bench
-    healing: Sequence[Any]
-
-    def evaluate(self, label: str, cases: Sequence[Case]) -> list[Finding]:
-        """Return the findings of the cases, in their order."""
-        networks = self._healed([case.network for case in cases])
-        total = None
-        with contextlib.suppress(TypeError):  # a generator has no length
-            total = len(networks) * len(self.bench.batches)  # type: ignore[arg-type]
-        step = self.bench.watch(label, total)
-        outcomes: list[Outcome] = evaluate(networks, self.bench.batches, dtype=self.bench.dtype, step=step)
-        found = zip(cases, outcomes, strict=True)
-        return [Finding(case=case, outcome=outcome, heal=len(self.healing)) for case, outcome in found]
-
-    def until_narrow(self, label: str, series: Sequence[Sequence[Case]], width: float) -> list[Finding]:
-        """Evaluate the draws of each k in rounds, until the t interval of their mean is narrower than `width` points.
-
-        A k may end between rounds only: the draws of a seed are the same however many are made.
-        """
-        found: list[list[Finding]] = [[] for _ in series]
-        for start in range(0, max(map(len, series), default=0), ROUND):
-            still = [i for i, cases in enumerate(series) if start < len(cases) and not _narrow(found[i], width)]
-            cases = [case for i in still for case in series[i][start : start + ROUND]]
-            if not cases:
-                break
-            findings = iter(self.evaluate(f"{label}, draws {start + 1} to {start + ROUND}", cases))
-            for i in still:
-                found[i] += [next(findings) for _ in series[i][start : start + ROUND]]
-        return [finding for findings in found for finding in findings]
-
-    def _healed(self, networks: Sequence[Network]) -> list[Network]:
-        if not self.healing:
-            return list(networks)
-        whole, dtype = self.subject.chain.items, self.bench.dtype
-        base = heal(whole, self.healing, dtype=dtype)
-        parts = {"whole": whole, "healed_whole": base}
-        return [base if network is whole else heal(network, self.healing, **parts, dtype=dtype) for network in networks]
-
-
-def _narrow(findings: Sequence[Finding], width: float) -> bool:
-    interval = t_interval(finding.outcome.error for finding in findings)
-    return len(findings) > 1 and interval.high - interval.low < width
+def contrast(model: nn.Module, bench: Bench) -> list[Finding]:
+    """Delete each layer of a network without shortcuts that keeps its input's shape. Raises UserError."""
+    layers = take_apart_layers(model)
+    cases = [Case(experiment="base", mode="none", network=layers.items)]
+    for layer in layers.deletable:
+        network = layers.without(layer)
+        cases.append(Case(experiment=Experiment.CONTRAST, mode="delete", network=network, block=layer, k=1))
+    return [
+        finding
+        for healed in ((False, True) if bench.healing else (False,))
+        for finding in Clinic(whole=layers.items, bench=bench, healed=healed).evaluate("contrast", cases)
+    ]

@@ -21,16 +21,14 @@ class Views:
     mean: Tensor
     std: Tensor
     dtype: torch.dtype = torch.float32
+    batch: int = CPU_BATCH
 
     @classmethod
     def of(cls, data: ImageData, images: Images, count: int = 0, dtype: torch.dtype = torch.float32) -> "Views":
         """Return the first `count` images of a part of the data; 0 means all."""
         part = Images(images.pixels[:count], images.labels[:count]) if count else images
-        return cls(part, data.mean, data.std, dtype)
-
-    @property
-    def batch(self) -> int:
-        return GPU_BATCH if self.images.pixels.device.type == "cuda" else CPU_BATCH
+        batch = GPU_BATCH if images.pixels.device.type == "cuda" else CPU_BATCH
+        return cls(part, data.mean, data.std, dtype, batch)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch)
