@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import ValidationError
 
 from resnet_lab.choices import ModelName
-from resnet_lab.errors import UserError
+from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.spec import RunSpec
 
 Value = bool | int | float | str
@@ -48,7 +48,8 @@ def replace(spec: Spec, changes: Mapping[str, Any]) -> Spec:
 
     All changes are applied at once, so the order of the names does not matter. Values may be text, and
     `model.name` may be a preset such as resnet50, whose fields come under those given.
-    Raises UserError for an unknown name (listing the valid ones), a bad value or a refused combination.
+    Raises UserError for an unknown name (listing the valid ones) or a bad value, and its kind RefusedError for a
+    combination that means nothing.
     """
     flat: dict[str, Any] = flatten(spec)
     for name in changes:
@@ -91,13 +92,17 @@ def _build(cls: type[Spec], flat: Mapping[str, Any], prefix: str) -> Spec:
     try:
         return cls(**values)
     except ValidationError as error:
-        raise UserError(_sentence(error, prefix)) from None
+        kind = RefusedError if error.errors()[0]["type"] == _COMBINATION else UserError
+        raise kind(_sentence(error, prefix)) from None
+
+
+_COMBINATION = "value_error"  # what pydantic calls a ValueError of the spec's own check
 
 
 def _sentence(error: ValidationError, prefix: str) -> str:
     first = error.errors(include_url=False)[0]
     message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error":
+    if first["type"] == _COMBINATION:
         where = prefix.removesuffix(".")
         return f"{where}: {message}" if where else message
     return f"{prefix}{'.'.join(map(str, first['loc']))}={first['input']}: {message}"

@@ -3,12 +3,11 @@
 import time
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.data.images import ImageData, Images
 from resnet_lab.engine import Session
-from resnet_lab.network import build_network
+from resnet_lab.inspect.trace import trace
 from resnet_lab.precision import resolve_device
 from resnet_lab.spec import RunSpec
 
@@ -16,13 +15,7 @@ from resnet_lab.spec import RunSpec
 def forward_flops(spec: RunSpec) -> int:
     """Return the multiplications and additions of one image's forward pass, counted on the meta device."""
     info = CATALOG[spec.data.name]
-    with torch.device("meta"):
-        model = build_network(spec.model, channels=info.channels, classes=info.classes, size=info.size).eval()
-        image = torch.empty(1, info.channels, info.size, info.size)
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        model(image)
-    return counter.get_total_flops()
+    return trace(spec.model, channels=info.channels, classes=info.classes, size=info.size).flops
 
 
 def seconds_per_flop(spec: RunSpec, device: str, steps: int = 3) -> float:

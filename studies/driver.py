@@ -10,6 +10,7 @@ from resnet_lab.fields import flatten
 from resnet_lab.fingerprint import cell_fingerprint, fingerprint
 from resnet_lab.tracking import DatasetRecord, Launch, TrackingError, TrialRun
 from resnet_lab.trial import Trial
+from studies.audit import Audit
 from studies.display import Display, label
 from studies.executor import Executor, Exit
 from studies.ledger import INTERRUPTED, Ledger
@@ -42,6 +43,7 @@ class Driver:
     display: Display
     environment: Mapping[str, Any]
     data_source: str
+    audit: Audit | None = None
     _running: dict[str, Running] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -148,6 +150,8 @@ class Driver:
 
     def _finish_run(self, running: Running, result: Mapping[str, Any]) -> None:
         metrics = {name: result[name] for name in ("test/error", "test/loss", "time/train_s")}
+        if self.audit is not None:
+            metrics |= self.audit.metrics_of(running.trial.spec)
         folder = running.trial.folder
         if running.run is not None:
             running.run.finish(metrics, folder / "model.safetensors", folder / "config.json")

@@ -23,6 +23,8 @@ from studies.study import Study
 if TYPE_CHECKING:
     from resnet_lab.tracking import Tracker
 
+TAG_LENGTH = 5_000  # the longest value that every MLflow store takes
+
 
 def launch(study: Study, options: Options) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
@@ -36,12 +38,14 @@ def launch(study: Study, options: Options) -> int:
 
 def preview(study: Study, options: Options) -> int:
     """Print the plan and write nothing."""
+    from studies.audit import audit, measure, network_of
     from studies.preview import show
 
     plan = make_plan(study, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = _resources(options)
-    show(plan, trials_of(plan, options.out), device=device, jobs=jobs, as_json=options.json)
+    checked = audit(plan, measure([network_of(cell) for cell in plan.cells]))
+    show(checked, trials_of(checked.plan, options.out), device=device, jobs=jobs, as_json=options.json)
     return 0
 
 
@@ -60,6 +64,9 @@ class Launch:
 
     def run(self) -> int:
         from resnet_lab.tracking import Tracker, TrackingError
+        from studies import audit_text
+        from studies.aside import ask
+        from studies.audit import audit, measure, network_of
         from studies.display import make_display
         from studies.driver import Driver
         from studies.executor import LocalExecutor
@@ -75,11 +82,17 @@ class Launch:
         )
         # The fork server loads torch while this process creates the databases; no worker starts before they exist.
         executor = LocalExecutor(slots=self.jobs, orders=orders, threads=1 if self.device == "cpu" else 0)
+        measured = ask(measure, [network_of(cell) for cell in plan.cells])
         tracker = Tracker.open(options.out, plan.study.name)
         ledger = Ledger.open(options.out, plan.study.name)
         tracker.close_stale()
         _print_links(console, tracker)
+        checked = audit(plan, measured.result())
+        plan = checked.plan
+        for line in audit_text.left_out_lines(plan):
+            console.print(line, highlight=False, markup=False)
         tags = {"study": plan.study.name, "scale": plan.scale, "git_sha": str(environment["git_sha"])}
+        tags["audit"] = "\n".join(audit_text.lines(checked))[:TAG_LENGTH]
         parent = tracker.start_launch(f"{plan.study.name} {plan.scale}", tags, {"command": " ".join(sys.argv)})
         display = make_display(plan, console)
         trials = trials_of(plan, options.out)
@@ -93,6 +106,7 @@ class Launch:
             display=display,
             environment=environment,
             data_source=str(options.data_dir or "default"),
+            audit=checked,
         )
         before = time.perf_counter()
         try:
@@ -104,14 +118,14 @@ class Launch:
             raise
         display.end()
         after = time.perf_counter()
-        runs, files = report(plan, trials, options.out, console, as_json=options.json)
+        runs, files = report(checked, trials, options.out, console, as_json=options.json)
         parent.log_files(files)
         seconds = {
             "setup": before - started,
             "training": after - before,
             "report": time.perf_counter() - after,
         }
-        parent.log_metrics({f"time/{name}_s": value for name, value in seconds.items()})
+        parent.log_metrics({f"time/{name}_s": value for name, value in seconds.items()} | checked.metrics())
         parent.end("FINISHED")
         for line in closing_lines(files, options.out, seconds):
             console.print(line, highlight=False, soft_wrap=True)

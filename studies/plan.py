@@ -2,16 +2,35 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from resnet_lab.data.catalog import steps_per_epoch, train_images
-from resnet_lab.errors import UserError
+from resnet_lab.data.catalog import CATALOG, steps_per_epoch, train_images
+from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.fields import Value, field_types, flatten, parse_assignments, replace
+from resnet_lab.networks.sizes import check_size
 from resnet_lab.spec import RunSpec
 from studies.options import Options
 from studies.recipes import QUICK
 from studies.study import Levels, Scale, Study
+
+Fields = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A cell that is not run, by its varied fields, and why."""
+
+    fields: Fields
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """A cell that is not run because another of its context builds the same network and trains it alike."""
+
+    fields: Fields
+    same_as: Fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +43,10 @@ class Plan:
     context: Levels
     cells: tuple[RunSpec, ...]
     seeds: tuple[int, ...]
+    refused: tuple[LeftOut, ...] = ()
+    """Cells of the grid that mean nothing."""
+    merged: tuple[Merged, ...] = ()
+    """Cells that an audit found to be another's network: see `studies.audit`."""
 
     def runs(self) -> tuple[RunSpec, ...]:
         """Return every run in the order of execution: all cells of a seed before the next seed, deepest first.
@@ -48,8 +71,21 @@ class Plan:
 
     def fields(self, spec: RunSpec) -> dict[str, Value]:
         """Return the fields of a run that this study varies, and its seed."""
+        return self.cell_fields(spec) | {"seed": spec.seed}
+
+    def cell_fields(self, spec: RunSpec) -> dict[str, Value]:
+        """Return the fields of a run that this study varies."""
+        return self.context_of(spec) | self.arm_of(spec)
+
+    def arm_of(self, spec: RunSpec) -> dict[str, Value]:
+        """Return the switches under study."""
         flat = flatten(spec)
-        return {name: flat[name] for name in (*self.context, *self.arm, "seed")}
+        return {name: flat[name] for name in self.arm}
+
+    def context_of(self, spec: RunSpec) -> dict[str, Value]:
+        """Return the fields that arms are compared within."""
+        flat = flatten(spec)
+        return {name: flat[name] for name in self.context}
 
     def baseline(self) -> dict[str, Value]:
         """Return the arm the others are compared with: the first value of each switch."""
@@ -57,26 +93,60 @@ class Plan:
 
 
 def make_plan(study: Study, options: Options) -> Plan:
-    """Apply the options to the study. Raises UserError for an unknown field, a bad value or a refused combination."""
+    """Apply the options to the study. Cells whose combination is refused are left out and listed.
+
+    Raises UserError for an unknown field or a bad value, and where what is refused leaves nothing to compare.
+    """
     scale = study.scales[options.scale]
     changes = parse_assignments(options.assignments)
     _refuse_reserved(changes)
     arm, context = _override(study.arm, changes), _override(scale.context, changes)
     fixed = {name: value for name, value in changes.items() if name not in arm and name not in context}
     base = _base(scale, options)
-    cells = []
+    cells: list[tuple[Fields, RunSpec]] = []
+    refused: list[LeftOut] = []
     for values in itertools.product(*context.values(), *arm.values()):
         cell = dict(zip((*context, *arm), values, strict=True))
-        cells.append(_with_length(replace(base, base_changes(base, fixed) | cell), scale, options, changes))
-    seeds = options.seeds or scale.seeds
+        try:
+            spec = replace(base, base_changes(base, fixed) | cell)
+            _check_image(spec)
+        except RefusedError as error:
+            refused.append(LeftOut(fields=cell, reason=str(error)))
+        else:
+            cells.append((cell, _with_length(spec, scale, options, changes)))
+    _require_comparison(arm, [fields for fields, _ in cells], refused, changes)
+    specs = [spec for _, spec in cells]
     return Plan(
         study=study,
         scale=options.scale,
-        arm={name: tuple(dict.fromkeys(flatten(cell)[name] for cell in cells)) for name in arm},
-        context={name: tuple(dict.fromkeys(flatten(cell)[name] for cell in cells)) for name in context},
-        cells=tuple(dict.fromkeys(cells)),
-        seeds=tuple(dict.fromkeys(seeds)),
+        arm={name: tuple(dict.fromkeys(flatten(spec)[name] for spec in specs)) for name in arm},
+        context={name: tuple(dict.fromkeys(flatten(spec)[name] for spec in specs)) for name in context},
+        cells=tuple(dict.fromkeys(specs)),
+        seeds=tuple(dict.fromkeys(options.seeds or scale.seeds)),
+        refused=tuple(refused),
     )
+
+
+def _check_image(spec: RunSpec) -> None:
+    try:
+        check_size(spec.model.name, CATALOG[spec.data.name].size)
+    except UserError as error:
+        raise RefusedError(str(error)) from None
+
+
+def _require_comparison(
+    arm: Levels, cells: Sequence[Fields], refused: Sequence[LeftOut], changes: Mapping[str, str]
+) -> None:
+    """Raise the sentence of a refusal that takes away the baseline, every other arm, or a level the user asked for."""
+    first = {name: values[0] for name, values in arm.items()}
+    arms = {tuple(cell[name] for name in arm) for cell in cells}
+    alone = len(arms) <= 1
+    for cell in refused:
+        is_baseline = all(cell.fields[name] == value for name, value in first.items())
+        asked = [name for name in cell.fields if name in changes]
+        lost = any(all(other[name] != cell.fields[name] for other in cells) for name in asked)
+        if is_baseline or alone or lost:
+            raise RefusedError(cell.reason)
 
 
 def base_changes(base: RunSpec, fixed: Mapping[str, str]) -> dict[str, Value]:

@@ -8,15 +8,19 @@ from rich.console import Console
 from rich.table import Table
 
 from resnet_lab.trial import Trial
+from studies import audit_text
+from studies.audit import Audit
 from studies.plan import Plan
 
 
-def show(plan: Plan, trials: Sequence[Trial], *, device: str, jobs: int, as_json: bool) -> None:
+def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_json: bool) -> None:
     """Print cells, seeds, what is done already and an estimate of the time. Writes nothing."""
+    plan = audit.plan
     todo = [trial for trial in trials if trial.result() is None]
     seconds = _estimate(todo, device, jobs)
     if as_json:
-        print(json.dumps(_as_dict(plan, trials, todo, seconds, device, jobs), indent=2))
+        content = _as_dict(plan, trials, todo, seconds, device, jobs) | {"audit": audit_text.as_dict(audit)}
+        print(json.dumps(content, indent=2))
         return
     console = Console()
     console.print(_table(plan, trials))
@@ -25,6 +29,7 @@ def show(plan: Plan, trials: Sequence[Trial], *, device: str, jobs: int, as_json
         f"{len(trials) - len(todo)} done already, {len(todo)} to run, {jobs} at once on {device}"
     )
     console.print(f"estimated time: {_duration(seconds)} (measured on a few steps here and now)")
+    console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
 
 
 def _table(plan: Plan, trials: Sequence[Trial]) -> Table:

@@ -12,6 +12,8 @@ from analysis.figures import plot_arms
 from analysis.table import explain, markdown, render
 from resnet_lab import atomic
 from resnet_lab.trial import Trial
+from studies import audit_text
+from studies.audit import Audit
 from studies.plan import Plan
 
 Row = dict[str, Any]
@@ -33,37 +35,42 @@ def _outcome(plan: Plan, trial: Trial) -> Row:
 
 
 def report(
-    plan: Plan, trials: Sequence[Trial], out: Path, console: Console, *, as_json: bool
+    audit: Audit, trials: Sequence[Trial], out: Path, console: Console, *, as_json: bool
 ) -> tuple[list[Row], list[Path]]:
     """Summarise, print and write the study. Returns the runs and the files written."""
+    plan = audit.plan
     runs = outcomes(plan, trials)
     rows = summarise(runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline())
     folder = out / "reports" / plan.title
     folder.mkdir(parents=True, exist_ok=True)
-    files = [*_write_tables(folder, plan, runs, rows), *_plot(folder, plan, runs, rows)]
+    files = [*_write_tables(folder, audit, runs, rows), *_plot(folder, plan, runs, rows)]
     if as_json:
         print(json.dumps([as_dict(row) for row in rows], indent=2))
     else:
-        _print(console, plan, runs, rows)
+        _print(console, audit, runs, rows)
     return runs, files
 
 
-def _print(console: Console, plan: Plan, runs: Sequence[Row], rows: Sequence[ArmRow]) -> None:
+def _print(console: Console, audit: Audit, runs: Sequence[Row], rows: Sequence[ArmRow]) -> None:
+    plan = audit.plan
     console.print()
     console.print(render(rows, title=plan.study.question, width=console.width))
     console.print(explain(rows, plan.baseline()), highlight=False, style="dim")
+    console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
     for run in runs:
         if run["status"] == "failed":
             varied = " ".join(str(run[name]) for name in (*plan.context, *plan.arm))
             console.print(f"failed: {varied} seed {run['seed']}: {run['reason']} ({run['trial']})", highlight=False)
 
 
-def _write_tables(folder: Path, plan: Plan, runs: Sequence[Row], rows: Sequence[ArmRow]) -> list[Path]:
+def _write_tables(folder: Path, audit: Audit, runs: Sequence[Row], rows: Sequence[ArmRow]) -> list[Path]:
+    plan, told = audit.plan, "\n".join(audit_text.lines(audit))
     contents = {
         "plan.json": json.dumps({"study": plan.study.name, "scale": plan.scale, "runs": plan.rows()}, indent=2),
         "runs.json": json.dumps(runs, indent=2),
         "table.json": json.dumps([as_dict(row) for row in rows], indent=2),
-        "table.md": f"{markdown(rows)}\n{explain(rows, plan.baseline())}",
+        "table.md": f"{markdown(rows)}\n{explain(rows, plan.baseline())}\n{told}",
+        "audit.json": json.dumps(audit_text.as_dict(audit), indent=2),
     }
     for name, text in contents.items():
         atomic.write(folder / name, (text + "\n").encode())

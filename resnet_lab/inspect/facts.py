@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from resnet_lab.data.catalog import CATALOG
-from resnet_lab.spec import RunSpec
+from resnet_lab.spec import DatasetName, ModelSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +25,8 @@ class Facts:
     """Equal for networks that are the same function of input and weights, started alike."""
 
 
-def inspect(spec: RunSpec) -> Facts:
-    """Build the network of a run on the meta device and read it.
+def inspect(spec: ModelSpec, data: DatasetName) -> Facts:
+    """Build a network for one set of images on the meta device and read it.
 
     Raises UserError or ValueError where it cannot be built for its images.
     """
@@ -36,14 +36,14 @@ def inspect(spec: RunSpec) -> Facts:
     from resnet_lab.network import ResNet, residual_blocks
     from resnet_lab.signature import digest, signature
 
-    info = CATALOG[spec.data.name]
-    traced = trace(spec.model, channels=info.channels, classes=info.classes, size=info.size)
+    info = CATALOG[data]
+    traced = trace(spec, channels=info.channels, classes=info.classes, size=info.size)
     network = traced.network
     last = tail(network)
     return Facts(
         parameters=traced.parameters,
         flops=traced.flops,
-        depth=depth(network, spec.model.name),
+        depth=depth(network, spec.name),
         residual_blocks=sum(block.shortcut is not None for block in residual_blocks(network)),
         final_norm="n" in last,
         final_activation="a" in last if isinstance(network, ResNet) or "a" in last else None,

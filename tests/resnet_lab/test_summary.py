@@ -21,7 +21,7 @@ def test_fields_are_taken_by_any_spelling_and_the_rest_is_left():
         "--model.depth=56",
         "--seed",
         "3",
-        "--image-size",
+        "--classes",
         "64",
     ]
     spec, rest = take_fields(argv)

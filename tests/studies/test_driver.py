@@ -10,6 +10,7 @@ from resnet_lab import atomic
 from resnet_lab.fields import to_json
 from resnet_lab.tracking import Tracker, read_runs
 from resnet_lab.trial import Trial
+from studies.audit import audit, measure, network_of
 from studies.bn_placement import STUDY
 from studies.display import Lines
 from studies.driver import MAX_RETRIES, Driver
@@ -85,6 +86,7 @@ def drive(study, executor):
         display=Lines(plan, Console(quiet=True)),
         environment={"git_sha": "abc"},
         data_source="here",
+        audit=audit(plan, measure([network_of(cell) for cell in plan.cells])),
     )
     try:
         driver.run()
@@ -106,6 +108,8 @@ def test_every_trial_runs_once_and_lands_in_both_books(study):
     run = next(run for run in read_runs(out, "bn_placement") if run["tags"]["trial"] == trials[0].name)
     assert run["metrics"]["test/error"] == 5.0
     assert run["metrics"]["val/error"] == 4.0
+    assert run["metrics"]["model/parameters"] == 75_002
+    assert run["metrics"]["model/flops"] > 1e6
     assert run["params"]["model.block.norm_position"] == trials[0].spec.model.block.norm_position
     assert run["params"]["recipe.momentum"] == "0.9"
     assert {"arm", "cell", "seed", "fingerprint", "attempt", "git_sha"} <= run["tags"].keys()

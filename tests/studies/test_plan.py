@@ -87,3 +87,27 @@ def test_a_bad_assignment_is_one_sentence(assignment, sentence):
     with pytest.raises(UserError, match=sentence) as error:
         make_plan(STUDY, Options(assignments=(assignment,)))
     assert "\n" not in str(error.value)
+
+
+def test_cells_that_mean_nothing_are_left_out_and_listed():
+    plan = make_plan(STUDY, Options(assignments=("model.depth=8,14", "model.block.shortcut=none")))
+    assert {cell.model.block.norm_position for cell in plan.cells} == {"before_add"}
+    assert len(plan.cells) == len(plan.refused) == 4
+    assert plan.arm["model.block.norm_position"] == ("before_add",)
+    for cell in plan.refused:
+        assert cell.fields["model.block.norm_position"] == "after_add"
+        assert "shortcut=none leaves no addition" in cell.reason
+
+
+@pytest.mark.parametrize(
+    ("assignments", "sentence"),
+    [
+        (("model.depth=8,57",), "nearest is 56 or 62"),
+        (("model.block.act_position=after_add,middle",), "'before_add' or 'after_add' or 'none'|'after_add'"),
+        (("model.block.norm=none", "model.block.norm_position=after_add,before_add"), "leaves nothing to place"),
+        (("model.name=vgg16_bn",), "at least 32x32 pixels"),
+    ],
+)
+def test_a_refusal_that_takes_the_baseline_or_a_level_asked_for_is_a_mistake(assignments, sentence):
+    with pytest.raises(UserError, match=sentence):
+        make_plan(STUDY, Options(assignments=assignments))

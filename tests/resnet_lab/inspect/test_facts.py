@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.errors import UserError
 from resnet_lab.fields import replace
-from resnet_lab.inspect.facts import inspect
+from resnet_lab.inspect import facts
 from resnet_lab.inspect.order import block_orders, tail
 from resnet_lab.inspect.trace import trace
 from resnet_lab.network import build_network, count_parameters
@@ -16,6 +16,10 @@ from resnet_lab.spec import RunSpec
 
 def spec(name="cifar_resnet", **changes):
     return replace(RunSpec(), {"model.name": name} | {key.replace("__", "."): value for key, value in changes.items()})
+
+
+def inspect(run):
+    return facts.inspect(run.model, run.data.name)
 
 
 def traced(run):
@@ -40,9 +44,9 @@ def traced(run):
     ],
 )
 def test_depth_is_the_number_in_the_name(name, depth, parameters):
-    facts = inspect(spec(name))
-    assert facts.depth == depth
-    assert parameters in (None, facts.parameters)
+    found = inspect(spec(name))
+    assert found.depth == depth
+    assert parameters in (None, found.parameters)
 
 
 def test_stride_two_convolutions_between_stages_count():
@@ -116,8 +120,8 @@ def test_the_order_of_operations_is_read_from_the_blocks():
     ],
 )
 def test_the_final_norm_and_activation(changes, norm, activation):
-    facts = inspect(spec(**changes))
-    assert (facts.final_norm, facts.final_activation) == (norm, activation)
+    found = inspect(spec(**changes))
+    assert (found.final_norm, found.final_activation) == (norm, activation)
 
 
 def test_a_plain_net_has_no_residual_blocks():

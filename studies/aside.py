@@ -1,0 +1,53 @@
+"""Asking a question of a process that has torch loaded, while this one, which has not, goes on."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future
+from multiprocessing.connection import Connection
+from threading import Thread
+from typing import TypeVar
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+def ask(function: Callable[[Question], Answer], question: Question) -> "Future[Answer]":
+    """Start `function(question)` in a fork of the workers' server and return at once.
+
+    The future raises RuntimeError where the process ends without an answer.
+    """
+    future: Future[Answer] = Future()
+
+    def wait() -> None:
+        try:
+            future.set_result(_in_fork(function, question))
+        except BaseException as error:
+            future.set_exception(error)
+
+    # The server forks only once it has loaded torch, and starting a process waits for that.
+    Thread(target=wait, daemon=True).start()
+    return future
+
+
+def _in_fork(function: Callable[[Question], Answer], question: Question) -> Answer:
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(sender, function, question))  # type: ignore[attr-defined]
+    process.start()
+    sender.close()
+    try:
+        answer: Answer = receiver.recv()
+    except EOFError:
+        raise RuntimeError(f"the process that should run {function.__name__} ended without an answer") from None
+    finally:
+        receiver.close()
+        process.join()
+    return answer
+
+
+def _answer(sender: Connection, function: Callable[[Question], Answer], question: Question) -> None:
+    # Ctrl-C reaches the whole process group: the one who asked decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sender.send(function(question))
