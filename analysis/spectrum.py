@@ -38,13 +38,15 @@ class Spectrum:
         return tuple(norm / self.gradient for norm in self.norms)
 
 
-def measure(chain: Chain, images: Tensor, labels: Tensor, at: At = "image") -> tuple[Spectrum, Recording]:
+def measure(
+    chain: Chain, images: Tensor, labels: Tensor, at: At = "image", tick: Tick = lambda: None
+) -> tuple[Spectrum, Recording]:
     """Return the spectrum of a prepared chain on images [N, C, H, W], and the recording it was read from.
 
     Raises UserError where a gradient is not finite, or is zero.
     """
     recording = record_chain(chain, images, labels, at)
-    lengths = by_length(recording)
+    lengths = by_length(recording, tick)
     norms = torch.linalg.vector_norm(require_finite(lengths).flatten(1), dim=1).tolist()
     total = lengths.sum(0)
     del lengths  # the plain pass needs the memory
@@ -57,7 +59,7 @@ def measure(chain: Chain, images: Tensor, labels: Tensor, at: At = "image") -> t
 
 
 def by_length(recording: Recording, tick: Tick = lambda: None) -> Tensor:
-    """Return G_k for k = 0..n, [n + 1, N, ...]; `tick` is called after each link."""
+    """Return G_k for k = 0..n, [n + 1, N, ...]; `tick` is called after each block."""
     lengths = recording.blocks + 1
     g = recording.head.new_empty(lengths, *recording.head.shape)
     g[0] = recording.head
@@ -66,9 +68,9 @@ def by_length(recording: Recording, tick: Tick = lambda: None) -> Tensor:
         if isinstance(link, Block):
             g = _through(link, g, used)
             used += 1
+            tick()
         else:
             g = _pulled(link, g, used)
-        tick()
     return g
 
 
