@@ -12,7 +12,8 @@ from resnet_lab.errors import RefusedError
 from resnet_lab.fields import Value
 from resnet_lab.inspect.facts import Facts
 from resnet_lab.spec import DatasetName, ModelSpec, RunSpec
-from studies.plan import LeftOut, Merged, Plan
+from studies.left_out import LeftOut, Merged
+from studies.plan import Plan
 
 Network = tuple[ModelSpec, DatasetName]
 """What facts depend on: a network, and the images that give its channels, classes and size."""

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from resnet_lab.data.catalog import CATALOG, steps_per_epoch, train_images
@@ -10,27 +10,10 @@ from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.fields import Value, field_types, flatten, parse_assignments, replace
 from resnet_lab.networks.sizes import check_size
 from resnet_lab.spec import RunSpec
+from studies.left_out import Fields, LeftOut, Merged, require_comparison
 from studies.options import Options
 from studies.recipes import QUICK
 from studies.study import Levels, Scale, Study
-
-Fields = Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """A cell that is not run, by its varied fields, and why."""
-
-    fields: Fields
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
-    """A cell that is not run because another of its context builds the same network and trains it alike."""
-
-    fields: Fields
-    same_as: Fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +97,7 @@ def make_plan(study: Study, options: Options) -> Plan:
             refused.append(LeftOut(fields=cell, reason=str(error)))
         else:
             cells.append((cell, _with_length(spec, scale, options, changes)))
-    _require_comparison(arm, [fields for fields, _ in cells], refused, changes)
+    require_comparison(arm, [fields for fields, _ in cells], refused, changes)
     specs = [spec for _, spec in cells]
     return Plan(
         study=study,
@@ -132,21 +115,6 @@ def _check_image(spec: RunSpec) -> None:
         check_size(spec.model.name, CATALOG[spec.data.name].size)
     except UserError as error:
         raise RefusedError(str(error)) from None
-
-
-def _require_comparison(
-    arm: Levels, cells: Sequence[Fields], refused: Sequence[LeftOut], changes: Mapping[str, str]
-) -> None:
-    """Raise the sentence of a refusal that takes away the baseline, every other arm, or a level the user asked for."""
-    first = {name: values[0] for name, values in arm.items()}
-    arms = {tuple(cell[name] for name in arm) for cell in cells}
-    alone = len(arms) <= 1
-    for cell in refused:
-        is_baseline = all(cell.fields[name] == value for name, value in first.items())
-        asked = [name for name in cell.fields if name in changes]
-        lost = any(all(other[name] != cell.fields[name] for other in cells) for name in asked)
-        if is_baseline or alone or lost:
-            raise RefusedError(cell.reason)
 
 
 def base_changes(base: RunSpec, fixed: Mapping[str, str]) -> dict[str, Value]:
