@@ -70,7 +70,6 @@ def test_a_projection_is_normalised_exactly_where_its_sum_is_not(placement):
     preactivation, norm_position, _ = placement
     bare = norm_position == NormPosition.AFTER_ADD or preactivation == Preactivation.FULL
     assert layout.projection == ("c" if bare else "cn")
-    assert layout.taps_preactivated == (preactivation == Preactivation.FULL)
 
 
 def test_layout_of_reads_the_three_placement_switches_only(legal):
