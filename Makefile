@@ -7,7 +7,7 @@ study: install
 	$(BIN)/python -m studies.bn_placement
 
 test: install
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 check: install
 	$(BIN)/ruff check .
@@ -20,8 +20,9 @@ ui: install
 
 install: .venv/.installed
 .venv/.installed: pyproject.toml constraints.txt
+	@echo "installing into .venv: torch and its libraries, about 5 GB the first time"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
 clean:
