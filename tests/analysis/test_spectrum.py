@@ -14,6 +14,7 @@ from analysis.path_sampling import draw_paths, path_norms, sample
 from analysis.recording import full_gradient, prepare, record_chain
 from analysis.spectrum import by_length, measure
 from resnet_lab.errors import UserError
+from resnet_lab.initialise import initialise
 from resnet_lab.network import build_network
 from resnet_lab.spec import ModelSpec
 
@@ -66,9 +67,12 @@ def chain_of(spec: BlockSpec, bn="eval", depth: int | None = None, width: int = 
     """Return a chain with weights, norms and scalars away from 0 and 1, as a trained net has them."""
     depth = depth or (11 if spec.kind == "bottleneck" else 14)
     net = build_network(ModelSpec(depth=depth, width=width, block=spec), channels=1)
+    initialise(net, 0)
     draw = torch.Generator().manual_seed(1)
     for name, tensor in net.state_dict().items():
-        if tensor.is_floating_point() and tensor.ndim <= 1:
+        if tensor.ndim > 1 and not tensor.any():  # Fixup's last layers
+            tensor.copy_(0.3 * torch.randn(tensor.shape, generator=draw))
+        elif tensor.is_floating_point() and tensor.ndim <= 1:
             noise = torch.rand(tensor.shape, generator=draw)
             tensor.copy_(0.5 + noise if name.endswith(("weight", "running_var")) else tensor + 0.4 * (noise - 0.5))
     chain = take_apart(net)
@@ -127,8 +131,8 @@ def test_the_lengths_add_up_to_the_gradient(spec, bn):
     assert found.residual < 1e-10
     assert found.gradient > 0
     assert len(found.norms) == len(chain) + 1
-    # At its start SkipInit's branches are 0, but not the trained ones here: every length carries something.
-    assert min(found.norms) > 0
+    # The path of skips alone can be dead: under a scaled shortcut every ReLU on it may be closed.
+    assert min(found.norms[1:]) > 0
 
 
 def test_chunks_change_nothing(monkeypatch):
