@@ -93,7 +93,7 @@ def gradients(block: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
     x = x.clone().requires_grad_()
     entered = x * 1  # not a leaf, so that overwriting it would be allowed
     kept = entered.detach().clone()
-    torch.manual_seed(0)  # for a shortcut that is dropped by chance
+    torch.default_generator.manual_seed(0)  # for a shortcut that is dropped by chance
     y = block(entered)
     (y * images(1, *y.shape)).sum().backward()
     assert torch.equal(entered, kept), "the block overwrote its input"

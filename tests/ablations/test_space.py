@@ -65,7 +65,7 @@ def groups(items, key):
 
 
 def logits(module: nn.Module, x: torch.Tensor = IMAGES) -> torch.Tensor:
-    torch.manual_seed(0)  # for shortcuts that are dropped by chance
+    torch.default_generator.manual_seed(0)  # for shortcuts dropped by chance; torch.manual_seed takes 2 ms a call
     return module.train()(x)
 
 
@@ -83,11 +83,12 @@ def assert_all_move(module: nn.Module, outputs, loss, lr: float) -> None:
     moves = {name: (parameter.detach() - start[name]).abs().max() for name, parameter in module.named_parameters()}
     still = [name for name, distance in moves.items() if not distance > 1e-13]  # `not >` catches NaN
     assert all(re.search(r"norm\d\.bias$", name) for name in still), still
-    with torch.no_grad():
-        before = outputs()
-        for name in still:
-            module.get_parameter(name).normal_(generator=torch.Generator().manual_seed(1))
-        torch.testing.assert_close(outputs(), before, atol=1e-9, rtol=1e-7)
+    if still:
+        with torch.no_grad():
+            before = outputs()
+            for name in still:
+                module.get_parameter(name).normal_(generator=torch.Generator().manual_seed(1))
+            torch.testing.assert_close(outputs(), before, atol=1e-9, rtol=1e-7)
 
 
 @pytest.fixture

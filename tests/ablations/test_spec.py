@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import ablations
 from ablations.spec import ActPosition, BlockSpec, Norm, NormPosition, Preactivation, Shortcut
 
 BASELINE = {
@@ -114,6 +115,14 @@ def test_a_spec_is_frozen_hashable_and_by_keyword_only():
 
 
 def test_the_switches_load_without_torch():
-    code = "import sys, ablations, ablations.spec; print('torch' in sys.modules, ablations.build_block.__name__)"
+    code = "import sys, ablations; ablations.BlockSpec(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.split() == ["False", "build_block"]
+    assert done.stdout.split() == ["False"]
+
+
+def test_the_factory_is_found_where_it_is_first_asked_for():
+    from ablations.block import build_block
+
+    assert ablations.build_block is build_block
+    with pytest.raises(AttributeError, match="has no attribute 'build_blok'"):
+        ablations.build_blok  # noqa: B018  # reading it is the test
