@@ -50,7 +50,7 @@ def measure(chain: Chain, x: Tensor) -> list[BlockMeasures]:
         found.append(
             BlockMeasures(
                 block=len(found),
-                norm_ratio=float((_norms(branch) / _norms(skip)).mean()),
+                norm_ratio=float((_norms(branch) / _norms(skip).clamp_min(torch.finfo(x.dtype).tiny)).mean()),
                 response_std=float(response.double().std(correction=0)),
                 influence=float(1 - F.cosine_similarity(skip.flatten(1), x.flatten(1)).mean()),
                 cka=_cka(gram, after),
@@ -101,7 +101,7 @@ def _responding(block: Residual) -> nn.Module | None:
 
 def _norms(x: Tensor) -> Tensor:
     norms: Tensor = torch.linalg.vector_norm(x.flatten(1), dim=1)
-    return norms.clamp_min(torch.finfo(x.dtype).tiny)
+    return norms
 
 
 def _gram(x: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from analysis.chain import Chain
 from analysis.lesion_choices import Experiment
 from analysis.prefix import Network
 from analysis.reorder import Shapes, groups, kendall_tau, reordered, swaps
+from resnet_lab.errors import UserError
 from resnet_lab.seeds import stream
 
 
@@ -122,9 +123,11 @@ def _draw(candidates: Sequence[int], k: int, seed: int, draw: int) -> tuple[int,
 
 
 def reorder(subject: Subject, k: int, draws: int, *, seed: int) -> list[Case]:
-    """Return draws of k random swaps among the movable blocks; none where no two blocks have the same shape."""
+    """Return draws of k random swaps among the movable blocks. Raises UserError where no two are of one shape."""
     places = groups(subject.shapes, subject.movable)
-    orders = [swaps(len(subject.chain), places, k, seed=seed, draw=draw) for draw in range(draws)] if places else []
+    if not places:
+        raise UserError("reorder swaps blocks of equal shape, and no two are: take a deeper network, or more --blocks")
+    orders = [swaps(len(subject.chain), places, k, seed=seed, draw=draw) for draw in range(draws)]
     return [
         Case(
             experiment=Experiment.REORDER,

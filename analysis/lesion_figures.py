@@ -22,14 +22,14 @@ MEASURE_LABELS = {
     "cka": "linear CKA of input and output",
 }
 TITLES = {
-    Experiment.SINGLE: "each block lesioned alone",
-    Experiment.DUPLICATE: "each block applied twice",
-    Experiment.CONTRAST: "each layer deleted alone",
-    Experiment.MULTIPLE: "k random blocks lesioned together",
-    Experiment.PREFIX: "the first k blocks lesioned",
-    Experiment.SUFFIX: "the last k blocks lesioned",
-    Experiment.REORDER: "blocks of equal shape swapped",
-    Experiment.PAIRS: "interaction of two lesions: e_ij - e_i - e_j + e_0",
+    Experiment.SINGLE: "Each block {lesioned} alone",
+    Experiment.DUPLICATE: "Each block applied twice",
+    Experiment.CONTRAST: "Each layer deleted alone",
+    Experiment.MULTIPLE: "Random sets of k blocks {lesioned} together",
+    Experiment.PREFIX: "The first k blocks {lesioned}",
+    Experiment.SUFFIX: "The last k blocks {lesioned}",
+    Experiment.REORDER: "Blocks of equal shape swapped",
+    Experiment.PAIRS: "Interaction of two lesions: e_ij - e_i - e_j + e_0",
 }
 INTERVALS = "bars: 95 % Wilson interval of reading one network on the test images"
 MEANS = "points: draws; lines and bars: mean with 95 % Student-t interval over draws"
@@ -38,7 +38,7 @@ CAPTIONS = {
     Experiment.PREFIX: "one network for each k",
     Experiment.SUFFIX: "one network for each k",
     Experiment.REORDER: "points: orders; tau 1 is the trained order",
-    Experiment.PAIRS: "above 0: worse than the sum of the two; the scale ends at the 98th percentile; *: changes the shape",
+    Experiment.PAIRS: "above 0: worse than the sum of both; scale ends at the 98th percentile; *: changes the shape",
 }
 
 
@@ -54,14 +54,11 @@ def plot_lesions(rows: Sequence[Row], *, name: str, classes: int, out: Path) -> 
     base = frame[frame["experiment"] == "base"].iloc[0]
     about = f"{name}, {base['images']:,} test images, undamaged {base['error']:.2f} %"
     chance = 100 - 100 / classes
-    return [
-        path
-        for experiment, part in _parts(frame)
-        for path in _save(
-            _figure([_panel(experiment, part, base["error"], chance, changing)], TITLES[experiment], about, experiment),
-            out / experiment,
-        )
-    ]
+    paths: list[Path] = []
+    for experiment, part in _parts(frame):
+        panel = _panel(experiment, part, base["error"], chance, changing)
+        paths += _save(_figure([panel], _title(experiment, part), about, experiment), out / experiment)
+    return paths
 
 
 def plot_classes(rows: Sequence[Row], *, name: str, out: Path) -> list[Path]:
@@ -72,7 +69,7 @@ def plot_classes(rows: Sequence[Row], *, name: str, out: Path) -> list[Path]:
     part = frame[(frame["experiment"] == Experiment.SINGLE) & (frame["mode"] == "delete") & (frame["heal"] == 0)]
     if part.empty:
         return []
-    figure = _figure([lambda axes: panels.by_class(axes, part)], "damage by class", name, None)
+    figure = _figure([lambda axes: panels.by_class(axes, part)], "Damage by class", name, None)
     return _save(figure, out / "per_class")
 
 
@@ -85,8 +82,12 @@ def plot_measures(rows: Sequence[Row], rho: Mapping[str, tuple[float, float]], *
     def one(measure: str) -> Draw:
         return lambda axes: panels.against(axes, frame, measure, rho[measure][0], MEASURE_LABELS[measure])
 
-    figure = _figure([one(measure) for measure in rho], "does a measure foretell the damage?", name, None)
+    figure = _figure([one(measure) for measure in rho], "Does a measure foretell the damage?", name, None)
     return _save(figure, out / "measures")
+
+
+def _title(experiment: Experiment, part: "pd.DataFrame") -> str:
+    return TITLES[experiment].format(lesioned="deleted" if set(part["mode"]) == {"delete"} else "lesioned")
 
 
 def _parts(frame: "pd.DataFrame") -> Iterator[tuple[Experiment, "pd.DataFrame"]]:
@@ -116,14 +117,14 @@ def _figure(draws: Sequence[Draw], title: str, about: str, experiment: Experimen
     import seaborn as sns
     from matplotlib.figure import Figure
 
-    size = (7.5, 5.6) if len(draws) > 1 else (5.8, 5.0) if experiment == Experiment.PAIRS else (6.4, 3.6)
+    size = (7.5, 5.6) if len(draws) > 1 else (5.8, 5.0) if experiment == Experiment.PAIRS else (6.4, 4.0)
     with sns.axes_style("whitegrid"), mpl.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(-(-len(draws) // 2), min(len(draws), 2), squeeze=False)
         for draw, axes in zip(draws, grid.flat, strict=True):
             draw(axes)
             sns.despine(ax=axes)
-        figure.suptitle(f"{title[0].upper()}{title[1:]}\n{about}", x=0.01, ha="left", fontsize=10)
+        figure.suptitle(f"{title}\n{about}", x=0.01, ha="left", fontsize=10)
         caption = CAPTIONS.get(experiment, INTERVALS) if experiment else ""
         figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color="0.35")
     return figure

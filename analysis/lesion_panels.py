@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKERS = "oDs^vPX*"
-BASE = {"color": "0.4", "linestyle": "--", "linewidth": 1, "zorder": 1}
-CHANCE = {"color": "0.4", "linestyle": ":", "linewidth": 1, "zorder": 1}
 
 
 def name_series(frame: "pd.DataFrame") -> "pd.DataFrame":
@@ -38,8 +36,9 @@ def by_block(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *,
         axes.axvspan(block - 0.5, block + 0.5, color="0.93", zorder=0, linewidth=0)
     if changing:
         axes.fill_between([], [], color="0.9", label="changes the shape (filled)")
+    axes.set_xlim(frame["block"].min() - 0.7, frame["block"].max() + 0.7)
     axes.set_xlabel(f"{unit} (from the input)")
-    _finish(axes, legend=len(names) > 1 or bool(changing))
+    _finish(axes)
 
 
 def by_count(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *, label: str) -> None:
@@ -47,30 +46,30 @@ def by_count(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *,
     _reference_lines(axes, frame["error"].max(), base, chance)
     for place, (name, rows) in enumerate(frame.groupby("series", sort=False)):
         colour = _colour(place)
-        counts = sorted(rows["k"].unique())
-        grouped = [rows.loc[rows["k"] == k, "error"] for k in counts]
-        if any(len(errors) > 1 for errors in grouped):
-            axes.scatter(rows["k"], rows["error"], s=9, color=colour, alpha=0.3, linewidths=0, zorder=2)
-        means = [t_interval(errors) for errors in grouped]
-        axes.plot(counts, [m.mean for m in means], color=colour, marker=_marker(place), ms=4, lw=1.5, label=str(name))
-        axes.vlines(counts, [m.low for m in means], [m.high for m in means], colors=[colour], linewidth=2, zorder=3)
+        aside = (place - (frame["series"].nunique() - 1) / 2) * 0.1
+        grouped = {k: rows.loc[rows["k"] == k, "error"].tolist() for k in sorted(rows["k"].unique())}
+        if any(len(errors) > 1 for errors in grouped.values()):
+            axes.scatter(rows["k"] + aside, rows["error"], s=9, color=colour, alpha=0.3, linewidths=0, zorder=2)
+        means, x = [t_interval(errors) for errors in grouped.values()], [k + aside for k in grouped]
+        axes.plot(x, [m.mean for m in means], color=colour, marker=_marker(place), ms=4, lw=1.5, label=str(name))
+        axes.vlines(x, [m.low for m in means], [m.high for m in means], colors=[colour], linewidth=2, zorder=3)
     axes.set_xlabel(label)
-    _finish(axes, legend=frame["series"].nunique() > 1)
+    _finish(axes)
 
 
 def by_tau(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float) -> None:
     """Draw the error of each reordering against Kendall's tau, coloured by the number of swaps."""
     _reference_lines(axes, frame["error"].max(), base, chance)
-    for place, (_, rows) in enumerate(frame.groupby("series", sort=False)):
-        points = axes.scatter(
-            rows["tau"], rows["error"], c=rows["k"], s=20, cmap="viridis_r", marker=_marker(place), linewidths=0
-        )
+    for place, (name, rows) in enumerate(frame.groupby("series", sort=False)):
+        marker = _marker(place)
+        points = axes.scatter(rows["tau"], rows["error"], c=rows["k"], s=20, cmap="viridis_r", marker=marker, lw=0)
+        axes.scatter([], [], color="0.3", s=20, marker=marker, lw=0, label=str(name))
     figure = axes.get_figure()
     assert figure is not None
     figure.colorbar(points, ax=axes, label="swaps", pad=0.02)
     axes.invert_xaxis()
     axes.set_xlabel("Kendall's tau with the trained order")
-    _finish(axes, legend=False, whole=False)
+    _finish(axes, whole=False)
 
 
 def interaction(axes: "Axes", frame: "pd.DataFrame", changing: set[int]) -> None:
@@ -90,7 +89,7 @@ def interaction(axes: "Axes", frame: "pd.DataFrame", changing: set[int]) -> None
     sns.heatmap(
         values, ax=axes, cmap="RdBu_r", vmin=-reach, vmax=reach, square=True, linewidths=0.3, cbar_kws=bar, **names
     )
-    axes.tick_params(labelsize=7, length=0)
+    axes.tick_params(labelsize=7, length=0, labelrotation=0)
     axes.set_xlabel("block")
     axes.set_ylabel("block")
     axes.grid(visible=False)
@@ -105,7 +104,7 @@ def by_class(axes: "Axes", frame: "pd.DataFrame") -> None:
     bar = {"label": "damage (points)", "shrink": 0.8}
     sns.heatmap(table, ax=axes, cmap="RdBu_r", vmin=-reach, vmax=reach, linewidths=0.3, cbar_kws=bar)
     axes.set_xticklabels([f"{float(text.get_text()):.0f}" for text in axes.get_xticklabels()])
-    axes.tick_params(labelsize=7, length=0)
+    axes.tick_params(labelsize=7, length=0, labelrotation=0)
     axes.set_xlabel("deleted block")
     axes.set_ylabel("class")
     axes.grid(visible=False)
@@ -123,14 +122,13 @@ def against(axes: "Axes", frame: "pd.DataFrame", measure: str, rho: float, label
 
 
 def _reference_lines(axes: "Axes", top: float, base: float, chance: float) -> None:
-    axes.axhline(base, **BASE)  # type: ignore[arg-type]  # a mapping of several types
-    axes.annotate("undamaged", (1, base), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7)
+    axes.axhline(base, color="0.4", linestyle="--", linewidth=1, zorder=1, label="undamaged")
     if top > 0.7 * chance:
-        axes.axhline(chance, **CHANCE)  # type: ignore[arg-type]
-        axes.annotate("chance", (0, chance), xycoords=("axes fraction", "data"), va="bottom", fontsize=7)
+        axes.axhline(chance, color="0.4", linestyle=":", linewidth=1, zorder=1, label="chance")
 
 
-def _finish(axes: "Axes", *, legend: bool, whole: bool = True) -> None:
+def _finish(axes: "Axes", *, whole: bool = True) -> None:
+    """Put the legend below the axis: points may be anywhere inside."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_ylabel("test error (%)")
@@ -138,8 +136,7 @@ def _finish(axes: "Axes", *, legend: bool, whole: bool = True) -> None:
     axes.grid(visible=False, axis="x")
     if whole:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if legend:
-        axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderpad=0)
 
 
 def _colour(place: int) -> tuple[float, float, float]:

@@ -83,7 +83,10 @@ def examine(model: nn.Module, plan: Plan, bench: Bench, material: Material) -> t
 def _candidates(subject: Subject, plan: Plan, damage: Damage) -> list[int]:
     """Return the blocks that are lesioned together: downsampling ones only where the plan includes them."""
     allowed = subject.blocks if plan.include_downsampling else subject.movable
-    return [block for block in allowed if damage.modules[block] is not None]
+    blocks = [block for block in allowed if damage.modules[block] is not None]
+    if not blocks:
+        raise UserError("every block asked for changes the shape: add others, or --include-downsampling")
+    return blocks
 
 
 def _fixed(subject: Subject, plan: Plan, damages: Sequence[Damage], material: Material) -> Iterator[Case]:
@@ -112,7 +115,7 @@ def _series(subject: Subject, plan: Plan, damages: Sequence[Damage]) -> Iterator
             draws = [multiple(subject, damage, blocks, k, plan.draws, seed=plan.seed) for k in ks]
             yield f"multiple {damage.mode}", draws
     if Experiment.REORDER in plan.experiments:
-        ks = range(1, (plan.max_k or len(subject.movable)) + 1)
+        ks = range(1, (plan.max_k or len(subject.movable) or 1) + 1)
         yield "reorder", [reorder(subject, k, plan.draws, seed=plan.seed) for k in ks]
 
 

@@ -5,7 +5,7 @@ told apart by the identity of their modules; visited in lexicographic order, eac
 The modules see the same tensors as in a full pass, so the numbers are those of a full pass, bit for bit.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -46,20 +46,15 @@ def evaluate(
     *,
     dtype: torch.dtype = torch.float32,
     step: Callable[[], None] = lambda: None,
-    reuse: bool = True,
 ) -> list[Outcome]:
     """Return the outcome of each network on batches of (x [N, C, H, W], y int64 [N]).
 
-    `step` is called after each network of each batch. Without `reuse` every network runs from its first module on.
-    Raises UserError where there are no images, or labels that the networks have no class for.
+    `step` is called after each network of each batch. Raises UserError where there are no images, or labels that the
+    networks have no class for.
     """
-    order, shared = _plan(networks) if reuse else (list(range(len(networks))), [0] * len(networks))
     tally: Tensor | None = None
     for x, y in batches:
-        inputs: dict[int, Tensor] = {0: x}
-        for index, start in zip(order, shared, strict=True):
-            with autocast(x.device, dtype):
-                logits = _run(networks[index], start, inputs, shared).float()
+        for index, logits in logits_of(networks, x, dtype=dtype):
             if tally is None:
                 tally = torch.zeros(len(networks) + 1, logits.shape[1], dtype=torch.int64, device=x.device)
             tally[index] += _count(y[logits.argmax(1) != y], logits.shape[1])
@@ -72,6 +67,22 @@ def evaluate(
     return [Outcome(tuple(row), tuple(images)) for row in wrong]
 
 
+def logits_of(
+    networks: Sequence[Network], x: Tensor, *, dtype: torch.dtype = torch.float32, reuse: bool = True
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield (index, float32 logits [N, classes]) of each network for x [N, C, H, W], in the order of the visits.
+
+    Without `reuse` every network runs from its first module on.
+    """
+    order, shared = _plan(networks) if reuse else (list(range(len(networks))), [0] * len(networks))
+    inputs: dict[int, Tensor] = {0: x}
+    kept = frozenset(shared)
+    for index, start in zip(order, shared, strict=True):
+        with torch.inference_mode(), autocast(x.device, dtype):
+            logits = _run(networks[index], start, inputs, kept).float()
+        yield index, logits
+
+
 def _count(y: Tensor, classes: int) -> Tensor:
     counts = torch.bincount(y, minlength=classes)
     if len(counts) > classes:
@@ -82,7 +93,7 @@ def _count(y: Tensor, classes: int) -> Tensor:
     return counts
 
 
-def _run(network: Network, start: int, inputs: dict[int, Tensor], kept: Sequence[int]) -> Tensor:
+def _run(network: Network, start: int, inputs: dict[int, Tensor], kept: frozenset[int]) -> Tensor:
     """Run the modules from position `start` on and keep the inputs of those positions where others will go on."""
     x = inputs[start]
     for position in range(start, len(network)):

@@ -1,0 +1,189 @@
+"""The command, on a ResNet-20 that was trained for two epochs of digits."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+
+from analysis.block_deletion import main
+from resnet_lab.checkpoint import save_model
+from resnet_lab.fields import replace
+from resnet_lab.initialise import initialise
+from resnet_lab.network import build_network
+from resnet_lab.spec import RunSpec
+from resnet_lab.trial import Orders, Trial, run_trial
+
+SPEC = replace(
+    RunSpec(),
+    {
+        "model.depth": 20,
+        "model.width": 8,
+        "data.name": "digits",
+        "recipe.batch_size": 64,
+        "recipe.iterations": 38,
+        "recipe.augmentation": "none",
+        "recipe.precision": "fp32",
+    },
+)
+REQUIRED = {"experiment", "mode", "block", "k", "error", "low", "high"}
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    trial = Trial(root=tmp_path_factory.mktemp("runs") / "trials", spec=SPEC)
+    assert run_trial(trial, Orders(data_dir=None, device="cpu", environment={"git_sha": "", "git_dirty": False}))
+    torch.set_num_threads(threads)
+    return trial
+
+
+@pytest.fixture(autouse=True)
+def no_store(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def rows_of(capsys, *argv):
+    main([*map(str, argv), "--json", "--device", "cpu"])
+    return json.loads(capsys.readouterr().out)
+
+
+def refusal(capsys, *argv):
+    with pytest.raises(SystemExit) as stop:
+        main(list(map(str, argv)))
+    printed = capsys.readouterr()
+    assert stop.value.code == 2
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+def test_every_block_deleted_in_turn(trial, tmp_path, capsys):
+    rows = rows_of(capsys, "--checkpoint", trial.folder, "--out", tmp_path)
+    assert all(row.keys() >= REQUIRED for row in rows)
+    base, *single = rows
+    assert (base["experiment"], base["block"], base["k"]) == ("base", None, 0)
+    assert base["error"] == trial.result()["test/error"]
+    assert {(row["experiment"], row["mode"], row["k"]) for row in single} == {("single", "delete", 1)}
+    assert [row["block"] for row in single] == list(range(9))
+    assert [row["block"] for row in single if row["downsamples"]] == [3, 6]
+    assert all(0 <= row["low"] <= row["error"] <= row["high"] <= 100 for row in rows)
+    assert max(row["damage"] for row in single) > 1
+    names = {path.name for path in (tmp_path / "lesions" / trial.name).iterdir()}
+    assert names >= {"lesions.csv", "per_class.csv", "measures.csv", "correlations.csv"}
+    assert names >= {f"{name}.{ending}" for name in ("single", "per_class", "measures") for ending in ("png", "svg")}
+    frame = pd.read_csv(tmp_path / "lesions" / trial.name / "lesions.csv")
+    assert frame["error"].tolist() == [row["error"] for row in rows]
+
+
+def test_every_experiment_and_mode_in_one_go(trial, tmp_path, capsys):
+    names = ["single", "multiple", "reorder", "pairs", "prefix", "suffix", "duplicate"]
+    modes = ["delete", "zero", "mean", "reinit", "randomise", "scale:0.5"]
+    argv = ["--checkpoint", trial.folder, "--out", tmp_path, "--images", 40, "--draws", 2, "--max-k", 2, "--heal", 2]
+    argv += ["--experiment", *names, "--mode", *modes, "--blocks", 0, 1, 3]
+    rows = rows_of(capsys, *argv)
+    assert {row["experiment"] for row in rows} == {"base", *names}
+    assert {row["mode"] for row in rows if row["experiment"] == "single"} == set(modes)
+    assert {row["heal"] for row in rows} == {0, 2}
+    assert all(sorted(row["block"]) == list(range(9)) for row in rows if row["experiment"] == "reorder")
+    assert all(3 not in row["block"] for row in rows if row["experiment"] == "multiple")
+    assert {path.stem for path in (tmp_path / "lesions" / trial.name).glob("*.svg")} == {
+        *names,
+        "per_class",
+        "measures",
+    }
+
+
+def test_the_same_command_gives_the_same_rows(trial, tmp_path, capsys):
+    argv = ["--checkpoint", trial.folder, "--out", tmp_path, "--images", 40, "--draws", 3, "--max-k", 3, "--seed", 5]
+    argv += ["--experiment", "multiple", "reorder", "--mode", "randomise"]
+    assert rows_of(capsys, *argv) == rows_of(capsys, *argv)
+
+
+def test_healing_an_undamaged_network_on_its_own_training_images_changes_little(trial, tmp_path, capsys):
+    rows = rows_of(capsys, "--checkpoint", trial.folder, "--out", tmp_path, "--heal", 9, "--blocks", 0)
+    before, after = (row["error"] for row in rows if row["experiment"] == "base")
+    assert abs(after - before) <= 3
+    assert [row["heal"] for row in rows] == [0, 0, 9, 9]
+
+
+def test_contrast_of_a_plain_network(tmp_path, capsys):
+    spec = replace(SPEC, {"model.depth": 8, "model.block.shortcut": "none"})
+    model = build_network(spec.model, channels=1)
+    initialise(model, 0)
+    save_model(tmp_path, spec, model)
+    rows = rows_of(capsys, "--checkpoint", tmp_path, "--out", tmp_path, "--experiment", "contrast", "--images", 20)
+    assert [(row["experiment"], row["block"]) for row in rows] == [("base", None)] + [
+        ("contrast", layer) for layer in (1, 2, 4, 6)
+    ]
+    assert (tmp_path / "lesions" / tmp_path.name / "contrast.png").exists()
+    message = refusal(capsys, "--checkpoint", tmp_path, "--out", tmp_path)
+    assert "has no residual blocks" in message
+
+
+def test_a_person_reads_a_table(trial, tmp_path, capsys):
+    main(["--checkpoint", str(trial.folder), "--out", str(tmp_path), "--images", "60"])
+    printed = capsys.readouterr()
+    assert "median" in printed.out
+    assert "Spearman's rho of influence" in printed.out
+    assert "tables and figures:" in printed.err
+
+
+def test_files_are_logged_where_there_is_a_store(trial, tmp_path, capsys, empty_database):
+    import shutil
+
+    from resnet_lab.tracking.client import connect
+    from resnet_lab.tracking.database import sqlite_uri
+
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    rows_of(capsys, "--checkpoint", trial.folder, "--out", tmp_path, "--images", 20)
+    client = connect(sqlite_uri(tmp_path / "mlflow.db"))
+    experiment = client.get_experiment_by_name("lesions")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert (run.info.status, run.info.run_name) == ("FINISHED", trial.name)
+    assert {"lesions.csv", "single.png"} <= {item.path for item in client.list_artifacts(run.info.run_id)}
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--blocks", 3, 7, 99], "there is no block 99: this network has 9, numbered from 0"),
+        (["--mode", "deleet"], "there is no lesion 'deleet': choose from delete"),
+        (["--experiment", "singel"], "--experiment"),
+        (["--draws", 0], "--draws 0: it must be 1 or more"),
+        (["--dataset", "digits", "--heal", 50], "--heal 50 needs 6400 training images, and there are 1257"),
+        (["--experiment", "multiple", "--blocks", 3], "every block asked for changes the shape"),
+        (["--experiment", "reorder", "--blocks", 0, 4], "no two are"),
+        (["--experiment", "contrast"], "is no plain network"),
+        (["--run", "abc"], "give one of --checkpoint"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_told_in_one_line(trial, tmp_path, capsys, argv, message):
+    assert message in refusal(capsys, "--checkpoint", trial.folder, "--out", tmp_path, *argv)
+
+
+def test_no_network_and_a_missing_one(tmp_path, capsys):
+    assert "give one of --checkpoint" in refusal(capsys, "--out", tmp_path)
+    assert "cannot read the checkpoint" in refusal(capsys, "--checkpoint", tmp_path / "none.th", "--out", tmp_path)
+
+
+def test_images_of_other_channels_or_classes_are_refused(tmp_path, capsys):
+    spec = replace(SPEC, {"model.depth": 8, "data.name": "cifar100"})
+    save_model(tmp_path, spec, build_network(spec.model, channels=3, classes=100))
+    message = refusal(capsys, "--checkpoint", tmp_path, "--out", tmp_path, "--dataset", "digits")
+    assert "100" in message
+
+
+def test_help_loads_no_torch():
+    code = (
+        "import sys\nfrom analysis.block_deletion import main\ntry:\n main(['--help'])\nexcept SystemExit: pass\n"
+        "print(sorted({'torch', 'mlflow', 'seaborn', 'pandas'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "--include-downsampling" in done.stdout
