@@ -61,10 +61,11 @@ def _draw_arms(
             axes.hlines(mean, c - 0.46, c + 0.46, colors="0.5", linestyles="dotted", linewidth=1, zorder=1)
         for a, key in enumerate(arms[1]):
             x = c - LANES / 2 + lane * (a + 0.5)
-            draw_lane(axes, _where(here, arms[0], key), x, lane, *_look(a))
+            draw_lane(axes, _where(here, arms[0], key), x, lane, *look(a))
 
 
-def _look(index: int) -> tuple[Colour, str]:
+def look(index: int) -> tuple[Colour, str]:
+    """Return the colour and the marker of the arm of that place in the table: the same in every figure."""
     import seaborn as sns
 
     palette = sns.color_palette("colorblind", 10)
@@ -116,7 +117,7 @@ def _legend(figure: "Figure", axes: "Axes", title: str, labels: Sequence[str], c
     from matplotlib.lines import Line2D
     from matplotlib.transforms import ScaledTranslation
 
-    looks = [_look(index) for index in range(len(labels))]
+    looks = [look(index) for index in range(len(labels))]
     handles = [Line2D([], [], color=c, marker=m, mec="black", mew=0.6, ms=6, lw=1.6) for c, m in looks]
     below = ScaledTranslation(0, -BELOW, figure.dpi_scale_trans)
     axes.legend(
