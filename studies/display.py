@@ -22,6 +22,7 @@ class Display(Protocol):
     def epoch(self, trial: Trial, record: Mapping[str, float]) -> None: ...
     def finished(self, trial: Trial, result: Mapping[str, Any]) -> None: ...
     def failed(self, trial: Trial, reason: str, *, again: bool) -> None: ...
+    def pruned(self, trial: Trial) -> None: ...
     def end(self) -> None: ...
 
 
@@ -32,16 +33,16 @@ def label(plan: Plan, trial: Trial) -> str:
     return " ".join(str(flat[name]) for name in values) + f" seed {trial.spec.seed}"
 
 
-def make_display(plan: Plan, console: Console) -> Display:
-    """Return a live view where the console is a terminal, else lines."""
-    return LiveView(plan, console) if console.is_terminal else Lines(plan, console)
+def make_display(plan: Plan, console: Console, measure: str = "test/error") -> Display:
+    """Return a live view where the console is a terminal, else lines; `measure` is told of each trial, in per cent."""
+    return LiveView(plan, console, measure) if console.is_terminal else Lines(plan, console, measure)
 
 
 class Lines:
     """One line for each trial that ends."""
 
-    def __init__(self, plan: Plan, console: Console) -> None:
-        self._plan, self._console = plan, console
+    def __init__(self, plan: Plan, console: Console, measure: str = "test/error") -> None:
+        self._plan, self._console, self._measure = plan, console, measure
         self._total = self._done = 0
 
     def begin(self, *, total: int, done: int) -> None:
@@ -57,14 +58,20 @@ class Lines:
 
     def finished(self, trial: Trial, result: Mapping[str, Any]) -> None:
         self._done += 1
-        error, seconds = result["test/error"], result["time/train_s"]
         self._print(
-            f"{self._done}/{self._total}  {label(self._plan, trial)}  test error {error:.2f} %  {seconds:.0f} s"
+            f"{self._done}/{self._total}  {label(self._plan, trial)}  {figure(self._measure, result)}"
+            f"  {result['time/train_s']:.0f} s"
         )
 
     def failed(self, trial: Trial, reason: str, *, again: bool) -> None:
         self._done += not again
         self._print(f"failed: {label(self._plan, trial)}: {reason}" + ("; trying again" if again else ""))
+
+    def pruned(self, trial: Trial) -> None:
+        self._done += 1
+        self._print(
+            f"{self._done}/{self._total}  {label(self._plan, trial)}  pruned after {len(trial.history())} epochs"
+        )
 
     def end(self) -> None:
         """Nothing to close."""
@@ -76,9 +83,9 @@ class Lines:
 class LiveView:
     """A bar for the study and a row for each running trial: epoch, validation error, time left."""
 
-    def __init__(self, plan: Plan, console: Console) -> None:
-        self._plan = plan
-        self._lines = Lines(plan, console)
+    def __init__(self, plan: Plan, console: Console, measure: str = "test/error") -> None:
+        self._plan, self._measure = plan, measure
+        self._lines = Lines(plan, console, measure)
         self._progress = Progress(
             TextColumn("study"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
@@ -101,13 +108,18 @@ class LiveView:
 
     def finished(self, trial: Trial, result: Mapping[str, Any]) -> None:
         self._rows.pop(trial.name, None)
-        self._last = f"last: {label(self._plan, trial)}  test error {result['test/error']:.2f} %"
+        self._last = f"last: {label(self._plan, trial)}  {figure(self._measure, result)}"
         self._progress.advance(self._task)
 
     def failed(self, trial: Trial, reason: str, *, again: bool) -> None:
         self._rows.pop(trial.name, None)
         self._progress.advance(self._task, 0 if again else 1)
         self._lines.failed(trial, reason, again=again)
+
+    def pruned(self, trial: Trial) -> None:
+        self._rows.pop(trial.name, None)
+        self._last = f"last: {label(self._plan, trial)}  pruned"
+        self._progress.advance(self._task)
 
     def end(self) -> None:
         self._live.stop()
@@ -119,6 +131,11 @@ class LiveView:
         for trial, _, record in self._rows.values():
             table.add_row(label(self._plan, trial), *_progress_of(trial, record))
         return Group(self._progress, table, Text(self._last))
+
+
+def figure(measure: str, result: Mapping[str, Any]) -> str:
+    """Return `test error 4.81 %`."""
+    return f"{measure.replace('/', ' ')} {result[measure]:.2f} %"
 
 
 def _progress_of(trial: Trial, record: Mapping[str, float]) -> tuple[str, str, str]:

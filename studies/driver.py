@@ -11,14 +11,11 @@ from resnet_lab.fingerprint import cell_fingerprint, fingerprint
 from resnet_lab.tracking import DatasetRecord, Launch, TrackingError, TrialRun
 from resnet_lab.trial import Trial
 from studies.audit import Audit
+from studies.books import FINAL, INTERRUPTED, MAX_RETRIES, Books, Source, tried_again
 from studies.display import Display, label
 from studies.executor import Executor, Exit
-from studies.ledger import INTERRUPTED, Ledger
 from studies.plan import Plan
 
-MAX_RETRIES = 3
-# A trial is a function of its spec: these would only fail in the same way again.
-FINAL = frozenset({"diverged", "refused"})
 POLL_S = 0.5
 
 
@@ -36,31 +33,55 @@ class Running:
 class Driver:
     plan: Plan
     trials: Sequence[Trial]
-    ledger: Ledger
+    ledger: Books
     launch: Launch
-    finished_runs: Mapping[str, str]
+    finished_runs: dict[str, str]
+    """Trial name to run id, in this study's experiment; grows as trials end."""
     executor: Executor
     display: Display
     environment: Mapping[str, Any]
     data_source: str
     audit: Audit | None = None
+    search: Source | None = None
+    """Proposes further trials, and says which to stop."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """On the run of every trial."""
     _running: dict[str, Running] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Run every trial that is not complete. On any exception the workers are ended and the books closed."""
+        """Run every trial that is not complete, then what the search proposes.
+
+        On any exception the workers are ended and the books closed.
+        """
         queue = deque(trial for trial in self.trials if not self._settled(trial))
-        self.display.begin(total=len(self.trials), done=len(self.trials) - len(queue))
+        budget = self.search.budget if self.search else 0
+        self.display.begin(total=len(self.trials) + budget, done=len(self.trials) - len(queue))
         try:
-            while queue or self._running:
-                while queue and len(self._running) < self.executor.slots:
-                    self._start(queue.popleft())
+            while self._fill(queue):
                 for ended in self.executor.wait(POLL_S):
                     self._end(ended, queue)
-                for running in self._running.values():
-                    self._follow(running)
+                for running in list(self._running.values()):
+                    if self._follow(running):
+                        self._prune(running, queue)
         except BaseException:
             self._interrupt()
             raise
+
+    def _fill(self, queue: deque[Trial]) -> bool:
+        """Start as many trials as there are free slots. Returns whether any is running."""
+        while len(self._running) < self.executor.slots:
+            trial = queue.popleft() if queue else self._proposed()
+            if trial is None:
+                break
+            self._start(trial)
+        return bool(self._running)
+
+    def _proposed(self) -> Trial | None:
+        while self.search is not None:
+            trial = self.search.propose()
+            if trial is None or not self._settled(trial):
+                return trial
+        return None
 
     def _settled(self, trial: Trial) -> bool:
         """Whether there is nothing left to run: complete (also by another study), or failed too often."""
@@ -103,6 +124,7 @@ class Driver:
             "attempt": str(attempt),
             "scale": self.plan.scale,
             "git_sha": str(self.environment.get("git_sha")),
+            **self.tags,
         }
         return self.launch.start_trial(trial.name, flatten(trial.spec), tags)
 
@@ -114,12 +136,12 @@ class Driver:
                 DatasetRecord(name=data["name"], digest=data["sha256"], source=self.data_source, context="train")
             )
 
-    def _follow(self, running: Running) -> None:
-        """Log the epochs finished since the last look, in one call."""
+    def _follow(self, running: Running) -> bool:
+        """Log the epochs finished since the last look, in one call. Returns whether the search would stop the trial."""
         path = running.trial.folder / "history.jsonl"
         size = path.stat().st_size if path.exists() else 0
         if size == running.size or running.run is None:
-            return
+            return False
         running.size = size
         history = running.trial.history()
         fresh = history[running.logged :]
@@ -129,6 +151,20 @@ class Driver:
             running.logged = len(history)
             running.run.log_epochs([{k: v for k, v in r.items() if k != "iteration"} for r in fresh])
             self.display.epoch(running.trial, fresh[-1])
+        return self.search is not None and self.search.hopeless(running.trial, fresh)
+
+    def _prune(self, running: Running, queue: deque[Trial]) -> None:
+        """Stop a trial for the search's sake; one that has ended meanwhile counts as what it is."""
+        trial = running.trial
+        self.executor.cancel(trial.name)
+        if self.search is None or trial.result() is not None or trial.failure() is not None:
+            self._end(Exit(trial=trial, code=0), queue)
+            return
+        del self._running[trial.name]
+        if running.run is not None:
+            running.run.prune()
+        self.search.prune(trial)
+        self.display.pruned(trial)
 
     def _end(self, ended: Exit, queue: deque[Trial]) -> None:
         running = self._running.pop(ended.trial.name)
@@ -143,7 +179,7 @@ class Driver:
         if running.run is not None:
             running.run.fail(reason)
         self.ledger.fail(ended.trial, reason)
-        again = reason not in FINAL and self.ledger.failures(ended.trial) <= MAX_RETRIES
+        again = tried_again(reason, self.ledger.failures(ended.trial))
         self.display.failed(ended.trial, reason, again=again)
         if again:
             queue.append(ended.trial)
@@ -155,6 +191,7 @@ class Driver:
         folder = running.trial.folder
         if running.run is not None:
             running.run.finish(metrics, folder / "model.safetensors", folder / "config.json")
+            self.finished_runs[running.trial.name] = running.run.run_id
 
     def _reason(self, ended: Exit) -> str:
         failure = ended.trial.failure()

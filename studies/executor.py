@@ -37,8 +37,8 @@ class Executor(Protocol):
     def wait(self, timeout: float) -> list[Exit]:
         """Return the trials that ended, waiting at most `timeout` seconds for the first."""
 
-    def cancel(self) -> None:
-        """End all running trials; their last finished epochs stay on disk."""
+    def cancel(self, name: str | None = None) -> None:
+        """End the running trial of that name, or all of them; their last finished epochs stay on disk."""
 
 
 class LocalExecutor:
@@ -71,12 +71,14 @@ class LocalExecutor:
             process.close()
         return exits
 
-    def cancel(self) -> None:
-        for _, process in self._running.values():
-            process.terminate()
-        for _, process in self._running.values():
+    def cancel(self, name: str | None = None) -> None:
+        names = list(self._running) if name is None else [name]
+        for each in names:
+            self._running[each][1].terminate()
+        for each in names:
+            _, process = self._running.pop(each)
             process.join()
-        self._running.clear()
+            process.close()
 
 
 def _start_server(threads: int) -> BaseContext:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from resnet_lab.errors import UserError
 from resnet_lab.fields import Value, choices, field_types
 from resnet_lab.trial import Trial
+from studies.books import INTERRUPTED
 
 if TYPE_CHECKING:
     import optuna
 
-INTERRUPTED = "interrupted"
 FILE = "optuna.db"
 
 

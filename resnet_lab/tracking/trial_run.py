@@ -109,6 +109,14 @@ class TrialRun(Run):
             self.client.log_batch(self.run_id, tags=tags)
         self.end("FAILED")
 
+    def prune(self) -> None:
+        """Tag the run as stopped by a search's pruner and set it KILLED."""
+        from mlflow.entities import RunTag
+
+        with guarded(f"store the end of {self.name}"):
+            self.client.log_batch(self.run_id, tags=[RunTag("pruned", "true")])
+        self.end("KILLED")
+
     def kill(self) -> None:
         """Set the run KILLED: it was interrupted and will be tried again."""
         self.end("KILLED")
