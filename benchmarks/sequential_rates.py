@@ -1,0 +1,144 @@
+"""Looking again and again: how often it errs, and how many seeds it saves against a number fixed in advance.
+
+python benchmarks/sequential_rates.py            about a minute on one core
+python benchmarks/sequential_rates.py --json
+"""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import arg
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
+
+from resnet_lab.command import parse, reporting
+
+DESCRIPTION = "Simulated error rates and expected seeds of `--until-decided`."
+ALPHA, SCHEDULE_FROM = 0.05, 3
+EFFECTS = (0.0, 0.5, 1.0, 1.5, 2.0, 4.0)
+"""Mean differences in standard deviations of the differences."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Options of the benchmark."""
+
+    paths: Annotated[int, arg(metavar="INT")] = 1_000_000
+    """Simulated studies for each number."""
+    max_seeds: Annotated[int, arg(metavar="INT")] = 20
+    """Largest number of seeds."""
+    json: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Print one JSON object on stdout, and nothing else there."""
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Return family-wise error by arms, the same with lost seeds, and power and seeds by effect."""
+    from analysis.sequential import looks
+
+    schedule = looks(SCHEDULE_FROM, options.max_seeds)
+    return {
+        "schedule": list(schedule),
+        "family_wise_error": {arms: family_wise_error(schedule, arms, options.paths) for arms in (1, 3, 7)},
+        "family_wise_error_with_every_tenth_seed_lost": lost_seeds(schedule, options.paths // 20),
+        "effects": [against_fixed(schedule, effect, options.paths // 4) for effect in EFFECTS],
+    }
+
+
+def family_wise_error(schedule: Sequence[int], arms: int, paths: int) -> dict[str, float]:
+    """Return the share of studies that call any of `arms` equal arms better or worse; they share their baseline."""
+    import numpy as np
+
+    from analysis.sequential import least_p, level
+
+    rng, each, chunk = np.random.default_rng(7), level(tuple(schedule), ALPHA / arms), 50_000
+    wrong = 0
+    for _ in range(max(1, paths // chunk)):
+        baseline = rng.standard_normal((chunk, schedule[-1]))
+        any_wrong = np.zeros(chunk, bool)
+        for _ in range(arms):
+            any_wrong |= least_p(rng.standard_normal(baseline.shape) - baseline, schedule, ALPHA) <= each
+        wrong += int(any_wrong.sum())
+    total = max(1, paths // chunk) * chunk
+    share = wrong / total
+    return {"rate": share, "standard_error": math.sqrt(share * (1 - share) / total)}
+
+
+def lost_seeds(schedule: Sequence[int], paths: int, share: float = 0.1) -> dict[str, float]:
+    """Return the error of one comparison where trials fail at random: an arm then has fewer pairs than the look."""
+    import numpy as np
+    from scipy.special import stdtr
+
+    from analysis.sequential import level
+
+    rng, each = np.random.default_rng(8), level(tuple(schedule), ALPHA)
+    values = rng.standard_normal((paths, schedule[-1]))
+    kept = rng.random(values.shape) > share
+    pairs = np.cumsum(kept, axis=1)
+    sums, squares = np.cumsum(values * kept, axis=1), np.cumsum(values**2 * kept, axis=1)
+    wrong = np.zeros(paths, bool)
+    for look in schedule:
+        n, total = pairs[:, look - 1], sums[:, look - 1]
+        enough = n > 1
+        t = total[enough] / np.sqrt((n * squares[:, look - 1] - total**2)[enough] / (n[enough] - 1))
+        wrong[enough] |= 2 * stdtr(n[enough] - 1, -np.abs(t)) <= each
+    rate = float(wrong.mean())
+    return {"rate": rate, "standard_error": math.sqrt(rate * (1 - rate) / paths)}
+
+
+def against_fixed(schedule: Sequence[int], effect: float, paths: int) -> dict[str, float | None]:
+    """Return power and mean seeds of one comparison, and the fixed number of seeds with the same power."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    from analysis.power import power, seeds_needed
+    from analysis.sequential import level
+
+    each = level(tuple(schedule), ALPHA)
+    values = np.random.default_rng(9).standard_normal((paths, schedule[-1])) + effect
+    sums, squares = np.cumsum(values, axis=1), np.cumsum(values**2, axis=1)
+    used = np.full(paths, schedule[-1])
+    decided = np.zeros(paths, bool)
+    for n in schedule:
+        t = sums[:, n - 1] / np.sqrt((n * squares[:, n - 1] - sums[:, n - 1] ** 2) / (n - 1))
+        fresh = ~decided & (np.abs(t) > stdtrit(n - 1, 1 - each / 2))
+        used[fresh], decided = n, decided | fresh
+    found = float(decided.mean())
+    fixed = seeds_needed(effect, 1.0, kind="paired", alpha=ALPHA, wanted=min(found, 0.9999)) if effect else None
+    return {
+        "effect_in_sd": effect,
+        "decided": found,
+        "mean_seeds": float(used.mean()),
+        "fixed_seeds_of_equal_power": fixed,
+        "power_of_fixed_max_seeds": power(effect, 1.0, schedule[-1], kind="paired", alpha=ALPHA),
+        "seeds_saved_against_max": 1 - float(used.mean()) / schedule[-1],
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    with reporting():
+        options = parse(Options, prog="python benchmarks/sequential_rates.py", description=DESCRIPTION, argv=argv)
+        found = measure(options)
+        if options.json:
+            print(json.dumps(found, indent=2))
+            return
+        print(f"looks at {', '.join(map(str, found['schedule']))} seeds; nominal family-wise error {ALPHA:.0%}")
+        for arms, rate in found["family_wise_error"].items():
+            print(f"  {arms} equal arms: {rate['rate']:.4f} +- {rate['standard_error']:.4f}")
+        lost = found["family_wise_error_with_every_tenth_seed_lost"]
+        print(f"  1 equal arm, every tenth seed lost: {lost['rate']:.4f} +- {lost['standard_error']:.4f}")
+        print(f"{'effect/sd':>9} {'decided':>8} {'mean seeds':>11} {'fixed, equal power':>19} {'saved of max':>13}")
+        for row in found["effects"]:
+            fixed = row["fixed_seeds_of_equal_power"] or "-"
+            print(
+                f"{row['effect_in_sd']:>9} {row['decided']:>8.3f} {row['mean_seeds']:>11.2f} {fixed:>19} "
+                f"{row['seeds_saved_against_max']:>13.0%}"
+            )
+
+
+if __name__ == "__main__":
+    main()
