@@ -30,7 +30,7 @@ def launch(study: Study, options: Options) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
     plan = make_plan(study, options)
     ensure(plan.cells[0].data, options.data_dir)
-    device, jobs = _resources(options)
+    device, jobs = resources(options)
     _require_writable(options.out)
     with driver_lock(options.out, study.name):
         return Launch(plan=plan, options=options, device=device, jobs=jobs).run()
@@ -43,7 +43,7 @@ def preview(study: Study, options: Options) -> int:
 
     plan = make_plan(study, options)
     ensure(plan.cells[0].data, options.data_dir)
-    device, jobs = _resources(options)
+    device, jobs = resources(options)
     checked = audit(plan, measure([network_of(cell) for cell in plan.cells]))
     show(checked, trials_of(checked.plan, options.out), device=device, jobs=jobs, as_json=options.json)
     return 0
@@ -139,7 +139,7 @@ def _print_links(console: Console, tracker: "Tracker") -> None:
     console.print(f"trials:    {tracker.deep_link}", highlight=False, soft_wrap=True)
 
 
-def _resources(options: Options) -> tuple[str, int]:
+def resources(options: Options) -> tuple[str, int]:
     """Return the device by name and the number of trials at once. Loads torch only where there may be a GPU."""
     device = options.device
     if device not in ("auto", "cpu") or (device == "auto" and _may_have_gpu()):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from resnet_lab.errors import RefusedError
 from resnet_lab.fields import Value
-from studies.study import Levels
+from studies.design import Levels
 
 Fields = Mapping[str, Value]
 

@@ -8,6 +8,7 @@ from tyro.conf import arg
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
+from studies.design import Design
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class Options:
     """Where to train."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     """Folder for trials, databases and reports."""
+    design: Annotated[Design | None, arg(metavar="{" + ",".join(Design) + "}", help_behavior_hint="")] = None
+    """Which combinations of the switches are arms. Default: the study's."""
     dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print the plan and stop; nothing is written."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False

@@ -10,10 +10,11 @@ from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.fields import Value, field_types, flatten, parse_assignments, replace
 from resnet_lab.networks.sizes import check_size
 from resnet_lab.spec import RunSpec
+from studies.design import Design, Levels, make_design
 from studies.left_out import Fields, LeftOut, Merged, require_comparison
 from studies.options import Options
 from studies.recipes import QUICK
-from studies.study import Levels, Scale, Study
+from studies.study import Scale, Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +27,17 @@ class Plan:
     context: Levels
     cells: tuple[RunSpec, ...]
     seeds: tuple[int, ...]
+    design: Design
+    reference: Mapping[str, Value]
+    """The arm the others are compared with."""
+    aliases: tuple[str, ...] = ()
+    """Effects that the design cannot tell apart."""
     refused: tuple[LeftOut, ...] = ()
     """Cells of the grid that mean nothing."""
     merged: tuple[Merged, ...] = ()
     """Cells that an audit found to be another's network: see `studies.audit`."""
+    more: tuple[RunSpec, ...] = ()
+    """Runs of cells at seeds beyond `seeds`, where cells are repeated unequally often: see `studies.sequential`."""
 
     def runs(self) -> tuple[RunSpec, ...]:
         """Return every run in the order of execution: all cells of a seed before the next seed, deepest first.
@@ -37,11 +45,17 @@ class Plan:
         Whenever the study is stopped, the arms have then been repeated equally often, give or take one.
         """
         heavy_first = sorted(self.cells, key=lambda spec: -spec.model.depth)
-        return tuple(dataclasses.replace(cell, seed=seed) for seed in self.seeds for cell in heavy_first)
+        return tuple(dataclasses.replace(cell, seed=seed) for seed in self.seeds for cell in heavy_first) + self.more
 
     def table_order(self) -> tuple[RunSpec, ...]:
         """Return every run cell by cell, as tables list them."""
-        return tuple(dataclasses.replace(cell, seed=seed) for cell in self.cells for seed in self.seeds)
+        return tuple(run for cell in self.cells for run in (*self._grid(cell), *self._beyond(cell)))
+
+    def _grid(self, cell: RunSpec) -> list[RunSpec]:
+        return [dataclasses.replace(cell, seed=seed) for seed in self.seeds]
+
+    def _beyond(self, cell: RunSpec) -> list[RunSpec]:
+        return [run for run in self.more if dataclasses.replace(run, seed=cell.seed) == cell]
 
     def rows(self) -> list[dict[str, Value]]:
         """Return the varied fields and the seed of every run, in the order of the table."""
@@ -50,7 +64,8 @@ class Plan:
     @property
     def title(self) -> str:
         """Return the name of this plan's report: `bn_placement-quick-digits`."""
-        return f"{self.study.name}-{self.scale}-{self.cells[0].data.name}"
+        design = "" if self.design == self.study.design else f"-{self.design}"
+        return f"{self.study.name}-{self.scale}-{self.cells[0].data.name}{design}"
 
     def fields(self, spec: RunSpec) -> dict[str, Value]:
         """Return the fields of a run that this study varies, and its seed."""
@@ -71,8 +86,8 @@ class Plan:
         return {name: flat[name] for name in self.context}
 
     def baseline(self) -> dict[str, Value]:
-        """Return the arm the others are compared with: the first value of each switch."""
-        return {name: values[0] for name, values in self.arm.items()}
+        """Return the arm the others are compared with: the first value of each switch, in most designs."""
+        return dict(self.reference)
 
 
 def make_plan(study: Study, options: Options) -> Plan:
@@ -88,10 +103,12 @@ def make_plan(study: Study, options: Options) -> Plan:
     base = _base(scale, options)
     cells: list[tuple[Fields, RunSpec]] = []
     refused: list[LeftOut] = []
-    for values in itertools.product(*context.values(), *arm.values()):
-        cell = dict(zip((*context, *arm), values, strict=True))
+    kind = options.design or study.design
+    designed = make_design(kind, arm)
+    for values, choice in itertools.product(itertools.product(*context.values()), designed.cells):
+        cell = dict(zip(context, values, strict=True)) | dict(choice)
         try:
-            spec = replace(base, base_changes(base, fixed) | cell)
+            spec = replace(base, flatten(base) | _implied(study, cell) | fixed | cell)
             _check_image(spec)
         except RefusedError as error:
             refused.append(LeftOut(fields=cell, reason=str(error)))
@@ -106,8 +123,25 @@ def make_plan(study: Study, options: Options) -> Plan:
         context={name: tuple(dict.fromkeys(flatten(spec)[name] for spec in specs)) for name in context},
         cells=tuple(dict.fromkeys(specs)),
         seeds=tuple(dict.fromkeys(options.seeds or scale.seeds)),
+        design=kind,
+        reference=_typed(base, designed.baseline),
+        aliases=designed.aliases,
         refused=tuple(refused),
     )
+
+
+def _implied(study: Study, cell: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the fields that go with the levels of a cell."""
+    found: dict[str, Value] = {}
+    for name, value in cell.items():
+        found |= study.implies.get((name, value), {})
+    return found
+
+
+def _typed(base: RunSpec, arm: Mapping[str, Value]) -> dict[str, Value]:
+    """Return levels as the spec holds them: the user's come as text."""
+    kinds = {name: type(value) for name, value in flatten(base).items()}
+    return {name: value if kinds[name] is bool else kinds[name](value) for name, value in arm.items()}
 
 
 def _check_image(spec: RunSpec) -> None:
@@ -115,11 +149,6 @@ def _check_image(spec: RunSpec) -> None:
         check_size(spec.model.name, CATALOG[spec.data.name].size)
     except UserError as error:
         raise RefusedError(str(error)) from None
-
-
-def base_changes(base: RunSpec, fixed: Mapping[str, str]) -> dict[str, Value]:
-    """Return the base run's fields with the user's on top: all are applied at once, with the cell's."""
-    return flatten(base) | dict(fixed)
 
 
 def _base(scale: Scale, options: Options) -> RunSpec:
@@ -152,3 +181,9 @@ def _refuse_reserved(changes: Mapping[str, str]) -> None:
             raise UserError(f"--set {name} would hide an option of its own: use {options[name]}")
         if name not in field_types():
             replace(RunSpec(), {name: ""})  # raises the sentence that lists the valid names
+
+
+if __name__ == "__main__":
+    from studies.power_plan import main
+
+    main()

@@ -17,7 +17,7 @@ def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_js
     """Print cells, seeds, what is done already and an estimate of the time. Writes nothing."""
     plan = audit.plan
     todo = [trial for trial in trials if trial.result() is None]
-    seconds = _estimate(todo, device, jobs)
+    seconds = estimate(todo, device, jobs)
     if as_json:
         content = _as_dict(plan, trials, todo, seconds, device, jobs) | {"audit": audit_text.as_dict(audit)}
         print(json.dumps(content, indent=2))
@@ -28,7 +28,7 @@ def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_js
         f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {len(trials)} trials; "
         f"{len(trials) - len(todo)} done already, {len(todo)} to run, {jobs} at once on {device}"
     )
-    console.print(f"estimated time: {_duration(seconds)} (measured on a few steps here and now)")
+    console.print(f"estimated time: {duration(seconds)} (measured on a few steps here and now)")
     console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
 
 
@@ -50,7 +50,7 @@ def _same_cell(spec: Any, cell: Any) -> bool:
     return (spec.model, spec.data, spec.recipe) == (cell.model, cell.data, cell.recipe)
 
 
-def _estimate(todo: Sequence[Trial], device: str, jobs: int) -> float:
+def estimate(todo: Sequence[Trial], device: str, jobs: int) -> float:
     """Return the seconds the trials would take: the smallest net is timed, the rest scaled by their FLOPs."""
     if not todo:
         return 0.0
@@ -65,7 +65,7 @@ def _estimate(todo: Sequence[Trial], device: str, jobs: int) -> float:
     return work * rate / min(jobs, len(todo))
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

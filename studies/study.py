@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from resnet_lab.fields import Value
 from resnet_lab.spec import DatasetName
-
-Levels = Mapping[str, tuple[Value, ...]]
+from studies.design import Design, Levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ class Study:
     arm: Levels
     """The switches under study; the first value of each belongs to the baseline."""
     scales: Mapping[str, Scale]
-
-    def baseline(self) -> dict[str, Value]:
-        """Return the arm every other is compared with."""
-        return {name: values[0] for name, values in self.arm.items()}
+    design: Design = Design.FULL
+    """Which combinations of the switches are arms; `--design` overrides it."""
+    implies: Mapping[tuple[str, Value], Mapping[str, Value]] = field(default_factory=dict)
+    """Fields that go with a level, such as the learning rate with the optimiser: they follow it in every arm."""
