@@ -103,8 +103,8 @@ def decide(
 
     Better or worse: the corrected interval lies wholly below -margin or above +margin. Equivalent: it lies within
     them (never at a margin of 0). `arms` is how many comparisons were planned, also those no longer looked at; by
-    default those given. Pairs lost to failed seeds leave an arm fewer than the look has; the level is still the
-    schedule's. Differences without any spread come from a measure in coarse steps and decide nothing.
+    default those given. An arm that lost pairs to failed seeds is off the schedule: it is held to alpha / looks / arms
+    (Bonferroni). Differences without any spread come from a measure in coarse steps and decide nothing.
     Raises ValueError for more pairs than the look has.
     """
     count = len(differences_by_arm) if arms is None else arms
@@ -113,7 +113,8 @@ def decide(
     for key, differences in differences_by_arm.items():
         if len(differences) > schedule[look]:
             raise ValueError(f"{key}: {len(differences)} pairs at a look of {schedule[look]}")
-        interval = _interval(differences, each)
+        whole = len(differences) == schedule[look]
+        interval = _interval(differences, each if whole else alpha / max(count, 1) / len(schedule))
         judged[key] = Judgement(decision=_decision(interval, margin), pairs=len(differences), interval=interval)
     return judged
 
