@@ -1,0 +1,69 @@
+"""Every study in the house can be planned at both scales, and is what its docstring says."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+import studies
+from studies.design import Design
+from studies.options import Options
+from studies.plan import make_plan
+from studies.power_plan import PowerOptions, find_study, plan_seeds
+
+NAMES = sorted(
+    path.stem for path in Path(studies.__file__).parent.glob("*.py") if re.search(r"^STUDY = ", path.read_text(), re.M)
+)
+
+
+@pytest.mark.parametrize("scale", ["quick", "paper"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_study_is_named_after_its_file_and_plans_at_both_scales(name, scale):
+    module = importlib.import_module(f"studies.{name}")
+    assert module.STUDY.name == name
+    assert f"python -m studies.{name}" in module.__doc__
+    assert "Expect" in module.__doc__
+    plan = make_plan(module.STUDY, Options(scale=scale))
+    assert plan.refused == ()
+    assert plan.baseline() in [plan.arm_of(cell) for cell in plan.cells]
+
+
+def arms(name, **options):
+    plan = make_plan(find_study(name), Options(**options))
+    return [tuple(plan.arm_of(cell).values()) for cell in plan.cells]
+
+
+def test_table_2_of_he_2016_has_its_five_arms():
+    assert arms("he2016_activation") == [
+        ("before_add", "after_add", "none"),
+        ("after_add", "after_add", "none"),
+        ("before_add", "before_add", "none"),
+        ("before_add", "after_add", "relu_only"),
+        ("before_add", "after_add", "full"),
+    ]
+
+
+def test_the_ladder_climbs_from_adam_and_takes_its_learning_rate_along():
+    assert arms("reproduction_ladder") == [
+        ("adam", "after_add", 32),
+        ("sgd", "after_add", 32),
+        ("sgd", "before_add", 32),
+        ("sgd", "before_add", 44),
+    ]
+    plan = make_plan(find_study("reproduction_ladder"), Options())
+    assert [cell.recipe.lr for cell in plan.cells] == [1e-3, 0.1, 0.1, 0.1]
+
+
+def test_a_design_given_on_the_command_line_wins_and_has_a_report_of_its_own():
+    plan = make_plan(find_study("placement_factorial"), Options(design=Design.FRACTIONAL))
+    assert len(plan.cells) == 4
+    assert len(plan.aliases) == 3
+    assert plan.title == "placement_factorial-quick-digits-fractional"
+
+
+def test_seeds_are_planned_from_effect_and_spread():
+    options = PowerOptions(study="he2016_activation", effect=0.24, sd=0.16, scale="quick", device="cpu", jobs=2)
+    answer = plan_seeds(options)
+    assert (answer["seeds"], answer["cells"], answer["trials"]) == (9, 5, 45)
+    assert answer["estimated_s"] > 0
