@@ -38,12 +38,13 @@ class ResidualBlock(nn.Module):
         self.gate = gate
         self.after = after
         self.drop_path = drop_path
+        self.active = True  # while False, only the shortcut takes part: see resnet_lab.effective
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.before(x)
         if self.shortcut is None:
             return self.after(self.branch(x))  # type: ignore[no-any-return]  # nn.Module calls are untyped
-        if self.training and self.drop_path and torch.rand(()) < self.drop_path:
+        if not self.active or (self.training and self.drop_path and torch.rand(()) < self.drop_path):
             return self.after(self.skip(x))  # type: ignore[no-any-return]
         return self.after(self.residual(x) + self.skip(x))  # type: ignore[no-any-return]
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from resnet_lab.data.augment import batches, pad, padding_of
 from resnet_lab.data.images import ImageData
 from resnet_lab.data.load import load
+from resnet_lab.effective import EffectiveBlocks
 from resnet_lab.evaluate import Evaluation, evaluate
 from resnet_lab.initialise import initialise
 from resnet_lab.network import build_network
@@ -43,6 +44,8 @@ class Session:
             self.model = build_network(spec.model, channels=channels, classes=data.classes, size=size)
         initialise(self.model, spec.seed, spec.recipe.init)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
+        count = spec.recipe.effective_blocks
+        self.effective = EffectiveBlocks(self.model, count) if count else None
         self.optimizer = make_optimizer(spec.recipe, self.model.parameters())
         self.padded = pad(data.train, padding_of(spec.recipe), data.mean)
         self.plateau = Plateau(rate=spec.recipe.lr)
@@ -92,9 +95,13 @@ class Session:
             for x, y in epoch:
                 if self.iteration >= stop:
                     break
+                if self.effective is not None:
+                    self.effective.draw()
                 loss, logits = self._step(x, y)
                 loss_sum += loss
                 wrong += (logits.argmax(1) != y).sum()
+        if self.effective is not None:
+            self.effective.restore()
         return float(loss_sum), int(wrong)
 
     def _step(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

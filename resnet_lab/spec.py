@@ -115,6 +115,8 @@ class RecipeSpec:
     """Largest rotation of shift_rotate, in degrees either way."""
     cutout_size: Positive = 16
     """Side of the square that cutout blanks after crop and flip, in pixels (arXiv 1708.04552)."""
+    effective_blocks: NonNegative = 0
+    """Residual blocks that each mini-batch trains, drawn anew; 0 trains all (arXiv 1605.06431, section 4.3)."""
     init: Init = Init.KAIMING_FAN_OUT
     """How convolutions start: normal by fan-out or fan-in (arXiv 1502.01852), Xavier, or torch's default."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
