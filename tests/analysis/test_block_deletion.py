@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -104,10 +105,10 @@ def test_the_same_command_gives_the_same_rows(trial, tmp_path, capsys):
     assert rows_of(capsys, *argv) == rows_of(capsys, *argv)
 
 
-def test_healing_an_undamaged_network_on_its_own_training_images_changes_little(trial, tmp_path, capsys):
+def test_healing_an_undamaged_network_on_its_own_training_images_does_no_harm(trial, tmp_path, capsys):
     rows = rows_of(capsys, "--checkpoint", trial.folder, "--out", tmp_path, "--heal", 9, "--blocks", 0)
     before, after = (row["error"] for row in rows if row["experiment"] == "base")
-    assert abs(after - before) <= 3
+    assert before - 15 <= after <= before + 3  # after two epochs the running statistics still lag, so it may gain
     assert [row["heal"] for row in rows] == [0, 0, 9, 9]
 
 
@@ -134,8 +135,6 @@ def test_a_person_reads_a_table(trial, tmp_path, capsys):
 
 
 def test_files_are_logged_where_there_is_a_store(trial, tmp_path, capsys, empty_database):
-    import shutil
-
     from resnet_lab.tracking.client import connect
     from resnet_lab.tracking.database import sqlite_uri
 
@@ -187,3 +186,24 @@ def test_help_loads_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert "--include-downsampling" in done.stdout
+
+
+def test_a_run_or_a_study_is_found_in_mlflow_and_gets_the_files(trial, capsys, empty_database):
+    from resnet_lab.tracking import Tracker
+    from resnet_lab.tracking.client import connect
+    from resnet_lab.tracking.database import sqlite_uri
+
+    out = trial.root.parent
+    shutil.copy(empty_database, out / "mlflow.db")
+    launch = Tracker.open(out, "bn_placement").start_launch("launch", {}, {})
+    run = launch.start_trial(trial.name, {}, {})
+    run.end("FINISHED")
+    few = ("--out", out, "--images", 20, "--blocks", 0)
+    by_run, by_study = rows_of(capsys, "--run", run.run_id, *few), rows_of(capsys, "--study", "bn_placement", *few)
+    assert by_run == by_study == rows_of(capsys, "--checkpoint", trial.folder, *few)
+    client = connect(sqlite_uri(out / "mlflow.db"))
+    assert "lesions/single.svg" in {item.path for item in client.list_artifacts(run.run_id, "lesions")}
+    assert client.get_run(run.run_id).info.status == "FINISHED"
+    assert "MLflow has no run 'abc'" in refusal(capsys, "--run", "abc", "--out", out)
+    assert "is no trial" in refusal(capsys, "--run", launch.run_id, "--out", out)
+    assert "no study 'other'" in refusal(capsys, "--study", "other", "--out", out)

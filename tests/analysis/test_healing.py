@@ -68,3 +68,21 @@ def test_a_block_applied_twice_keeps_one_norm(chain):
     assert twice[0] is twice[1]
     norm = next(m for m in twice.modules() if isinstance(m, nn.BatchNorm2d))
     assert norm.num_batches_tracked == 4
+
+
+@torch.no_grad()
+def test_an_undamaged_network_on_the_images_of_its_statistics_changes_little(chain):
+    """The usual running averages, kept over many passes of the same images, end near their plain mean."""
+    norms = [m for item in chain.items for m in item.modules() if isinstance(m, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.train()
+    for x, _ in 60 * batches():
+        chain.run(x)
+    for norm in norms:
+        norm.eval()
+    x = batches(1)[0][0]
+    before, after = chain.run(x), x
+    for item in heal(chain.items, batches()):
+        after = item(after)
+    assert (after - before).abs().max() < 0.05 * before.abs().max()
+    assert not torch.equal(after, before)
