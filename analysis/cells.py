@@ -25,7 +25,7 @@ def field_cells(rows: Sequence[ArmRow], *, merged: bool) -> list[list[str]]:
     return [
         [
             *map(str, row.context.values()),
-            *([_changes(row.arm, reference)] if merged else map(str, row.arm.values())),
+            *([changes(row.arm, reference)] if merged else map(str, row.arm.values())),
         ]
         for row in rows
     ]
@@ -43,15 +43,16 @@ def number_cells(rows: Sequence[ArmRow], gap: str = " ") -> list[list[str]]:
         [
             str(row.n),
             *([str(row.failed)] if any_failed else []),
-            _estimate(".2f", row.mean, row.low, row.high, gap),
+            estimate(".2f", row.mean, row.low, row.high, gap),
             "baseline" if row.is_baseline else _difference(row, gap),
-            "" if row.is_baseline else _p(row.p_holm),
+            "" if row.is_baseline else p_text(row.p_holm),
         ]
         for row in rows
     ]
 
 
-def _changes(arm: Mapping[str, Value], reference: Mapping[str, Value]) -> str:
+def changes(arm: Mapping[str, Value], reference: Mapping[str, Value]) -> str:
+    """Return what an arm changes in the baseline, a line each; `baseline` for the baseline itself."""
     short = short_names(arm)
     changed = [f"{short[name]}={value}" for name, value in arm.items() if reference.get(name) != value]
     lines = [line if len(line) <= LONG else line.replace("=", "=\n  ", 1) for line in changed]
@@ -59,16 +60,18 @@ def _changes(arm: Mapping[str, Value], reference: Mapping[str, Value]) -> str:
 
 
 def _difference(row: ArmRow, gap: str) -> str:
-    return _estimate("+.2f", row.difference, row.difference_low, row.difference_high, gap)
+    return estimate("+.2f", row.difference, row.difference_low, row.difference_high, gap)
 
 
-def _estimate(form: str, value: float, low: float, high: float, gap: str) -> str:
+def estimate(form: str, value: float, low: float, high: float, gap: str = " ") -> str:
+    """Return `2.41 [2.01, 2.81]`, without the limits where they are nan, or n/a."""
     if math.isnan(value):
         return "n/a"
     return format(value, form) + ("" if math.isnan(low) else f"{gap}[{low:.2f}, {high:.2f}]")
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """Return a p to three decimals, <0.001 or n/a."""
     if math.isnan(value):
         return "n/a"
     return "<0.001" if value < 0.001 else f"{value:.3f}"

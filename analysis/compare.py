@@ -115,6 +115,7 @@ def as_dict(comparison: Comparison) -> dict[str, Value | None]:
     own = {name: getattr(row, name) for name in ("pairs", "difference", "difference_low", "difference_high", "p")}
     kept = [field.name for field in dataclasses.fields(comparison) if field.name not in ("row", "wilcoxon")]
     values = own | {"p_holm": row.p_holm} | {name: getattr(comparison, name) for name in kept}
+    values["difference_sd"] = values.pop("sd")  # a row of the CSV has the arm's own sd too
     values |= {"p_wilcoxon": ranks.p if ranks else math.nan, "floor_wilcoxon": ranks.floor if ranks else math.nan}
     return {
         **row.context,

@@ -69,7 +69,7 @@ def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
             axes.yaxis.set_major_formatter("{x:g}")
         axes.set_ylim(bottom, top)
         low, high = mine["low"].clip(bottom, top), mine["high"].clip(bottom, top)
-        axes.fill_between(mine["epoch"], low, high, color=style["color"], alpha=0.15, linewidth=0)
+        axes.fill_between(mine["epoch"], low, high, color=style["color"], alpha=0.12, linewidth=0)
         axes.plot(mine["epoch"], mine["mean"], linewidth=1.4, **style)
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"{measure.replace('val/', 'validation ').replace('/', ' ')} (%)")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 CAPTION = (
     "points: mean over seeds, and over the levels of every other factor; bars: 95 % Student-t interval over seeds"
-    " (it holds what seeds share, which the test does not); lines that are not parallel are an interaction"
+    " (cut where it leaves the panel; it holds what seeds share, which the test does not); lines that are not parallel"
+    " are an interaction"
 )
 MARKERS = "osD^v"
 
@@ -62,9 +63,25 @@ def _figure(frame: "pd.DataFrame", measure: str) -> Any:
     figure, axes = grid(len(groups), Sheet("Interactions", CAPTION), columns=min(columns, 3))
     for panel, ((x, line, context), part) in zip(axes, groups, strict=True):
         _draw(panel, part, str(x), str(line))
-        panel.set_title(str(context), fontsize=9)
+        _key(panel, str(context), short_names([str(x), str(line)])[str(line)])
         panel.set_ylabel(f"{measure.replace('/', ' ')} (%)")
     return figure
+
+
+def _key(axes: "Axes", context: str, line: str) -> None:
+    """Above the panel, where no line runs."""
+    title = f"{context}, lines: {line}" if context else f"lines: {line}"
+    axes.legend(
+        title=title,
+        frameon=False,
+        fontsize=8,
+        title_fontsize=8,
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1),
+        ncols=3,
+        alignment="left",
+        columnspacing=1,
+    )
 
 
 def _draw(axes: "Axes", part: "pd.DataFrame", x: str, line: str) -> None:
@@ -91,4 +108,3 @@ def _draw(axes: "Axes", part: "pd.DataFrame", x: str, line: str) -> None:
         max(0.0, low if low > values.min() - span else values.min() - span) - 0.02 * span,
         (high if high < values.max() + span else values.max() + span) + 0.02 * span,
     )
-    axes.legend(title=short[line], frameon=False, fontsize=7, title_fontsize=7)

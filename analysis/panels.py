@@ -15,12 +15,14 @@ from resnet_lab.fields import Value
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 LINES = ("-", "--", "-.", ":")
 WIDTH = 7.2
 """Inches: two columns of a journal."""
 PANEL_HEIGHT = 2.5
+LINE, SMALL_LINE = 0.17, 0.12
+"""Inches a line of the key and of the caption takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,49 +48,54 @@ def in_panels(
 ) -> "Figure":
     """Draw each row into the panel of its context with its arm's colour and line, and a legend under all."""
     contexts, arms = contexts_of(rows), arms_of(rows)
-    figure, axes = grid(len(contexts), sheet)
+    baseline = next((row.arm for row in rows if row.is_baseline), {})
+    labels = [values_label(arm) + (" (baseline)" if arm == baseline else "") for arm in arms]
+    figure, axes = grid(len(contexts), sheet, key=(names_label(arms[0]), labels))
     for panel, context in zip(axes, contexts, strict=True):
         panel.set_title(full_label(context), fontsize=9)
         for row in rows:
             if row.context == context:
                 index = arms.index(row.arm)
                 draw(panel, row, {"color": look(index)[0], "linestyle": LINES[index % len(LINES)]})
-    baseline = next((row.arm for row in rows if row.is_baseline), {})
-    labels = [values_label(arm) + (" (baseline)" if arm == baseline else "") for arm in arms]
-    legend(figure, names_label(arms[0]), labels)
     return figure
 
 
-def grid(count: int, sheet: Sheet, columns: int = 3) -> tuple["Figure", list["Axes"]]:
-    """Return a figure of `count` panels, at most `columns` side by side."""
+def grid(
+    count: int, sheet: Sheet, columns: int = 3, key: tuple[str, Sequence[str]] = ("", ())
+) -> tuple["Figure", list["Axes"]]:
+    """Return a figure of `count` panels, at most `columns` side by side, above the caption and the key of the arms."""
     import seaborn as sns
     from matplotlib.figure import Figure
 
     across = max(min(count, columns), 1)
     down = -(-count // across)
     width = WIDTH if across > 1 else 5.2
-    figure = Figure(figsize=(width, 1.1 + PANEL_HEIGHT * down), layout="constrained")
-    axes = [figure.add_subplot(down, across, index + 1) for index in range(count)]
+    across_key = max(min(int(width / (LETTER * max(map(len, key[1]), default=0) + 0.6)), 4, len(key[1])), 1)
+    caption = textwrap.fill(sheet.caption, int(width / SMALL_LETTER))
+    key_height = LINE * (1 - (-len(key[1]) // across_key)) + 0.1 if key[1] else 0.0
+    heights = 0.3 + PANEL_HEIGHT * down, key_height + SMALL_LINE * (caption.count("\n") + 1) + 0.1
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    top, foot = figure.subfigures(2, 1, height_ratios=heights)
+    axes = [top.add_subplot(down, across, index + 1) for index in range(count)]
     for panel in axes:
         sns.despine(ax=panel)
-    figure.suptitle(textwrap.fill(sheet.title, int(width / TITLE_LETTER)), x=0.01, ha="left", fontsize=10)
-    caption = textwrap.fill(sheet.caption, int(width / SMALL_LETTER))
-    figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color="0.35")
+    top.suptitle(textwrap.fill(sheet.title, int(width / TITLE_LETTER)), x=0.01, ha="left", fontsize=10)
+    foot.text(0.01, 0.03, caption, ha="left", va="bottom", fontsize=7, color="0.35")
+    if key[1]:
+        _legend(foot, key, across_key)
     return figure, axes
 
 
-def legend(figure: "Figure", title: str, labels: Sequence[str]) -> None:
-    """Set the arms' colours and lines under the panels, in as many columns as fit."""
+def _legend(foot: "SubFigure", key: tuple[str, Sequence[str]], columns: int) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=look(i)[0], ls=LINES[i % len(LINES)], lw=1.6) for i in range(len(labels))]
-    fitting = int(figure.get_size_inches()[0] / (LETTER * max(map(len, labels)) + 0.6))
-    figure.legend(
-        handles,
-        labels,
-        title=title,
-        ncols=max(min(fitting, 4, len(labels)), 1),
-        loc="outside lower left",
+    looks = [(look(i)[0], LINES[i % len(LINES)]) for i in range(len(key[1]))]
+    foot.legend(
+        [Line2D([], [], color=colour, ls=line, lw=1.6) for colour, line in looks],
+        key[1],
+        title=key[0],
+        ncols=columns,
+        loc="upper left",
         alignment="left",
         frameon=False,
         fontsize=8,

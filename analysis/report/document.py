@@ -1,0 +1,92 @@
+"""A report before it has a format: sections of blocks that hold plain text. The renderers escape it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A paragraph; a note is set smaller, under the table or figure it explains."""
+
+    text: str
+    note: bool = False
+    kind: str = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of text cells; a line break in a cell is kept."""
+
+    caption: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int
+    """So many columns from the left are text, the others numbers set to the right."""
+    strong: frozenset[int] = frozenset()
+    """Rows to stress: the baselines."""
+    breaks: frozenset[int] = frozenset()
+    """Rows above which a line is drawn: a new context begins."""
+    kind: str = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure by its SVG file."""
+
+    path: Path
+    caption: str
+    kind: str = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Terms, each with what is said of it; a line break is kept."""
+
+    items: Sequence[tuple[str, str]]
+    kind: str = "items"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Lines to be typed, or identifiers to be compared: set as they are."""
+
+    text: str
+    kind: str = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address on the reader's own machine; only http and https become links."""
+
+    label: str
+    address: str
+    kind: str = "link"
+
+    @property
+    def safe(self) -> bool:
+        return self.address.startswith(("http://", "https://"))
+
+
+Block = Text | Table | Picture | Items | Code | Link
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what stands under it."""
+
+    title: str
+    blocks: Sequence[Block]
+
+    @property
+    def anchor(self) -> str:
+        return self.title.lower().replace(" ", "-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """The whole report. Sections without blocks are left out by whoever makes it."""
+
+    title: str
+    subtitle: str
+    sections: Sequence[Section] = field(default_factory=tuple)

@@ -1,0 +1,89 @@
+"""Everything a report is made of, read once from a study's folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.anova import Anova, anova
+from analysis.arms import ArmRow, summarise
+from analysis.compare import Comparison, compare
+from analysis.folders import ReportFolder
+from analysis.trials import Trial
+from resnet_lab.errors import UserError
+from resnet_lab.fields import Value
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """One study at one scale, summarised. `histories` and `environments` are by the trial's name."""
+
+    plan: Json
+    arm: tuple[str, ...]
+    context: tuple[str, ...]
+    baseline: Mapping[str, Value]
+    runs: Sequence[Trial]
+    rows: Sequence[ArmRow]
+    comparisons: Sequence[Comparison]
+    tables: Sequence[Anova]
+    audit: Json | None
+    launch: Json
+    histories: Mapping[str, Sequence[Json]]
+    environments: Mapping[str, Json]
+    configs: Mapping[str, str]
+    """The text of each trial's config.json."""
+
+    def runs_of(self, row: ArmRow) -> list[Trial]:
+        """Return the runs of one arm in one context."""
+        names = {**row.context, **row.arm}
+        return [run for run in self.runs if all(run[name] == value for name, value in names.items())]
+
+
+def read_facts(folder: ReportFolder) -> Facts:
+    """Read and summarise. Raises UserError for a folder that a study did not leave whole."""
+    plan, runs = folder.plan(), folder.runs()
+    try:
+        arm, context, baseline = tuple(plan["arm"]), tuple(plan["context"]), plan["baseline"]
+        rows = summarise(runs, arm=arm, context=context, baseline=baseline)
+        names = [str(run["trial"]) for run in runs]
+    except KeyError as error:
+        raise UserError(f"{folder.path} lacks {error}: run the study again, which writes it anew") from None
+    root = folder.trials
+    return Facts(
+        plan=plan,
+        arm=arm,
+        context=context,
+        baseline=baseline,
+        runs=runs,
+        rows=rows,
+        comparisons=compare(runs, rows),
+        tables=anova(runs, arm=arm, context=context),
+        audit=folder.audit(),
+        launch=folder.launch(),
+        histories={name: _lines(_text(root / name / "history.jsonl")) for name in names},
+        environments={name: env for name in names if (env := _object(_text(root / name / "env.json")))},
+        configs={name: text for name in names if (text := _text(root / name / "config.json"))},
+    )
+
+
+def _text(path: Any) -> str:
+    """A trial that never began, or was removed since, leaves its part of the report empty."""
+    try:
+        text: str = path.read_text()
+    except OSError:
+        return ""
+    return text
+
+
+def _object(text: str) -> Json:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _lines(text: str) -> list[Json]:
+    return [record for line in text.splitlines() if (record := _object(line))]

@@ -1,0 +1,91 @@
+"""The section that holds our numbers against published ones."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from analysis.arms import ArmRow
+from analysis.cells import changes, estimate
+from analysis.labels import full_label
+from analysis.published import deviations, figures_for
+from analysis.report.document import Block, Items, Table, Text
+from analysis.report.facts import Facts
+from analysis.trials import results_by_seed
+from analysis.verdict import MARGIN, Verdict, judge
+from resnet_lab.errors import UserError
+from resnet_lab.fields import from_json
+from resnet_lab.spec import RunSpec
+
+RULE = (
+    "limits: where the published statistic should lie, in 95 of 100 cases, had it come from the distribution of our"
+    f" seeds. reproduced: it lies inside limits no wider than {MARGIN:g} point either way; contradicted: outside;"
+    " underpowered: inside wider limits, or fewer than two seeds; protocol differs: data or recipe are not the"
+    " published ones, and nothing can be said."
+)
+
+
+def verdicts(facts: Facts) -> list[tuple[ArmRow, Verdict]]:
+    """Return a verdict for each published figure of each arm's network, in the order of the table."""
+    found = []
+    for row in facts.rows:
+        spec = _spec(facts, row)
+        results = list(results_by_seed(facts.runs_of(row), "test/error").values())
+        for figure in figures_for(spec) if spec else ():
+            found.append((row, judge(figure, results, deviations(spec, figure))))  # type: ignore[arg-type]
+    return found
+
+
+def _spec(facts: Facts, row: ArmRow) -> RunSpec | None:
+    """Return the spec of an arm, or None where no trial of it has begun or its fields are of another version."""
+    for run in facts.runs_of(row):
+        text = facts.configs.get(str(run["trial"]))
+        if text:
+            try:
+                return from_json(text)
+            except UserError:
+                return None
+    return None
+
+
+def published(facts: Facts) -> Iterator[Block]:
+    """Yield the table of verdicts, what differs from the published protocols, and the rule."""
+    found = verdicts(facts)
+    if not found:
+        yield Text("No figure is published for these networks that this project knows of.")
+        return
+    notes = list(dict.fromkeys(verdict.deviations for _, verdict in found if verdict.deviations))
+    yield Table(
+        caption="Published test errors (CIFAR-10, per cent) and ours.",
+        headers=["network", "verdict", "source", "protocol", "published", "ours [95 %]", "n", "limits"],
+        rows=[_row(facts, row, verdict, notes) for row, verdict in found],
+        left=4,
+        breaks=_breaks([row for row, _ in found]),
+    )
+    if notes:
+        yield Items([(f"({_letter(i)}) differs in", ", ".join(note)) for i, note in enumerate(notes)])
+    yield Text(RULE, note=True)
+
+
+def _row(facts: Facts, row: ArmRow, verdict: Verdict, notes: Sequence[tuple[str, ...]]) -> list[str]:
+    source = verdict.published
+    mark = f" ({_letter(notes.index(verdict.deviations))})" if verdict.deviations else ""
+    unsaid = bool(verdict.deviations) or math.isnan(verdict.low)
+    limits = "n/a" if unsaid else f"{verdict.low:.2f} to {verdict.high:.2f}"
+    spread = f" (sd {source.sd:g})" if source.sd else ""
+    return [
+        "\n".join([*([full_label(row.context)] if row.context else []), changes(row.arm, facts.baseline)]),
+        f"{verdict.name}{mark}",
+        f"{source.source}, {source.table}",
+        source.protocol,
+        f"{source.value:.2f}{spread}",
+        estimate(".2f", row.mean, row.low, row.high),
+        str(verdict.n),
+        limits,
+    ]
+
+
+def _letter(index: int) -> str:
+    return chr(ord("a") + index) if index < 26 else str(index + 1)
+
+
+def _breaks(rows: Sequence[ArmRow]) -> frozenset[int]:
+    return frozenset(i for i, row in enumerate(rows) if i and rows[i - 1] is not row)
