@@ -1,7 +1,7 @@
 """The command of every study: parse, plan, check, drive, report."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from resnet_lab.command import parse, reporting
 from studies.options import Options
@@ -10,15 +10,28 @@ from studies.study import Study
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-def main(study: Study, argv: Sequence[str] | None = None) -> None:
-    """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C."""
+def main(
+    study: Study,
+    argv: Sequence[str] | None = None,
+    *,
+    after: Callable[[Study, Options], None] | None = None,
+) -> None:
+    """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C.
+
+    `after` is what the study measures on its trained networks, once they are all there.
+    """
     with reporting():
         options = parse(Options, prog=f"python -m studies.{study.name}", description=study.question, argv=argv)
         # Planning and running import more than --help may.
         from studies.launch import launch, preview
 
         try:
-            sys.exit(preview(study, options) if options.dry_run else launch(study, options))
+            if options.dry_run:
+                sys.exit(preview(study, options))
+            code = launch(study, options)
+            if after is not None and not options.json:
+                after(study, options)
+            sys.exit(code)
         except KeyboardInterrupt:
             print("interrupted: the same command goes on from the last finished epochs", file=sys.stderr)
             sys.exit(INTERRUPTED)
