@@ -15,6 +15,7 @@ from resnet_lab.data.load import ensure
 from resnet_lab.environment import describe_code, describe_machine
 from resnet_lab.errors import UserError
 from resnet_lab.trial import Orders, Trial
+from studies.course import Course, make_course
 from studies.lock import driver_lock
 from studies.options import Options
 from studies.plan import Plan, make_plan
@@ -29,11 +30,12 @@ TAG_LENGTH = 5_000  # the longest value that every MLflow store takes
 def launch(study: Study, options: Options) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
     plan = make_plan(study, options)
+    course = make_course(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options)
     _require_writable(options.out)
     with driver_lock(options.out, study.name):
-        return Launch(plan=plan, options=options, device=device, jobs=jobs).run()
+        return Launch(plan=plan, options=options, course=course, device=device, jobs=jobs).run()
 
 
 def preview(study: Study, options: Options) -> int:
@@ -59,6 +61,7 @@ def trials_of(plan: Plan, out: Path) -> list[Trial]:
 class Launch:
     plan: Plan
     options: Options
+    course: Course
     device: str
     jobs: int
 
@@ -71,7 +74,7 @@ class Launch:
         from studies.driver import Driver
         from studies.executor import LocalExecutor
         from studies.ledger import Ledger
-        from studies.report import closing_lines, report
+        from studies.report import closing_lines
 
         started = time.perf_counter()
         options, plan = self.options, self.plan
@@ -94,31 +97,27 @@ class Launch:
         tags = {"study": plan.study.name, "scale": plan.scale, "git_sha": str(environment["git_sha"])}
         tags["audit"] = "\n".join(audit_text.lines(checked))[:TAG_LENGTH]
         parent = tracker.start_launch(f"{plan.study.name} {plan.scale}", tags, {"command": " ".join(sys.argv)})
-        display = make_display(plan, console)
-        trials = trials_of(plan, options.out)
         driver = Driver(
             plan=plan,
-            trials=trials,
+            trials=trials_of(plan, options.out),
             ledger=ledger,
             launch=parent,
             finished_runs=tracker.finished(),
             executor=executor,
-            display=display,
+            display=make_display(plan, console),
             environment=environment,
             data_source=str(options.data_dir or "default"),
             audit=checked,
         )
         before = time.perf_counter()
         try:
-            driver.run()
+            self.course.run(driver, console)
         except BaseException:
-            display.end()
             with contextlib.suppress(TrackingError):  # the first error is the one to tell
                 parent.end("KILLED")
             raise
-        display.end()
         after = time.perf_counter()
-        runs, files = report(checked, trials, options.out, console, as_json=options.json)
+        runs, files = self.course.report(options.out, console, as_json=options.json)
         parent.log_files(files)
         seconds = {
             "setup": before - started,

@@ -33,6 +33,12 @@ class Options:
     """Folder for trials, databases and reports."""
     design: Annotated[Design | None, arg(metavar="{" + ",".join(Design) + "}", help_behavior_hint="")] = None
     """Which combinations of the switches are arms. Default: the study's."""
+    until_decided: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Add seeds in pairs to the arms whose comparison is open, corrected for the repeated looks."""
+    max_seeds: Annotated[int, arg(metavar="INT")] = 20
+    """With --until-decided: the most seeds an arm gets."""
+    margin: Annotated[float, arg(metavar="POINTS")] = 0.0
+    """With --until-decided: a difference below this does not matter; 0 asks for its direction alone."""
     dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print the plan and stop; nothing is written."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -43,6 +49,8 @@ class Options:
     def __post_init__(self) -> None:
         if any(seed < 0 for seed in self.seeds):
             raise UserError(f"--seeds {min(self.seeds)}: a seed is 0 or more")
+        if not 0 <= self.margin <= 100:
+            raise UserError(f"--margin {self.margin:g}: it is a difference in points, 0 to 100")
         for name, value in (("epochs", self.epochs), ("jobs", self.jobs)):
             if value is not None and value < 1:
                 raise UserError(f"--{name} {value}: it must be 1 or more")

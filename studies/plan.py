@@ -38,6 +38,8 @@ class Plan:
     """Cells that an audit found to be another's network: see `studies.audit`."""
     more: tuple[RunSpec, ...] = ()
     """Runs of cells at seeds beyond `seeds`, where cells are repeated unequally often: see `studies.sequential`."""
+    variant: str = ""
+    """What tells this plan's report from that of the same cells under another recipe: `tuned`."""
 
     def runs(self) -> tuple[RunSpec, ...]:
         """Return every run in the order of execution: all cells of a seed before the next seed, deepest first.
@@ -65,7 +67,8 @@ class Plan:
     def title(self) -> str:
         """Return the name of this plan's report: `bn_placement-quick-digits`."""
         design = "" if self.design == self.study.design else f"-{self.design}"
-        return f"{self.study.name}-{self.scale}-{self.cells[0].data.name}{design}"
+        variant = f"-{self.variant}" if self.variant else ""
+        return f"{self.study.name}-{self.scale}-{self.cells[0].data.name}{design}{variant}"
 
     def fields(self, spec: RunSpec) -> dict[str, Value]:
         """Return the fields of a run that this study varies, and its seed."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,30 @@ from studies.audit import Audit
 from studies.plan import Plan
 
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What a study tells beside its main table; `content` is what JSON takes."""
+
+    name: str
+    text: str
+    content: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A report on disk, and what it is made of."""
+
+    audit: Audit
+    runs: list[Row]
+    rows: list[ArmRow]
+    sections: tuple[Section, ...]
+    files: list[Path]
+
+    def table(self) -> list[Any]:
+        """Return the main table as JSON takes it."""
+        return [as_dict(row) for row in self.rows]
 
 
 def outcomes(plan: Plan, trials: Sequence[Trial]) -> list[Row]:
@@ -35,37 +60,60 @@ def _outcome(plan: Plan, trial: Trial) -> Row:
 
 
 def report(
-    audit: Audit, trials: Sequence[Trial], out: Path, console: Console, *, as_json: bool
+    audit: Audit,
+    trials: Sequence[Trial],
+    out: Path,
+    console: Console,
+    *,
+    as_json: bool,
+    sections: Sequence[Section] = (),
 ) -> tuple[list[Row], list[Path]]:
-    """Summarise, print and write the study. Returns the runs and the files written."""
+    """Summarise, print and write the study. Returns the runs and the files written.
+
+    The JSON is the table; with sections it is an object of the table and each section's content.
+    """
+    written = write(audit, trials, out, sections)
+    if as_json:
+        table = written.table()
+        more = {section.name: section.content for section in sections}
+        print(json.dumps({"table": table, **more} if more else table, indent=2))
+    else:
+        _print(console, written)
+    return written.runs, written.files
+
+
+def write(audit: Audit, trials: Sequence[Trial], out: Path, sections: Sequence[Section] = ()) -> Written:
+    """Summarise the study and write its tables and its figure."""
     plan = audit.plan
     runs = outcomes(plan, trials)
     rows = summarise(runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline())
     folder = out / "reports" / plan.title
     folder.mkdir(parents=True, exist_ok=True)
-    files = [*_write_tables(folder, audit, runs, rows), *_plot(folder, plan, runs, rows)]
-    if as_json:
-        print(json.dumps([as_dict(row) for row in rows], indent=2))
-    else:
-        _print(console, audit, runs, rows)
-    return runs, files
+    files = [*_write_tables(folder, audit, runs, rows, sections), *_plot(folder, plan, runs, rows)]
+    return Written(audit=audit, runs=runs, rows=rows, sections=tuple(sections), files=files)
 
 
-def _print(console: Console, audit: Audit, runs: Sequence[Row], rows: Sequence[ArmRow]) -> None:
-    plan = audit.plan
+def _print(console: Console, written: Written) -> None:
+    plan, rows = written.audit.plan, written.rows
     console.print()
     console.print(render(rows, title=plan.study.question, width=console.width))
     console.print(explain(rows, plan.baseline()), highlight=False, style="dim")
-    console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
-    for run in runs:
+    console.print("\n".join(audit_text.lines(written.audit)), highlight=False, markup=False)
+    for run in written.runs:
         if run["status"] == "failed":
             varied = " ".join(str(run[name]) for name in (*plan.context, *plan.arm))
             console.print(f"failed: {varied} seed {run['seed']}: {run['reason']} ({run['trial']})", highlight=False)
+    for section in written.sections:
+        console.print(f"\n{section.text}", highlight=False, markup=False)
 
 
-def _write_tables(folder: Path, audit: Audit, runs: Sequence[Row], rows: Sequence[ArmRow]) -> list[Path]:
+def _write_tables(
+    folder: Path, audit: Audit, runs: Sequence[Row], rows: Sequence[ArmRow], sections: Sequence[Section]
+) -> list[Path]:
     plan, told = audit.plan, "\n".join(audit_text.lines(audit))
+    told += "".join(f"\n\n```\n{section.text}\n```" for section in sections)
     contents = {
+        **{f"{section.name}.json": json.dumps(section.content, indent=2) for section in sections},
         "plan.json": json.dumps({"study": plan.study.name, "scale": plan.scale, "runs": plan.rows()}, indent=2),
         "runs.json": json.dumps(runs, indent=2),
         "table.json": json.dumps([as_dict(row) for row in rows], indent=2),

@@ -1,0 +1,109 @@
+"""An executor that pretends, epoch by epoch: real ledger, real MLflow store, no training."""
+
+import json
+from collections import Counter
+
+import pytest
+from rich.console import Console
+
+from resnet_lab import atomic
+from resnet_lab.fields import to_json
+from resnet_lab.tracking import Tracker
+from studies.audit import audit, measure, network_of
+from studies.display import Lines
+from studies.driver import Driver
+from studies.executor import Exit
+from studies.launch import trials_of
+from studies.ledger import Ledger
+
+
+class Simulator:
+    """Each wait is an epoch of every running trial; `error(spec)` is where a trial ends, or None for a failure.
+
+    `course(spec, epoch)` is the validation error on the way; by default it is the end's all along.
+    """
+
+    def __init__(self, error, *, epochs=1, course=None, slots=2, cancel_after=None):
+        self.slots, self.epochs, self.error, self.course = slots, epochs, error, course
+        self.running, self.started, self.cancelled, self.cancel_after = {}, Counter(), [], cancel_after
+
+    def submit(self, trial):
+        assert len(self.running) < self.slots
+        assert trial.name not in self.running
+        self.started[trial.name] += 1
+        self.running[trial.name] = trial
+        trial.folder.mkdir(parents=True, exist_ok=True)
+        atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
+
+    def wait(self, timeout):  # noqa: ARG002  # the protocol's
+        if self.cancel_after is not None and sum(self.started.values()) > self.cancel_after:
+            raise KeyboardInterrupt
+        ended = [trial for trial in self.running.values() if self.epoch(trial) == self.epochs]
+        return [self.end(self.running.pop(trial.name)) for trial in ended]
+
+    def epoch(self, trial):
+        done = len(trial.history()) + 1
+        value = self.course(trial.spec, done) if self.course else self.error(trial.spec)
+        total = trial.spec.recipe.iterations
+        record = {"epoch": done, "iteration": total * done // self.epochs, "val/error": value, "time/epoch_s": 0.1}
+        if value is not None:
+            with (trial.folder / "history.jsonl").open("a") as file:
+                file.write(json.dumps(record) + "\n")
+        return done if value is not None else self.epochs
+
+    def end(self, trial):
+        error = self.error(trial.spec)
+        if error is None:
+            (trial.folder / "failure.json").write_text(json.dumps({"reason": "diverged"}))
+            return Exit(trial=trial, code=3)
+        atomic.write_with_digest(trial.folder / "model.safetensors", b"weights")
+        result = {"test/error": error, "test/loss": 0.5, "val/error": error, "time/train_s": 0.1, "sha256": "cd"}
+        (trial.folder / "result.json").write_text(json.dumps(result))
+        return Exit(trial=trial, code=0)
+
+    def cancel(self, name=None):
+        self.cancelled += list(self.running) if name is None else [name]
+        for each in self.cancelled:
+            self.running.pop(each, None)
+
+
+@pytest.fixture
+def simulator():
+    return Simulator
+
+
+@pytest.fixture
+def books(tmp_path, empty_database, monkeypatch):
+    """An output folder with an empty store."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlflow.db").write_bytes(empty_database.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture
+def go(books):
+    """Run a course over a plan with an executor, as a launch does."""
+
+    def run(course, plan, executor):
+        tracker = Tracker.open(books, plan.study.name)
+        tracker.close_stale()
+        launch = tracker.start_launch("launch", {}, {})
+        driver = Driver(
+            plan=plan,
+            trials=trials_of(plan, books),
+            ledger=Ledger.open(books, plan.study.name),
+            launch=launch,
+            finished_runs=tracker.finished(),
+            executor=executor,
+            display=Lines(plan, Console(quiet=True)),
+            environment={"git_sha": "abc"},
+            data_source="here",
+            audit=audit(plan, measure([network_of(cell) for cell in plan.cells])),
+        )
+        try:
+            course.run(driver, Console(quiet=True))
+        finally:
+            launch.end("FINISHED")
+        return course
+
+    return run
