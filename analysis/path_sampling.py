@@ -17,6 +17,7 @@ from analysis.pullback import Pull, Same
 from analysis.recording import Block, Recording, require_finite
 from analysis.spectrum import Tick, chunks
 from analysis.statistics import t_factor
+from analysis.workers import Workers, workers
 from resnet_lab.seeds import stream
 
 ROWS = 2**25
@@ -96,27 +97,27 @@ def _back(recording: Recording, chosen: Tensor) -> Tensor:
     """Return the gradient of each path, [paths, N, ...]."""
     g = recording.head.repeat(len(chosen), *[1] * recording.head.ndim)
     every, block = torch.arange(len(chosen), device=g.device), recording.blocks
-    for link in recording.backwards():
-        if not isinstance(link, Block):
-            g = _rows_pulled([(link, every)], g)
-            continue
-        block -= 1
-        taken = chosen[:, block].to(g.device)
-        g = _rows_pulled([(link.after, every)], g)
-        g = _rows_pulled([(link.residual, every[taken]), (link.skip, every[~taken])], g)
-        g = _rows_pulled([(link.before, every)], g)
+    with workers(g.device) as crew:
+        for link in recording.backwards():
+            if not isinstance(link, Block):
+                g = _rows_pulled([(link, every)], g, crew)
+                continue
+            block -= 1
+            taken = chosen[:, block].to(g.device)
+            g = _rows_pulled([(link.after, every)], g, crew)
+            g = _rows_pulled([(link.residual, every[taken]), (link.skip, every[~taken])], g, crew)
+            g = _rows_pulled([(link.before, every)], g, crew)
     return g
 
 
-def _rows_pulled(parts: list[tuple[Pull, Tensor]], g: Tensor) -> Tensor:
+def _rows_pulled(parts: list[tuple[Pull, Tensor]], g: Tensor, crew: Workers) -> Tensor:
     """Send the rows of each index through its pull; the indices share out all rows of g, which is overwritten."""
     out: Tensor | None = None
     for pull, index in parts:
         if isinstance(pull, Same):  # keeps the shape, so the other part does as well and writes into g
             continue
-        for low, high in chunks(len(index), g[0].numel()):
-            rows = index[low:high]
-            part = pull(g[rows])
+        slices = [index[low:high] for low, high in chunks(len(index), g[0].numel())]
+        for rows, part in crew.waves(lambda rows, pull=pull: pull(g[rows]), slices):  # type: ignore[misc]
             if out is None:
                 out = g if part.shape[1:] == g.shape[1:] else part.new_empty(len(g), *part.shape[1:])
             out[rows] = part

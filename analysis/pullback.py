@@ -6,6 +6,7 @@ their own: the leading axis joins the batch, and a ReLU keeps one byte a number.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from threading import Lock
 
 import torch
 from torch import Tensor, nn
@@ -73,16 +74,20 @@ class Traced(Pull):
     def __init__(self, function: Callable[[Tensor], Tensor], x: Tensor) -> None:
         self.function, self.x = function, x
         self.graph: tuple[Tensor, Tensor] | None = None
+        self.lock = Lock()
 
     def __call__(self, g: Tensor) -> Tensor:
-        if self.graph is None:
-            with torch.enable_grad():
-                x = self.x.detach().requires_grad_()
-                self.graph = x, self.function(x)
-        x, y = self.graph
+        x, y = self._built()
         if not y.requires_grad:  # a constant, such as a branch times 0 written as zeros
             return g.new_zeros(len(g), *x.shape)
         return torch.autograd.grad(y, x, g, retain_graph=True, is_grads_batched=True)[0]
+
+    def _built(self) -> tuple[Tensor, Tensor]:
+        with self.lock, torch.enable_grad():
+            if self.graph is None:
+                x = self.x.detach().requires_grad_()
+                self.graph = x, self.function(x)
+            return self.graph
 
     def release(self) -> None:
         self.graph = None

@@ -13,6 +13,7 @@ from torch import Tensor
 from analysis.chain import Chain
 from analysis.pullback import Pull, Same
 from analysis.recording import At, Block, Recording, full_gradient, record_chain, require_finite
+from analysis.workers import Workers, workers
 from resnet_lab.errors import UserError
 
 CHUNK = 2**20
@@ -60,38 +61,38 @@ def measure(
 
 def by_length(recording: Recording, tick: Tick = lambda: None) -> Tensor:
     """Return G_k for k = 0..n, [n + 1, N, ...]; `tick` is called after each block."""
-    lengths = recording.blocks + 1
-    g = recording.head.new_empty(lengths, *recording.head.shape)
+    g = recording.head.new_empty(recording.blocks + 1, *recording.head.shape)
     g[0] = recording.head
     used = 1
-    for link in recording.backwards():
-        if isinstance(link, Block):
-            g = _through(link, g, used)
-            used += 1
-            tick()
-        else:
-            g = _pulled(link, g, used)
+    with workers(g.device) as crew:
+        for link in recording.backwards():
+            if isinstance(link, Block):
+                g = _through(link, g, used, crew)
+                used += 1
+                tick()
+            else:
+                g = _pulled(link, g, used, crew)
     return g
 
 
-def _through(block: Block, g: Tensor, used: int) -> Tensor:
+def _through(block: Block, g: Tensor, used: int, crew: Workers) -> Tensor:
     """Take one block: lengths 0..used-1 of g are set, and 0..used of what is returned. g is overwritten."""
-    g = _pulled(block.after, g, used)
-    skipped = _pulled(block.skip, g, used, keep=True)
+    g = _pulled(block.after, g, used, crew)
+    skipped = _pulled(block.skip, g, used, crew, keep=True)
     skipped[used] = 0
     # From the longest down, as `skipped` may be g: length k is read before k - 1 is added to it.
-    for low, high in reversed(chunks(used, g[0].numel())):
-        skipped[low + 1 : high + 1] += block.residual(g[low:high])
-    return _pulled(block.before, skipped, used + 1)
+    downwards = chunks(used, g[0].numel())[::-1]
+    for (low, high), part in crew.waves(lambda bounds: block.residual(g[slice(*bounds)]), downwards):
+        skipped[low + 1 : high + 1] += part
+    return _pulled(block.before, skipped, used + 1, crew)
 
 
-def _pulled(pull: Pull, g: Tensor, used: int, *, keep: bool = False) -> Tensor:
+def _pulled(pull: Pull, g: Tensor, used: int, crew: Workers, *, keep: bool = False) -> Tensor:
     """Return the pull of the first `used` lengths; in place where shapes allow it, unless g is to be kept."""
     if isinstance(pull, Same):
         return g
     out: Tensor | None = None
-    for low, high in chunks(used, g[0].numel()):
-        part = pull(g[low:high])
+    for (low, high), part in crew.waves(lambda bounds: pull(g[slice(*bounds)]), chunks(used, g[0].numel())):
         if out is None:
             out = g if part.shape[1:] == g.shape[1:] and not keep else part.new_empty(len(g), *part.shape[1:])
         out[low:high] = part

@@ -143,6 +143,19 @@ def test_chunks_change_nothing(monkeypatch):
         torch.testing.assert_close(by_length(record_chain(chain, IMAGES, LABELS)), whole, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("name", ["baseline", "exclusive gating", "squeeze"])
+def test_workers_change_nothing(name, monkeypatch):
+    chain = chain_of(BLOCKS[name], "train", depth=20)
+    monkeypatch.setattr("analysis.spectrum.CHUNK", 1)
+    alone = by_length(record_chain(chain, IMAGES, LABELS))
+    norms = sample(record_chain(chain, IMAGES, LABELS), draws=3, seed=0)
+    torch.set_num_threads(3)
+    torch.testing.assert_close(by_length(record_chain(chain, IMAGES, LABELS)), alone, rtol=1e-10, atol=0)
+    assert torch.get_num_threads() == 3
+    for one, other in zip(sample(record_chain(chain, IMAGES, LABELS), draws=3, seed=0), norms, strict=True):
+        assert one.mean == pytest.approx(other.mean, rel=1e-10)
+
+
 def test_the_recorded_way_back_leaves_the_network_alone():
     net = build_network(ModelSpec(depth=14, width=4), channels=1)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}

@@ -1,0 +1,47 @@
+"""Independent slices of gradients on every core: a thread each, with none of torch's own inside.
+
+Torch's threads meet after every operation, so that one of them waiting for a core, which another program has, stops
+all. Threads that each take a whole slice through a block meet only now and then.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WAVE = 4
+"""Slices a worker computes between two meetings: their results are held until then."""
+
+
+class Workers:
+    """Maps a function over slices. The results do not depend on how many workers there are."""
+
+    def __init__(self, pool: ThreadPoolExecutor | None, count: int) -> None:
+        self._pool, self._count = pool, count
+
+    def waves(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
+        """Yield each item with its result, in order; of one wave all are computed before the first is yielded."""
+        size = WAVE * self._count if self._pool else 1
+        for start in range(0, len(items), size):
+            part = items[start : start + size]
+            results = list(self._pool.map(function, part)) if self._pool else [function(part[0])]
+            yield from zip(part, results, strict=True)
+
+
+@contextmanager
+def workers(device: torch.device) -> Iterator[Workers]:
+    """Start as many workers as torch has threads on the CPU; a GPU needs none."""
+    count = torch.get_num_threads() if device.type == "cpu" else 1
+    if count == 1:
+        yield Workers(None, 1)
+        return
+    try:
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield Workers(pool, count)
+    finally:
+        torch.set_num_threads(count)  # each worker's own number is also the default of threads to come
