@@ -75,7 +75,7 @@ def grid(
     key_height = LINE * (1 - (-len(key[1]) // across_key)) + 0.1 if key[1] else 0.0
     heights = 0.3 + PANEL_HEIGHT * down, key_height + SMALL_LINE * (caption.count("\n") + 1) + 0.1
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
-    top, foot = figure.subfigures(2, 1, height_ratios=heights)
+    top, foot = figure.subfigures(2, 1, height_ratios=heights, squeeze=False).flat
     axes = [top.add_subplot(down, across, index + 1) for index in range(count)]
     for panel in axes:
         sns.despine(ax=panel)
@@ -112,6 +112,7 @@ def write(draw: Callable[[], "Figure"], frame: "pd.DataFrame", out: Path) -> lis
     frame.to_csv(paths[2], index=False, lineterminator="\n")
     with sns.axes_style("whitegrid"), mpl.rc_context(STYLE):
         figure = draw()
-        figure.savefig(paths[0], dpi=200, metadata={"Software": None})
         figure.savefig(paths[1], metadata={"Date": None})
+        figure.set_layout_engine("none")  # laid out once: that is most of the time
+        figure.savefig(paths[0], dpi=200, metadata={"Software": None})
     return paths

@@ -66,10 +66,12 @@ class Launch:
     jobs: int
 
     def run(self) -> int:
+        from resnet_lab.energy import Meter
         from resnet_lab.tracking import Tracker, TrackingError
         from studies import audit_text
         from studies.aside import ask
         from studies.audit import audit, measure, network_of
+        from studies.closing import close
         from studies.display import make_display
         from studies.driver import Driver
         from studies.executor import LocalExecutor
@@ -109,21 +111,19 @@ class Launch:
             data_source=str(options.data_dir or "default"),
             audit=checked,
         )
-        before = time.perf_counter()
+        before, meter = time.perf_counter(), Meter()
         try:
             self.course.run(driver, console)
         except BaseException:
             with contextlib.suppress(TrackingError):  # the first error is the one to tell
                 parent.end("KILLED")
             raise
-        after = time.perf_counter()
+        after, joules = time.perf_counter(), meter.stop()
         runs, files = self.course.report(options.out, console, as_json=options.json)
         parent.log_files(files)
-        seconds = {
-            "setup": before - started,
-            "training": after - before,
-            "report": time.perf_counter() - after,
-        }
+        seconds = {"setup": before - started, "training": after - before}
+        files += close(files, tracker, parent, seconds, joules)
+        seconds["report"] = time.perf_counter() - after
         parent.log_metrics({f"time/{name}_s": value for name, value in seconds.items()} | checked.metrics())
         parent.end("FINISHED")
         for line in closing_lines(files, options.out, seconds):

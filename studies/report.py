@@ -16,6 +16,7 @@ from resnet_lab.trial import Trial
 from studies import audit_text
 from studies.audit import Audit
 from studies.plan import Plan
+from studies.plan_facts import plan_facts
 
 Row = dict[str, Any]
 
@@ -114,7 +115,7 @@ def _write_tables(
     told += "".join(f"\n\n```\n{section.text}\n```" for section in sections)
     contents = {
         **{f"{section.name}.json": json.dumps(section.content, indent=2) for section in sections},
-        "plan.json": json.dumps({"study": plan.study.name, "scale": plan.scale, "runs": plan.rows()}, indent=2),
+        "plan.json": json.dumps(plan_facts(plan, sections), indent=2),
         "runs.json": json.dumps(runs, indent=2),
         "table.json": json.dumps([as_dict(row) for row in rows], indent=2),
         "table.md": f"{markdown(rows)}\n{explain(rows, plan.baseline())}\n{told}",
@@ -143,6 +144,7 @@ def closing_lines(files: Sequence[Path], out: Path, seconds: Mapping[str, float]
     outside = sum(value for name, value in seconds.items() if name != "training")
     return [
         f"table, runs and figure: {files[0].parent}",
+        *(f"report: {path}" for path in files if path.name == "report.html"),
         f"trials and checkpoints: {out / 'trials'}",
         f"{seconds['training']:.0f} s of training, {outside:.1f} s around it",
     ]

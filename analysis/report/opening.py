@@ -80,14 +80,24 @@ def design(facts: Facts) -> Iterator[Block]:
             ("Factors", "\n".join(map(_levels, plan["arm"].items()))),
             *((("Crossed with", "\n".join(map(_levels, plan["context"].items()))),) if plan["context"] else ()),
             ("Baseline", full_label(facts.baseline)),
+            *(
+                (("Goes with a level", goes_with),)
+                if (goes_with := "\n".join(map(_implied, plan.get("implies", ()))))
+                else ()
+            ),
             ("Seeds", f"{', '.join(map(str, plan['seeds']))} (the same for every arm; the seed is the unit)"),
-            ("Trials", f"{len(facts.rows)} cells x {len(plan['seeds'])} seeds = {len(facts.runs)}"),
+            ("Trials", f"{len(facts.runs)} in {len(facts.rows)} cells"),
         ]
     )
     if plan.get("aliases"):
         yield Text("Effects this design cannot tell apart:")
         yield Items([(alias.partition(" = ")[0], "= " + alias.partition(" = ")[2]) for alias in plan["aliases"]])
     yield from _audit(facts)
+
+
+def _implied(level: Mapping[str, Any]) -> str:
+    changes = ", ".join(f"{name}={value}" for name, value in level["changes"].items())
+    return f"{level['field']}={level['value']}: {changes}"
 
 
 def _levels(factor: tuple[str, Sequence[Value]]) -> str:

@@ -1,6 +1,6 @@
 """From a study's folder to its report."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from analysis.ecdf import plot_ecdf
 from analysis.folders import ReportFolder
 from analysis.interactions import plot_interactions
 from analysis.report import closing, opening, results
-from analysis.report.document import Block, Document, Picture, Section
+from analysis.report.document import Block, Code, Document, Picture, Section
 from analysis.report.facts import Facts, read_facts
 from analysis.report.render import to_html, to_markdown
 from analysis.report.tables import to_csv, to_latex
@@ -30,7 +30,11 @@ def write_report(folder: Path) -> list[Path]:
     The folder is what a study leaves, with runs.json and plan.json; the trials lie beside it. The page is one file
     that loads nothing. Raises UserError for a folder that a study did not leave whole.
     """
-    facts = read_facts(ReportFolder(folder))
+    return write_facts(read_facts(ReportFolder(folder)), folder)
+
+
+def write_facts(facts: Facts, folder: Path) -> list[Path]:
+    """Write the files of a report that is read already, as `write_report` does."""
     figures = [
         *plot_curves(facts.runs, facts.histories, facts.rows, out=folder / "curves"),
         *plot_ecdf(facts.runs, facts.rows, out=folder / "ecdf"),
@@ -57,6 +61,7 @@ def compose(facts: Facts, folder: Path) -> Document:
         "Design and audit": [opening.design(facts)],
         "Results": [results.arms(facts), _picture(folder, "figure")],
         "Comparisons": [results.comparisons(facts)],
+        **{_title(more): [[Code(str(more["text"]))]] for more in plan.get("sections", ())},
         "Factorial analysis": [results.variance(facts), _picture(folder, "interactions") if facts.tables else []],
         "Learning curves": [_picture(folder, "curves")],
         "Distribution over seeds": [_picture(folder, "ecdf")],
@@ -72,6 +77,10 @@ def compose(facts: Facts, folder: Path) -> Document:
         subtitle=f"Study {plan['study']} at scale {plan['scale']} on {plan['dataset']}, written {made}",
         sections=[section for section in sections if section.blocks],
     )
+
+
+def _title(section: Mapping[str, object]) -> str:
+    return str(section["name"]).replace("_", " ").capitalize()
 
 
 def _picture(folder: Path, name: str) -> Iterator[Block]:

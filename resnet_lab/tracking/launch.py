@@ -1,5 +1,6 @@
 """One launch of a study: the parent run, which holds the plan, the table and the figure."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,20 @@ class Launch(Run):
         with guarded("store the launch's numbers"):
             stamp = now()
             self.client.log_batch(self.run_id, [Metric(key, value, stamp, 0) for key, value in metrics.items()])
+
+    def log_arm(
+        self, name: str, params: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> str:
+        """Create a finished child run that holds what the trials of one arm amount to; return its id.
+
+        Numbers that are not finite are left out.
+        """
+        everything = {**self.common, "kind": "arm", "mlflow.parentRunId": self.run_id, **_with_commit(tags)}
+        run_id = create(self.client, self.experiment_id, name, params, everything)
+        arm = Launch(self.client, self.experiment_id, run_id, self.common)
+        arm.log_metrics({key: value for key, value in metrics.items() if math.isfinite(value)})
+        arm.end("FINISHED")
+        return run_id
 
     def start_trial(
         self,

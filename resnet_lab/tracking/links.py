@@ -33,9 +33,17 @@ def deep_link(uri: str, experiment_id: str) -> str:
 
     The plain address lands on another page; a sort by a metric lists child runs on the first level.
     """
-    base = _ADDRESS
-    if uri.startswith(("http://", "https://")):
-        parts = urlsplit(uri)
-        base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
     query = "workflowType=machine_learning&orderByKey=metrics.%60test%2Ferror%60&orderByAsc=true"
-    return f"{base}/#/experiments/{experiment_id}/runs?{query}&compareRunsMode=TABLE"
+    return f"{_base(uri)}/#/experiments/{experiment_id}/runs?{query}&compareRunsMode=TABLE"
+
+
+def run_link(uri: str, experiment_id: str, run_id: str) -> str:
+    """Return the link to the page of one run."""
+    return f"{_base(uri)}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def _base(uri: str) -> str:
+    if not uri.startswith(("http://", "https://")):
+        return _ADDRESS
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"

@@ -64,6 +64,10 @@ class Tracker:
         """The link to the table of this study's trials."""
         return links.deep_link(self.uri, self.experiment_id)
 
+    def run_link(self, run: Run) -> str:
+        """Return the link to the page of one run."""
+        return links.run_link(self.uri, self.experiment_id, run.run_id)
+
     def close_stale(self) -> int:
         """Set every run left RUNNING or SCHEDULED by a dead driver to KILLED; return how many there were."""
         mine = f" and tags.`{_HOME_TAG}` = '{self.home}'" if self.home else ""

@@ -1,6 +1,6 @@
 import shlex
 
-from resnet_lab.tracking.links import deep_link, ui_command
+from resnet_lab.tracking.links import deep_link, run_link, ui_command
 
 
 def test_the_command_survives_a_space_in_the_path() -> None:
@@ -26,3 +26,8 @@ def test_the_link_opens_the_table_sorted_by_test_error() -> None:
         "http://127.0.0.1:5000/#/experiments/3/runs?workflowType=machine_learning"
         "&orderByKey=metrics.%60test%2Ferror%60&orderByAsc=true&compareRunsMode=TABLE"
     )
+
+
+def test_the_link_to_a_run_is_under_its_experiment() -> None:
+    assert run_link("sqlite:////runs/mlflow.db", "3", "ab12") == "http://127.0.0.1:5000/#/experiments/3/runs/ab12"
+    assert run_link("https://me:secret@host/lab/", "3", "ab12") == "https://host/lab/#/experiments/3/runs/ab12"

@@ -8,7 +8,7 @@ from mlflow.entities import Run as StoredRun
 
 from resnet_lab.fields import flatten, unflatten
 from resnet_lab.spec import RunSpec
-from resnet_lab.tracking import DatasetRecord, Tracker, TrackingError, TrialRun
+from resnet_lab.tracking import DatasetRecord, Tracker, TrackingError, TrialRun, read_runs
 
 TAGS = {"arm": "before_add", "cell": "c0", "seed": "0", "attempt": "1", "git_sha": "abc123"}
 
@@ -39,6 +39,18 @@ def test_a_launch_holds_its_params_tags_numbers_and_files(tracker: Tracker, tmp_
     assert "trial" not in run.data.tags
     files = tracker.client.list_artifacts(launch.run_id, "report")
     assert [file.path for file in files] == ["report/table.csv"]
+
+
+def test_an_arm_is_a_finished_child_that_is_no_trial(tracker: Tracker, out: Path) -> None:
+    launch = tracker.start_launch("first launch", {}, {})
+    numbers = {"mean": 8.5, "low": 8.0, "high": 9.0, "n": 3, "difference": math.nan}
+    run_id = launch.log_arm("20 before_add", {"model.depth": 20}, numbers, {"arm": "before_add"})
+    run = tracker.client.get_run(run_id)
+    assert (run.info.run_name, run.info.status) == ("20 before_add", "FINISHED")
+    assert run.data.metrics == {"mean": 8.5, "low": 8.0, "high": 9.0, "n": 3}
+    assert run.data.params == {"model.depth": "20"}
+    assert {run.data.tags[tag] for tag in ("kind", "arm", "mlflow.parentRunId")} == {"arm", "before_add", launch.run_id}
+    assert read_runs(out, "bn_placement") == []
 
 
 def test_a_trial_is_a_child_with_every_dotted_parameter(trial: TrialRun, tracker: Tracker) -> None:

@@ -1,0 +1,56 @@
+"""The last step of a launch: the page one would send on, and a run in MLflow for each arm."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.folders import ReportFolder
+from analysis.report.facts import read_facts
+from analysis.report.write import write_facts
+from resnet_lab import atomic
+
+if TYPE_CHECKING:
+    from analysis.arms import ArmRow
+    from resnet_lab.tracking import Launch, Tracker
+
+
+def close(
+    files: Sequence[Path], tracker: "Tracker", parent: "Launch", seconds: Mapping[str, float], joules: float | None
+) -> list[Path]:
+    """Write the report of every folder that a launch has written to, log it with its arms; return its files.
+
+    `files` are those the launch has written; a folder that holds a study's runs gets a page.
+    """
+    folders = [folder for folder in dict.fromkeys(path.parent for path in files) if (folder / "runs.json").exists()]
+    written: list[Path] = []
+    for folder in folders:
+        made = _close(folder, tracker, parent, {"seconds": dict(seconds), "energy_j": joules})
+        parent.log_files(made, folder.name if len(folders) > 1 else "")
+        written += made
+    if joules is not None:
+        parent.log_metrics({"energy/joules": joules})
+    return written
+
+
+def _close(folder: Path, tracker: "Tracker", parent: "Launch", spent: Mapping[str, object]) -> list[Path]:
+    known = {
+        "argv": sys.argv,
+        **spent,
+        "ui_command": tracker.ui_command,
+        "deep_link": tracker.deep_link,
+        "launch_link": tracker.run_link(parent),
+    }
+    atomic.write(folder / "launch.json", (json.dumps(known, indent=2) + "\n").encode())
+    facts = read_facts(ReportFolder(folder))
+    for row in facts.rows:
+        _log_arm(row, parent, {"scale": str(facts.plan["scale"]), "report": folder.name})
+    return write_facts(facts, folder)
+
+
+def _log_arm(row: "ArmRow", parent: "Launch", tags: Mapping[str, str]) -> None:
+    arm, context = " ".join(map(str, row.arm.values())), " ".join(map(str, row.context.values()))
+    names = ("mean", "low", "high", "n", "sd", "difference")
+    metrics = {name: float(getattr(row, name)) for name in names}
+    parent.log_arm(f"{context} {arm}".strip(), {**row.context, **row.arm}, metrics, {**tags, "arm": arm})
