@@ -55,6 +55,8 @@ def _complete(trials: Sequence[Trial], row: ArmRow) -> list[Trial]:
 
 
 def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
+    from matplotlib.ticker import MaxNLocator
+
     log = spans_decades(frame["min"].tolist())
     scale = "; log scale" if log else ""
 
@@ -71,6 +73,7 @@ def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
         low, high = mine["low"].clip(bottom, top), mine["high"].clip(bottom, top)
         axes.fill_between(mine["epoch"], low, high, color=style["color"], alpha=0.12, linewidth=0)
         axes.plot(mine["epoch"], mine["mean"], linewidth=1.4, **style)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"{measure.replace('val/', 'validation ').replace('/', ' ')} (%)")
 

@@ -39,15 +39,23 @@ class SignedRanks:
 
 
 def wilcoxon(differences: Sequence[float]) -> SignedRanks | None:
-    """Return Wilcoxon's exact two-sided signed-rank test, or None below WILCOXON_FROM pairs that differ."""
+    """Return Wilcoxon's exact two-sided signed-rank test, or None below WILCOXON_FROM pairs that differ.
+
+    Past EXACT_UP_TO pairs with ties, and past 50 without, it is the normal approximation.
+    """
     moved = [value for value in differences if value != 0]
     if len(moved) < WILCOXON_FROM:
         return None
     from scipy import stats
 
-    ties = len({abs(value) for value in moved}) < len(moved)
-    result = stats.wilcoxon(moved, method="approx" if ties or len(moved) > 50 else "exact")
-    return SignedRanks(p=float(result.pvalue), floor=2.0 ** (1 - len(moved)))
+    n, floor = len(moved), 2.0 ** (1 - len(moved))
+    if n <= EXACT_UP_TO:  # with ties scipy approximates, and can go below the floor
+        ranks = stats.rankdata([abs(value) for value in moved])
+        signed = [math.copysign(rank, value) for rank, value in zip(ranks, moved, strict=True)]
+        return SignedRanks(p=sign_flip(signed), floor=floor)
+    ties = len({abs(value) for value in moved}) < n
+    result = stats.wilcoxon(moved, method="approx" if ties or n > 50 else "exact")
+    return SignedRanks(p=float(result.pvalue), floor=floor)
 
 
 def cohens_dz(differences: Sequence[float]) -> float:

@@ -102,7 +102,8 @@ def variance(facts: Facts) -> Iterator[Block]:
             breaks=frozenset({len(table.effects)}),
         )
         if table.left_out:
-            yield Text(f"{table.left_out} seeds are left out: not complete in every cell.", note=True)
+            seeds = "1 seed is" if table.left_out == 1 else f"{table.left_out} seeds are"
+            yield Text(f"{seeds} left out: not complete in every cell.", note=True)
     if facts.tables:
         yield Text(
             "p uncorrected. The test takes the arms' spreads as equal: where one arm's is many times another's, trust"

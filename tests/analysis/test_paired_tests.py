@@ -77,3 +77,9 @@ def test_pairing_pays_where_seeds_move_both_arms():
     assert pairing_gain(together) > 50
     assert pairing_gain([(1.0, 2.0), (2.0, 1.0)]) == pytest.approx(0.5)
     assert math.isnan(pairing_gain([(1.0, 2.0)]))
+
+
+@given(st.lists(st.integers(-3, 3).filter(bool), min_size=6, max_size=10))
+def test_wilcoxon_is_never_under_its_floor_ties_or_not(differences):
+    found = wilcoxon([float(value) for value in differences])
+    assert found.floor <= found.p <= 1

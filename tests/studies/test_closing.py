@@ -1,0 +1,47 @@
+"""The end of a launch, with trials that pretend: the page, what it knows of the launch, and a run an arm."""
+
+import json
+
+from rich.console import Console
+
+from analysis import load_study
+from resnet_lab.tracking import Tracker, read_runs
+from studies.bn_placement import STUDY
+from studies.closing import close
+from studies.course import AsPlanned
+from studies.options import Options
+from studies.plan import make_plan
+
+
+def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, simulator):
+    plan = make_plan(STUDY, Options(seeds=(0, 1, 2), assignments=("model.depth=8",)))
+    worse = {"before_add": 5.0, "after_add": 7.0}
+    executor = simulator(lambda spec: worse[spec.model.block.norm_position] + 0.1 * spec.seed**2, epochs=2)
+    _, files = go(AsPlanned(), plan, executor).report(books, Console(quiet=True), as_json=False)
+    tracker = Tracker.open(books, STUDY.name)
+    parent = tracker.start_launch("launch", {}, {})
+    written = close(files, tracker, parent, {"setup": 1.0, "training": 2.0}, 7200.0)
+
+    folder = books / "reports" / "bn_placement-quick-digits"
+    assert folder / "report.html" in written
+    page = (folder / "report.html").read_text()
+    for words in (STUDY.question, "12 of 12 trials complete", "Analysis of variance", "protocol differs", "2.00 Wh"):
+        assert words in page
+    assert f"/runs/{parent.run_id}" in page
+    launch = json.loads((folder / "launch.json").read_text())
+    assert (launch["seconds"], launch["deep_link"]) == ({"setup": 1.0, "training": 2.0}, tracker.deep_link)
+
+    logged = {file.path for file in tracker.client.list_artifacts(parent.run_id)}
+    assert logged >= {"report.html", "report.md", "table.tex", "table.csv", "curves.png"}
+    runs = tracker.client.search_runs([tracker.experiment_id], "tags.kind = 'arm'")
+    arms = {run.data.tags["arm"]: run.data.metrics for run in runs}
+    assert len(arms) == 4
+    assert all(run.data.tags["mlflow.parentRunId"] == parent.run_id for run in runs)
+    assert (arms["before_add none"]["n"], round(arms["after_add none"]["mean"], 2)) == (3, 7.17)
+    assert len(read_runs(books, STUDY.name)) == 12  # arms are no trials
+
+    frame = load_study("bn_placement", books)
+    assert frame.groupby("model.block.norm_position")["test/error"].count().to_dict() == {
+        "after_add": 6,
+        "before_add": 6,
+    }
