@@ -30,7 +30,9 @@ class Books(Protocol):
 class Source(Protocol):
     """A search: what to run next depends on what came of the rest."""
 
-    budget: int
+    @property
+    def budget(self) -> int:
+        """How many trials are left to propose."""
 
     def propose(self) -> Trial | None:
         """Return the next trial, or None while (or since) there is none."""

@@ -26,6 +26,14 @@ def make_course(plan: Plan, options: Options) -> Course:
         from studies.sequential import UntilDecided
 
         return UntilDecided(plan, max_seeds=options.max_seeds, margin=options.margin)
+    if options.tune:
+        from studies.tuning import Tuned
+
+        return Tuned(plan, budget=options.tune_trials, pruner=options.pruner)
+    if options.search is not None:
+        from studies.open_search import OpenSearch
+
+        return OpenSearch(plan, algorithm=options.search, budget=options.trials, pruner=options.pruner)
     return AsPlanned()
 
 

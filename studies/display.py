@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from resnet_lab.fields import flatten
+from resnet_lab.fields import Value, flatten
 from resnet_lab.trial import Trial
 from studies.plan import Plan
 
@@ -30,7 +30,12 @@ def label(plan: Plan, trial: Trial) -> str:
     """Return the varied values of a trial, short: `56 before_add none seed 1`."""
     flat = flatten(trial.spec)
     values = (*plan.context, *plan.arm)
-    return " ".join(str(flat[name]) for name in values) + f" seed {trial.spec.seed}"
+    return " ".join(shown(flat[name]) for name in values) + f" seed {trial.spec.seed}"
+
+
+def shown(value: Value) -> str:
+    """Return a value as a label has it, numbers to three digits."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def make_display(plan: Plan, console: Console, measure: str = "test/error") -> Display:

@@ -120,7 +120,9 @@ class Launch:
             raise
         after, joules = time.perf_counter(), meter.stop()
         runs, files = self.course.report(options.out, console, as_json=options.json)
-        parent.log_files(files)
+        folders = dict.fromkeys(path.parent for path in files)
+        for folder in folders:
+            parent.log_files([path for path in files if path.parent == folder], folder.name if len(folders) > 1 else "")
         seconds = {"setup": before - started, "training": after - before}
         files += close(files, tracker, parent, seconds, joules)
         seconds["report"] = time.perf_counter() - after

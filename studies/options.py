@@ -9,6 +9,7 @@ from tyro.conf import arg
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
 from studies.design import Design
+from studies.samplers import Algorithm, Pruner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,16 @@ class Options:
     """With --until-decided: the most seeds an arm gets."""
     margin: Annotated[float, arg(metavar="POINTS")] = 0.0
     """With --until-decided: a difference below this does not matter; 0 asks for its direction alone."""
+    tune: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Compare again with each arm tuned by a search of its own, the same budget for each."""
+    tune_trials: Annotated[int, arg(metavar="INT")] = 12
+    """With --tune: trials for each arm."""
+    search: Annotated[Algorithm | None, arg(metavar="{tpe,random}", help_behavior_hint="")] = None
+    """Search the study's switches and its `tune` for the least validation error, instead of comparing arms."""
+    trials: Annotated[int, arg(metavar="INT")] = 40
+    """With --search: trials in all."""
+    pruner: Annotated[Pruner, arg(metavar="{median,hyperband,none}")] = Pruner.MEDIAN
+    """With --tune and --search: what stops a trial early; it compares trials of one search only."""
     dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print the plan and stop; nothing is written."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -51,6 +62,11 @@ class Options:
             raise UserError(f"--seeds {min(self.seeds)}: a seed is 0 or more")
         if not 0 <= self.margin <= 100:
             raise UserError(f"--margin {self.margin:g}: it is a difference in points, 0 to 100")
-        for name, value in (("epochs", self.epochs), ("jobs", self.jobs)):
+        modes = {"--until-decided": self.until_decided, "--tune": self.tune, "--search": self.search is not None}
+        asked = [name for name, given in modes.items() if given]
+        if len(asked) > 1:
+            raise UserError(f"{' and '.join(asked)} answer different questions: give one of them")
+        whole = {"epochs": self.epochs, "jobs": self.jobs, "tune-trials": self.tune_trials, "trials": self.trials}
+        for name, value in whole.items():
             if value is not None and value < 1:
                 raise UserError(f"--{name} {value}: it must be 1 or more")

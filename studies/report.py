@@ -51,6 +51,12 @@ def outcomes(plan: Plan, trials: Sequence[Trial]) -> list[Row]:
     return [_outcome(plan, by_spec[spec]) for spec in plan.table_order()]
 
 
+def rows_of(plan: Plan, trials: Sequence[Trial]) -> tuple[list[Row], list[ArmRow]]:
+    """Return the runs, and the arms they make up."""
+    runs = outcomes(plan, trials)
+    return runs, summarise(runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline())
+
+
 def _outcome(plan: Plan, trial: Trial) -> Row:
     result, failure = trial.result(), trial.failure()
     status = "complete" if result is not None else "failed" if failure is not None else "missing"
@@ -86,8 +92,7 @@ def report(
 def write(audit: Audit, trials: Sequence[Trial], out: Path, sections: Sequence[Section] = ()) -> Written:
     """Summarise the study and write its tables and its figure."""
     plan = audit.plan
-    runs = outcomes(plan, trials)
-    rows = summarise(runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline())
+    runs, rows = rows_of(plan, trials)
     folder = out / "reports" / plan.title
     folder.mkdir(parents=True, exist_ok=True)
     files = [*_write_tables(folder, audit, runs, rows, sections), *_plot(folder, plan, runs, rows)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from resnet_lab.fields import Value
 from resnet_lab.spec import DatasetName
 from studies.design import Design, Levels
+from studies.spaces import Tune, loguniform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +36,5 @@ class Study:
     """Which combinations of the switches are arms; `--design` overrides it."""
     implies: Mapping[tuple[str, Value], Mapping[str, Value]] = field(default_factory=dict)
     """Fields that go with a level, such as the learning rate with the optimiser: they follow it in every arm."""
+    tune: tuple[Tune, ...] = (loguniform("recipe.lr", 1e-3, 1.0),)
+    """What `--tune` gives each arm to choose for itself, and `--search` beside the switches."""
