@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 LINES = ("-", "--", "-.", ":")
-WIDTH = 7.2
-"""Inches: two columns of a journal."""
+WIDTH, NARROW = 7.2, 5.2
+"""Inches: two columns of a journal, and one panel with few arms."""
 PANEL_HEIGHT = 2.5
 LINE, SMALL_LINE = 0.17, 0.12
 """Inches a line of the key and of the caption takes."""
@@ -69,7 +69,7 @@ def grid(
 
     across = max(min(count, columns), 1)
     down = -(-count // across)
-    width = WIDTH if across > 1 else 5.2
+    width = WIDTH if across > 1 or len(key[1]) > 4 else NARROW
     across_key = max(min(int(width / (LETTER * max(map(len, key[1]), default=0) + 0.6)), 4, len(key[1])), 1)
     caption = textwrap.fill(sheet.caption, int(width / SMALL_LETTER))
     key_height = LINE * (1 - (-len(key[1]) // across_key)) + 0.1 if key[1] else 0.0

@@ -56,13 +56,17 @@ def costs(facts: Facts) -> Iterator[Block]:
     joules = facts.launch.get("energy_j")
     energy = f"{joules / 3600:.2f} Wh over the last launch (processor packages, RAPL)" if joules else "not measured"
     whole = facts.launch.get("seconds", {})
-    wall = [("Wall time of the last launch", f"{sum(whole.values()):.0f} s")] if whole else []
-    yield Items([("Training, all trials", f"{seconds:.0f} s"), *wall, ("Energy", energy)])
+    wall = [("Wall time of the last launch", _duration(sum(whole.values())))] if whole else []
+    yield Items([("Training, all trials", _duration(seconds)), *wall, ("Energy", energy)])
     yield Text(
         "FLOPs/image: 2 x multiply-adds of the forward pass, counted by torch. training FLOPs: about"
         f" {BACKWARD} forward passes for each image seen.",
         note=True,
     )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _cost(facts: Facts, row: ArmRow) -> list[str]:

@@ -40,7 +40,7 @@ def _decided(facts: Facts) -> str:
     if not rows:
         return "No arm shares two seeds with its baseline, so nothing is tested."
     sure = [row for row in rows if row.p_holm < ALPHA]
-    total = "the one comparison" if len(rows) == 1 else f"{len(rows)} comparisons"
+    total = f"{len(rows)} comparison{'s' if len(rows) > 1 else ''}"
     if not sure:
         return f"Of {total} with the baseline, none differs at 5 % after Holm's correction."
     told = "; ".join(_difference(row, facts.baseline) for row in sure[:SHOWN]) + (
