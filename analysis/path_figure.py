@@ -77,14 +77,15 @@ def _contributions(axes: "Axes", frame: "pd.DataFrame", colours: Any) -> None:
     axes.plot(exact["length"], exact["norm_ratio"], color=colours[EXACT], marker="o", ms=3, lw=1, label="exact sum")
     axes.set_title("gradient of all paths of a length", loc="left")
     axes.set_ylabel("norm / norm of the whole gradient")
-    axes.legend(frameon=False, fontsize=8, loc="lower center")
+    axes.legend(frameon=False, fontsize=8, loc="best")
 
 
 def _points(axes: "Axes", x: Any, values: tuple[Any, Any, Any], colour: Any, label: str | None = None) -> None:
-    """Draw means with their intervals; an interval that reaches 0 leaves the log axis at its lower edge."""
+    """Draw means with their intervals; one that goes on towards 0 ends in a triangle at a tenth of the mean."""
     mean, low, high = values
-    floor = float(mean.min()) / 10
+    floor = mean / 10
     axes.vlines(x, low.fillna(mean).clip(lower=floor), high.fillna(mean), color=colour, lw=1.2)
+    axes.plot(x[low < floor], floor[low < floor], color=colour, marker="v", ms=3, lw=0)
     axes.plot(x, mean, color=colour, marker="s", ms=3, lw=0, label=label)
 
 
@@ -113,5 +114,5 @@ def _caption(report: PathReport) -> str:
     return (
         f"at the {used.at}, batch norm in {used.bn} mode, first {used.images} test images of {used.dataset}; "
         f"grey: lengths {found.low} to {found.high} carry 95 % of the exact norms; "
-        "bars: 95 % Student-t intervals; log scales"
+        "bars: 95 % Student-t intervals (triangles: down to 0 or nearly); log scales"
     )
