@@ -13,6 +13,9 @@ from studies.report import Row, report
 
 
 class Course(Protocol):
+    def forecast(self) -> str:
+        """Return in a sentence what a dry run must tell beside the plan, or nothing."""
+
     def run(self, driver: Driver, console: Console) -> None:
         """Run all trials, beginning with the driver's own."""
 
@@ -39,6 +42,9 @@ def make_course(plan: Plan, options: Options) -> Course:
 
 class AsPlanned:
     """Every cell at every seed of the plan."""
+
+    def forecast(self) -> str:
+        return ""
 
     def run(self, driver: Driver, console: Console) -> None:  # noqa: ARG002  # the protocol's
         self._driver = driver

@@ -44,10 +44,13 @@ def preview(study: Study, options: Options) -> int:
     from studies.preview import show
 
     plan = make_plan(study, options)
+    course = make_course(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options)
     checked = audit(plan, measure([network_of(cell) for cell in plan.cells]))
     show(checked, trials_of(checked.plan, options.out), device=device, jobs=jobs, as_json=options.json)
+    if course.forecast() and not options.json:
+        print(course.forecast())
     return 0
 
 

@@ -44,6 +44,10 @@ class OpenSearch:
             base=base, space=space, budget=budget, epochs=epochs_of(base), algorithm=algorithm, pruner=pruner
         )
 
+    def forecast(self) -> str:
+        names = ", ".join(each.field for each in self._settings.space)
+        return f"instead of these trials: a search of {self._settings.budget} over {names}"
+
     def run(self, driver: Driver, console: Console) -> None:
         root = driver.trials[0].root
         self._search = Search.open(storage_of(root), study_name("search", self._settings), self._settings, root)

@@ -34,6 +34,9 @@ class UntilDecided:
         self._margin = margin
         self._stops: dict[RunSpec, Stop] = {}
 
+    def forecast(self) -> str:
+        return f"then, for the arms still undecided, two seeds more at a time, up to {self._schedule[-1]} an arm"
+
     def run(self, driver: Driver, console: Console) -> None:
         self._plan = driver.plan  # what the audit left of the plan
         pairs = comparisons(self._plan)

@@ -38,6 +38,9 @@ class Tuned:
         if SEED in plan.seeds:
             raise UserError(f"seed {SEED} is that of the tuning trials: compare with other --seeds")
 
+    def forecast(self) -> str:
+        return f"then {self._budget} tuning trials for each cell, and the same trials again at the chosen values"
+
     def run(self, driver: Driver, console: Console) -> None:
         self._declared = driver
         stage(driver)
