@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,10 @@ class Driver:
     """Proposes further trials, and says which to stop."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """On the run of every trial."""
+    when_idle: Callable[[], object] = lambda: None
+    """Called once, when the last trials leave a slot free: the moment to load what the report needs."""
     _running: dict[str, Running] = field(default_factory=dict)
+    _was_idle: bool = False
 
     def run(self) -> None:
         """Run every trial that is not complete, then what the search proposes.
@@ -72,6 +75,9 @@ class Driver:
         while len(self._running) < self.executor.slots:
             trial = queue.popleft() if queue else self._proposed()
             if trial is None:
+                if self._running and not self._was_idle:
+                    self._was_idle = True
+                    self.when_idle()
                 break
             self._start(trial)
         return bool(self._running)

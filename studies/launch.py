@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
 from resnet_lab.environment import describe_code, describe_machine
 from resnet_lab.errors import UserError
@@ -113,6 +114,7 @@ class Launch:
             environment=environment,
             data_source=str(options.data_dir or "default"),
             audit=checked,
+            when_idle=load_in_background,
         )
         before, meter = time.perf_counter(), Meter()
         try:

@@ -1,0 +1,18 @@
+"""Load the packages of tables and figures while a core has nothing else to do."""
+
+import importlib
+import threading
+
+PACKAGES = ("scipy.stats", "pandas", "seaborn", "matplotlib.backends.backend_svg", "jinja2")
+
+
+def load_in_background() -> threading.Thread:
+    """Start importing what a report needs; whoever imports it next waits for the rest only."""
+    thread = threading.Thread(target=_load, name="warm", daemon=True)
+    thread.start()
+    return thread
+
+
+def _load() -> None:
+    for name in PACKAGES:
+        importlib.import_module(name)
