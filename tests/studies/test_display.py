@@ -16,7 +16,7 @@ RECORD = {"epoch": 2, "iteration": 78, "val/error": 12.5, "time/epoch_s": 10.0}
 
 @pytest.fixture
 def study(tmp_path):
-    plan = make_plan(STUDY, Options(seeds=(1,)))
+    plan = make_plan(STUDY, Options(seeds=(1,), epochs=8))
     return plan, Trial(root=tmp_path, spec=plan.runs()[0])
 
 
