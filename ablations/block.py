@@ -45,8 +45,8 @@ class ResidualBlock(nn.Module):
         if self.shortcut is None:
             return self.after(self.branch(x))  # type: ignore[no-any-return]  # nn.Module calls are untyped
         if not self.active or (self.training and self.drop_path and torch.rand(()) < self.drop_path):
-            return self.after(self.skip(x))  # type: ignore[no-any-return]
-        return self.after(self.residual(x) + self.skip(x))  # type: ignore[no-any-return]
+            return self.after(self.skip(x))  # type: ignore[no-any-return]  # as above
+        return self.after(self.residual(x) + self.skip(x))  # type: ignore[no-any-return]  # as above
 
     def skip(self, x: torch.Tensor) -> torch.Tensor:
         """Return what the shortcut adds, from `before(x)`: (1 - g) of it where it is gated. Zero in a plain block."""

@@ -53,7 +53,7 @@ def draw_lane(axes: "Axes", lines: "pd.DataFrame", x: float, width: float, colou
     places = [x + width * (0.45 * step - 0.17) for step in steps]
     axes.scatter(places, seeds, s=18, alpha=0.6, color=colour, marker=marker, linewidths=0, zorder=2)
     for row in lines[lines["shows"] == "interval"].itertuples():
-        _draw_interval(axes, x + 0.24 * width, (row.mean, row.low, row.high), colour, marker)  # type: ignore[arg-type]
+        _draw_interval(axes, x + 0.24 * width, (row.mean, row.low, row.high), colour, marker)  # type: ignore[arg-type]  # pandas rows
     _draw_failures(axes, x, width, int((lines["shows"] == "failed").sum()), colour)
 
 

@@ -137,7 +137,7 @@ def _progress(console: "object") -> "Iterator[Watch]":
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
 
-        def watch(label: str, total: int | None, /):  # type: ignore[no-untyped-def]
+        def watch(label: str, total: int | None, /):  # type: ignore[no-untyped-def]  # `Watch` types it
             task = progress.add_task(label, total=total)
             return lambda: progress.advance(task)
 
