@@ -20,6 +20,7 @@ from resnet_lab.data.load import load
 from resnet_lab.effective import EffectiveBlocks
 from resnet_lab.evaluate import Evaluation, evaluate
 from resnet_lab.initialise import initialise
+from resnet_lab.native import accelerate
 from resnet_lab.network import build_network
 from resnet_lab.noise import epoch_noise
 from resnet_lab.optimizers import make_optimizer
@@ -46,6 +47,7 @@ class Session:
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         count = spec.recipe.effective_blocks
         self.effective = EffectiveBlocks(self.model, count) if count else None
+        self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
         self.optimizer = make_optimizer(spec.recipe, self.model.parameters())
         self.padded = pad(data.train, padding_of(spec.recipe), data.mean)
         self.plateau = Plateau(rate=spec.recipe.lr)
@@ -65,7 +67,7 @@ class Session:
         if not math.isfinite(loss):
             raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
         self.epoch += 1
-        val = evaluate(self.model, self.data.val, self.data, self.dtype)
+        val = evaluate(self.network, self.data.val, self.data, self.dtype)
         if self.spec.recipe.schedule == Schedule.PLATEAU:
             self.plateau = self.plateau.after(val.error, self.spec.recipe)
         return EpochRecord(
@@ -87,7 +89,7 @@ class Session:
     def _train_until(self, stop: int) -> tuple[float, int]:
         """Train to the end of the epoch or to iteration `stop`; return the summed loss and the wrong predictions."""
         spec = self.spec
-        self.model.train()
+        self.network.train()
         loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         wrong = torch.zeros((), dtype=torch.int64, device=self.device)
         epoch = batches(self.data, spec.recipe, seed=spec.seed, epoch=self.epoch, dtype=self.dtype, padded=self.padded)
@@ -108,7 +110,7 @@ class Session:
         for group in self.optimizer.param_groups:
             group["lr"] = lr_at(self.spec, self.iteration, self.plateau.rate)
         with autocast(self.device, self.dtype):
-            logits = self.model(x)
+            logits = self.network(x)
         loss = F.cross_entropy(logits.float(), y, label_smoothing=self.spec.recipe.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
         for parameter in self.model.parameters():
@@ -124,7 +126,7 @@ class Session:
         """Evaluate on the test set: once, after the last epoch, so that nothing can be picked by it."""
         if not self.done:
             raise RuntimeError("the test set is read after the last epoch only")
-        return evaluate(self.model, self.data.test, self.data, self.dtype)
+        return evaluate(self.network, self.data.test, self.data, self.dtype)
 
     def state(self) -> dict[str, Any]:
         """Return all that a later session needs to continue, as tensors and numbers only."""

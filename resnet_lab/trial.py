@@ -145,7 +145,8 @@ def _environment(session: "Session", orders: Orders) -> Json:
     from resnet_lab.environment import describe_torch
 
     data = {"name": session.data.name, "sha256": session.data.sha256}
-    return {**orders.environment, **describe_torch(session.device, session.dtype), "data": data}
+    torch = describe_torch(session.device, session.dtype)
+    return {**orders.environment, **torch, "kernels": session.kernels, "data": data}
 
 
 def _trim_history(trial: Trial, epochs: int) -> None:
