@@ -48,7 +48,8 @@ class Session:
         count = spec.recipe.effective_blocks
         self.effective = EffectiveBlocks(self.model, count) if count else None
         self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
-        self.optimizer = make_optimizer(spec.recipe, self.model.parameters())
+        self.parameters = list(self.model.parameters())
+        self.optimizer = make_optimizer(spec.recipe, self.parameters)
         self.padded = pad(data.train, padding_of(spec.recipe), data.mean)
         self.plateau = Plateau(rate=spec.recipe.lr)
         self.epoch = self.iteration = 0
@@ -113,7 +114,7 @@ class Session:
             logits = self.network(x)
         loss = F.cross_entropy(logits.float(), y, label_smoothing=self.spec.recipe.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
-        for parameter in self.model.parameters():
+        for parameter in self.parameters:
             # A branch that stochastic depth skipped still decays and coasts, as with its authors' zero gradients.
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

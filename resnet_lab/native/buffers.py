@@ -16,7 +16,7 @@ class Buffer:
     count: int
     dtype: torch.dtype
     pinned: bool = False
-    """Keeps its content from one run of the program to the next."""
+    """Its memory is its own: its content lasts from one run of the program to the next."""
     memory: torch.Tensor | None = field(default=None, repr=False)
 
     @property
@@ -51,7 +51,7 @@ def allocate(uses: Sequence[Sequence[Buffer]]) -> None:
             if id(buffer) in offsets:
                 continue
             known[id(buffer)] = buffer
-            if free[buffer.size]:
+            if free[buffer.size] and not buffer.pinned:
                 offsets[id(buffer)] = free[buffer.size].pop()
             else:
                 offsets[id(buffer)] = end

@@ -32,15 +32,21 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
     C compiler (`CC`, else cc, gcc or clang).
     """
     path = _folder() / f"{_key(dtype)}.so"
-    if not path.exists():
-        _compile(dtype, path)
     try:
         kernels = ctypes.CDLL(str(path))
-    except OSError as error:
-        raise NoKernelsError(f"the compiled kernels cannot be loaded: {error}") from None
+    except OSError:  # not there yet, or damaged
+        _compile(dtype, path)
+        kernels = _load(path)
     for name in ("winograd_scratch", "winograd_filter", "conv_scratch", "conv_filter"):
         getattr(kernels, name).restype = ctypes.c_long
     return kernels
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise NoKernelsError(f"the compiled kernels cannot be loaded: {error}") from None
 
 
 def _compile(dtype: torch.dtype, path: Path) -> None:

@@ -91,8 +91,9 @@ class _Run(torch.autograd.Function):
         if ctx.turn != body.turn:
             raise RuntimeError("the network was run again before this gradient was taken: its activations are gone")
         body.gradient.view(*gradient.shape).copy_(gradient)
+        # The program writes where it wrote last time, which may be what the parameters hold.
+        held = [None if parameter.grad is None else parameter.grad.clone() for parameter, _ in body.parameters]
         body.program.run_backward()
-        for parameter, buffer in body.program.gradients:
-            fresh = buffer.view(-1).as_strided(parameter.shape, parameter.stride())
-            parameter.grad = fresh if parameter.grad is None else parameter.grad + fresh
+        for (parameter, fresh), before in zip(body.parameters, held, strict=True):
+            parameter.grad = fresh if before is None else before + fresh
         return None, None, None

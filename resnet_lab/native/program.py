@@ -63,6 +63,7 @@ class Program:
     backward: list[Callable[[], None]] = field(default_factory=list)
     """What the way back will record, in the order of the forward pass."""
     gradients: list[tuple[nn.Parameter, Buffer]] = field(default_factory=list)
+    """Where the backward pass leaves the gradient of each parameter, in the parameter's own order in memory."""
     scratch: Buffer = field(default_factory=lambda: Buffer(0, torch.float32, pinned=True))
     held: list[Buffer] = field(default_factory=list)
     bound: list[tuple[Any, tuple[Any, ...]]] = field(default_factory=list)
@@ -72,7 +73,7 @@ class Program:
         return Value(images, height, width, channels, Buffer(images * height * width * channels, self.dtype))
 
     def hold(self, buffer: Buffer) -> None:
-        """Keep a buffer that is filled from outside before the first call from being anybody else's before or after."""
+        """Let a buffer that is filled or read from outside have memory of its own."""
         buffer.pinned = True
         self.held.append(buffer)
 
@@ -86,7 +87,7 @@ class Program:
         return self.scratch
 
     def parameter_gradient(self, parameter: nn.Parameter) -> Buffer:
-        """Return where the gradient of a parameter is to be left, in the parameter's own order in memory."""
+        """Return where the gradient of a parameter is to be left."""
         buffer = Buffer(parameter.numel(), torch.float32, pinned=True)
         self.gradients.append((parameter, buffer))
         return buffer
@@ -119,6 +120,10 @@ class Program:
                 record()
         allocate([self.held, *(call.buffers() for call in self.calls)])
         self.bound = [(getattr(self.kernels, call.name), tuple(map(_argument, call.arguments))) for call in self.calls]
+
+    def gradient_views(self) -> list[tuple[nn.Parameter, torch.Tensor]]:
+        """Return the parameters with their gradients, each of the parameter's shape."""
+        return [(each, buffer.view(-1).as_strided(each.shape, each.stride())) for each, buffer in self.gradients]
 
     def run_forward(self) -> None:
         for kernel, arguments in self.bound[: self.split]:

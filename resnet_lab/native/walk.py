@@ -28,6 +28,8 @@ class Body:
     images: Buffer
     features: Buffer
     gradient: Buffer
+    parameters: list[tuple[nn.Parameter, torch.Tensor]]
+    """With their gradients, once the program has run backward."""
     turn: int = 0
     """Forward passes so far."""
 
@@ -48,7 +50,7 @@ def record(
     gradient = Buffer(value.images * value.channels, torch.float32)
     features = op.pool(program, value, gradient)
     program.finish()
-    return Body(program, x.data, features, gradient)
+    return Body(program, x.data, features, gradient, program.gradient_views())
 
 
 def check(model: nn.Module) -> None:

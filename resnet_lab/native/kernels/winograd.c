@@ -10,6 +10,7 @@
 #define OUT 4
 #define IN 6
 #define POINTS (IN * IN)
+#define AHEAD 3
 
 /* One line more than the tiles need: 36 streams a power of two apart would fall into a few sets of the cache. */
 INLINE long stream(long channels) { return BLOCK * channels + 16; }
@@ -35,6 +36,20 @@ INLINE void window(const element *at[], int side, int before, Tiles g, long tile
             long row = down * OUT - before + i, column = across * OUT - before + j;
             int inside = row >= 0 && row < g.height && column >= 0 && column < g.width;
             at[i * side + j] = inside ? x + ((image * g.height + row) * g.width + column) * channels : outside;
+        }
+}
+
+/* Ask for a square of pixels a few tiles ahead: the processor foresees rows, not squares. */
+INLINE void fetch(int side, int before, Tiles g, long tile, long channels, const element *x, int writing) {
+    tile += AHEAD;
+    if (tile >= g.count) return;
+    long column = tile % g.across * OUT, row = tile / g.across % g.down * OUT - before;
+    const element *image = x + tile / (g.across * g.down) * g.height * g.width * channels;
+    for (long i = row < 0 ? 0 : row; i < row + side && i < g.height; i++)
+        for (long c = 0; c < side * channels; c += 64 / (long)sizeof *x) {
+            const element *p = image + (i * g.width + column) * channels + c;
+            if (writing) __builtin_prefetch(p, 1);
+            else __builtin_prefetch(p);
         }
 }
 
@@ -89,6 +104,7 @@ static void tiles_to_points(Tiles g, long first, long count, long channels, cons
     for (long t = 0; t < count; t++) {
         const element *at[POINTS];
         window(at, IN, 1, g, first + t, channels, x, outside);
+        fetch(IN, 1, g, first + t, channels, x, 0);
         for (long c = 0; c < channels; c += LANES) {
             vec half[IN][IN];
             for (int i = 0; i < IN; i++) {
@@ -111,6 +127,7 @@ static void tiles_spread(Tiles g, long first, long count, long channels, const e
     for (long t = 0; t < count; t++) {
         const element *at[OUT * OUT];
         window(at, OUT, 0, g, first + t, channels, y, outside);
+        fetch(OUT, 0, g, first + t, channels, y, 0);
         for (long c = 0; c < channels; c += LANES) {
             vec half[OUT][IN];
             for (int i = 0; i < OUT; i++) {
@@ -134,6 +151,7 @@ static void tiles_from_points(Tiles g, long first, long count, long channels, co
     for (long t = 0; t < count; t++) {
         const element *at[OUT * OUT];
         window(at, OUT, 0, g, first + t, channels, y, outside);
+        fetch(OUT, 0, g, first + t, channels, y, 1);
         for (long c = 0; c < channels; c += LANES) {
             vec half[OUT][IN], sum = all(0), squares = all(0);
             for (int j = 0; j < IN; j++) {
