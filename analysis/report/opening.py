@@ -29,10 +29,12 @@ def summary(facts: Facts) -> Iterator[Block]:
         yield Text("Seeds were added until decided. The p values above know nothing of these looks: see Sequential.")
     if facts.comparisons:
         yield Text(found_with(facts.comparisons))
-    counts = Counter(verdict.name for _, verdict in verdicts(facts))
-    if counts:
+    judged = [verdict for _, verdict in verdicts(facts)]
+    if judged:
+        counts = Counter(verdict.name for verdict in judged)
         told = ", ".join(f"{name} ({count})" for name, count in counts.items())
-        yield Text(f"Verdicts on the published figures of these networks: {told}.")
+        notes = " Not counted: what is noted of the training images." if any(each.noted for each in judged) else ""
+        yield Text(f"Verdicts on the published figures of these networks: {told}.{notes}")
 
 
 def _decided(facts: Facts) -> str:

@@ -120,6 +120,14 @@ def test_the_verdicts_hold_ours_against_the_published_figures_of_each_arm(folder
     assert ("before_add", "after_add", 8.75, "reproduced") in found  # He et al. 2015, the default recipe
     torch_blog = [name for *_, value, name in found if value in (8.29, 8.62, 8.34, 8.23)]
     assert torch_blog == ["protocol differs"] * 4  # nesterov there
+    assert all(len(v.noted) == 1 for _, v in verdicts(facts))
+
+
+def test_the_held_out_images_are_noted_beside_the_verdict(written):
+    text = Page((written / "report.html").read_text()).text
+    assert "reproduced (a)" in text
+    assert "(a) noted, not counted trained on 45,000 images, 5,000 held out (published: schedule chosen" in text
+    assert "Not counted: what is noted of the training images." in text
 
 
 def test_distributions_are_drawn_from_five_seeds_on(folder):
