@@ -39,7 +39,7 @@ class Options:
     max_seeds: Annotated[int, arg(metavar="INT")] = 20
     """With --until-decided: the most seeds an arm gets."""
     margin: Annotated[float, arg(metavar="POINTS")] = 0.0
-    """With --until-decided: a difference below this does not matter; 0 asks for its direction alone."""
+    """A difference below this does not matter: the report tests for equivalence. 0: no margin, direction alone."""
     tune: Annotated[bool, arg(help_behavior_hint="")] = False
     """Compare again with each arm tuned by a search of its own, the same budget for each."""
     tune_trials: Annotated[int, arg(metavar="INT")] = 12

@@ -26,6 +26,8 @@ class Facts:
     baseline: Mapping[str, Value]
     runs: Sequence[Trial]
     rows: Sequence[ArmRow]
+    margin: float
+    """Points below which a difference does not matter, as the study was told; 0 where it was not."""
     comparisons: Sequence[Comparison]
     tables: Sequence[Anova]
     audit: Json | None
@@ -46,6 +48,7 @@ def read_facts(folder: ReportFolder) -> Facts:
     plan, runs = folder.plan(), folder.runs()
     try:
         arm, context, baseline = tuple(plan["arm"]), tuple(plan["context"]), plan["baseline"]
+        margin = float(plan.get("margin") or 0)
         rows = summarise(runs, arm=arm, context=context, baseline=baseline)
         names = [str(run["trial"]) for run in runs]
     except KeyError as error:
@@ -58,7 +61,8 @@ def read_facts(folder: ReportFolder) -> Facts:
         baseline=baseline,
         runs=runs,
         rows=rows,
-        comparisons=compare(runs, rows),
+        margin=margin,
+        comparisons=compare(runs, rows, margin=margin),
         tables=anova(runs, arm=arm, context=context),
         audit=folder.audit(),
         launch=folder.launch(),

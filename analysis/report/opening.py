@@ -10,6 +10,7 @@ from analysis.cells import changes, estimate
 from analysis.compare import ALPHA, POWER, Comparison, reach
 from analysis.labels import full_label, short_names
 from analysis.report.document import Block, Items, Table, Text
+from analysis.report.equivalence import equivalent_arms
 from analysis.report.facts import Facts
 from analysis.report.verdicts import verdicts
 from resnet_lab.fields import Value
@@ -25,6 +26,8 @@ def summary(facts: Facts) -> Iterator[Block]:
     rest = [f"{count} {word}" for count, word in ((failed, "failed"), (missing, "not ended")) if count]
     text = f"{done} of {len(facts.runs)} trials complete" + (f", {', '.join(rest)}" if rest else "") + "."
     yield Text(f"{text} {_decided(facts)}".strip())
+    if equivalent_arms(facts):
+        yield Text(equivalent_arms(facts))
     if any(section["name"] == "sequential" for section in facts.plan.get("sections", ())):
         yield Text("Seeds were added until decided. The p values above know nothing of these looks: see Sequential.")
     if facts.comparisons:
@@ -90,6 +93,7 @@ def design(facts: Facts) -> Iterator[Block]:
                 else ()
             ),
             ("Seeds", f"{', '.join(map(str, plan['seeds']))} (the same for every arm; the seed is the unit)"),
+            *((("Margin", f"{facts.margin:g} points: a smaller difference does not matter"),) if facts.margin else ()),
             ("Trials", f"{len(facts.runs)} in {len(facts.rows)} cells"),
         ]
     )

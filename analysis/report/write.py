@@ -10,6 +10,7 @@ from analysis.folders import ReportFolder
 from analysis.interactions import plot_interactions
 from analysis.report import closing, opening, results
 from analysis.report.document import Block, Code, Document, Picture, Section
+from analysis.report.equivalence import equivalence
 from analysis.report.facts import Facts, read_facts
 from analysis.report.render import to_html, to_markdown
 from analysis.report.tables import to_csv, to_latex
@@ -60,7 +61,7 @@ def compose(facts: Facts, folder: Path) -> Document:
         "Summary": [opening.summary(facts)],
         "Design and audit": [opening.design(facts)],
         "Results": [results.arms(facts), _picture(folder, "figure")],
-        "Comparisons": [results.comparisons(facts)],
+        "Comparisons": [results.comparisons(facts), equivalence(facts)],
         **{_title(more): [[Code(str(more["text"]))]] for more in plan.get("sections", ())},
         "Factorial analysis": [results.variance(facts), _picture(folder, "interactions") if facts.tables else []],
         "Learning curves": [_picture(folder, "curves")],

@@ -130,6 +130,21 @@ def test_the_held_out_images_are_noted_beside_the_verdict(written):
     assert "Not counted: what is noted of the training images." in text
 
 
+def test_a_margin_shows_equivalence_after_holm(folder):
+    assert "Equivalen" not in Page((write_report(folder)[0]).read_text()).text
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps(plan | {"margin": 1.0}))
+    text = Page((write_report(folder)[0]).read_text()).text
+    assert "Equivalence with the baseline within 1 points either way." in text
+    told = text.partition("Equivalent to the baseline within 1 points, after Holm's correction: ")[2].partition(". ")[0]
+    assert told == (
+        "depth=20, norm_position=before_add, act_position=none; depth=20, norm_position=after_add,"
+        " act_position=after_add"
+    )
+    rows = list(csv.DictReader(io.StringIO((folder / "table.csv").read_text())))
+    assert [float(row["p_tost_holm"] or "nan") < 0.05 for row in rows] == [False, True, True, False]
+
+
 def test_distributions_are_drawn_from_five_seeds_on(folder):
     runs = json.loads((folder / "runs.json").read_text())
     (folder / "runs.json").write_text(json.dumps([run for run in runs if run["seed"] < 4]))
