@@ -11,8 +11,8 @@ import pytest
 
 from analysis.folders import ReportFolder
 from analysis.report import write_report
-from analysis.report.closing import command
 from analysis.report.facts import read_facts
+from analysis.report.reproduce import command
 from analysis.report.verdicts import verdicts
 from resnet_lab.errors import UserError
 
