@@ -109,7 +109,7 @@ def make_plan(study: Study, options: Options) -> Plan:
     cells: list[tuple[Fields, RunSpec]] = []
     refused: list[LeftOut] = []
     kind = options.design or study.design
-    designed = make_design(kind, arm)
+    designed = make_design(kind, arm, size=options.cells, resolution=options.resolution, orders=options.orders)
     for values, choice in itertools.product(itertools.product(*context.values()), designed.cells):
         cell = dict(zip(context, values, strict=True)) | dict(choice)
         try:

@@ -1,23 +1,16 @@
-"""The sections of an open search's report, in the order of reading. No test error is shown: nothing is picked by it."""
+"""What an open search was asked and found. No test error is shown: nothing may be picked by it."""
 
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from analysis.labels import short_names
-from analysis.report.closing import BACKWARD, duration, images_seen, large, last_launch
-from analysis.report.document import Block, Code, Items, Table, Text
+from analysis.report.document import Block, Items, Table, Text
 from analysis.report.facts import Json
 from analysis.report.search_facts import SearchFacts
 
-SHOWN, LISTED = 10, 60
-"""So many of the best trials, and of those without a result, are spelt out."""
-MEANING = {
-    "complete": "trained to the end",
-    "pruned": "stopped early: worse than the others at the same epoch",
-    "refused": "the combination means nothing, and was not run",
-    "diverged": "the loss was no number any more",
-}
+SHOWN = 10
+"""So many of the best trials are spelt out."""
 
 
 def summary(facts: SearchFacts) -> Iterator[Block]:
@@ -43,13 +36,14 @@ def _best(facts: SearchFacts) -> str:
     if not facts.ranked:
         return "No trial is complete, so nothing was found."
     best = facts.ranked[0]
-    values = ", ".join(f"{name}={value}" for name, value in _shown(facts, best).items())
+    values = ", ".join(f"{name}={value}" for name, value in shown(facts, best).items())
     start = next((row for row in facts.ranked if facts.values(row) == facts.content.get("start")), None)
     against = f"; the recipe as it is, trial {start['number']}, had {start['val/error']:.2f} %" if start else ""
     return f"Least validation error: {best['val/error']:.2f} %, trial {best['number']} ({values}){against}."
 
 
-def _shown(facts: SearchFacts, row: Json) -> dict[str, str]:
+def shown(facts: SearchFacts, row: Json) -> dict[str, str]:
+    """Return a trial's values as text, by short name."""
     short = short_names(axis.field for axis in facts.space)
     return {short[name]: _text(value) for name, value in facts.values(row).items()}
 
@@ -79,13 +73,13 @@ def asked(facts: SearchFacts) -> Iterator[Block]:
 
 def best_trials(facts: SearchFacts) -> Iterator[Block]:
     """Yield the best complete trials, with the size of their networks."""
-    shown = facts.ranked[:SHOWN]
-    if not shown:
+    count = min(len(facts.ranked), SHOWN)
+    if not count:
         yield Text("No trial is complete.")
         return
     headers, rows = best_table(facts)
     yield Table(
-        caption=f"The best {len(shown)} of {len(facts.ranked)} complete runs, by validation error in per cent.",
+        caption=f"The best {count} of {len(facts.ranked)} complete runs, by validation error in per cent.",
         headers=headers,
         rows=rows,
         left=len(facts.space) + 1,
@@ -101,7 +95,7 @@ def best_table(facts: SearchFacts) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             str(row["number"]),
-            *_shown(facts, row).values(),
+            *shown(facts, row).values(),
             f"{row['val/error']:.2f}",
             *(f"{row[name]:,}" if row.get(name) else "n/a" for name in ("parameters", "flops")),
         ]
@@ -134,63 +128,3 @@ def importance(facts: SearchFacts) -> Iterator[Block]:
         " search found differences, within its ranges and where it looked; pruned trials are not in it.",
         note=True,
     )
-
-
-def unfinished(facts: SearchFacts) -> Iterator[Block]:
-    """Yield how many trials ended how, and every one without a final error."""
-    found = Counter(row["state"] for row in facts.trials)
-    yield Table(
-        caption="How the trials ended.",
-        headers=["state", "meaning", "trials"],
-        rows=[[state, MEANING.get(state, "failed"), str(count)] for state, count in found.most_common()],
-        left=2,
-    )
-    rows = facts.unfinished
-    if not rows:
-        yield Text("None was pruned, refused or failed.")
-        return
-    yield Table(
-        caption="Trials without a final error; a pruned one's is that of its last epoch.",
-        headers=["trial", *_shown(facts, rows[0]), "state", "folder", "epochs", "val error"],
-        rows=[_unfinished(facts, row) for row in rows[:LISTED]],
-        left=len(facts.space) + 3,
-    )
-    if len(rows) > LISTED:
-        yield Text(f"And {len(rows) - LISTED} more: see trials.csv.", note=True)
-
-
-def _unfinished(facts: SearchFacts, row: Json) -> list[str]:
-    error = row["val/error"]
-    ends = [str(row["epochs"] or 0), "n/a" if error is None else f"{error:.2f}"]
-    return [str(row["number"]), *_shown(facts, row).values(), str(row["state"]), str(row["trial"] or "none"), *ends]
-
-
-def costs(facts: SearchFacts) -> Iterator[Block]:
-    """Yield epochs, time and FLOPs of all trials, pruned ones included."""
-    flops = {str(row["trial"]): row.get("flops") or 0 for row in facts.trials if row["trial"]}
-    epochs = [epoch for name in flops for epoch in facts.histories[name]]
-    whole = facts.content["epochs"] * len(flops)
-    last = {name: records[-1] for name, records in facts.histories.items() if records}
-    work = sum(BACKWARD * flops[name] * images_seen(facts, name, end["iteration"]) for name, end in last.items())
-    yield Items(
-        [
-            ("Runs", f"{len(flops)}, for {sum(row['state'] != 'refused' for row in facts.trials)} trials"),
-            (
-                "Epochs",
-                f"{len(epochs)} of {whole}: {max(whole - len(epochs), 0)} were not run, by pruning and failures",
-            ),
-            ("Training, all trials", duration(sum(float(epoch.get("time/epoch_s") or 0) for epoch in epochs))),
-            (
-                "Training FLOPs",
-                f"about {large(work)} ({BACKWARD} forward passes for each image seen)" if work else "n/a",
-            ),
-            *last_launch(facts),
-        ]
-    )
-
-
-def confirm(facts: SearchFacts) -> Iterator[Block]:
-    """Yield the command that runs the winner with fresh seeds."""
-    if facts.content.get("confirm"):
-        yield Text("The winner with fresh seeds, which the search has not seen:")
-        yield Code(str(facts.content["confirm"]))

@@ -6,6 +6,7 @@ from analysis.folders import ReportFolder
 from analysis.parallel import plot_parallel
 from analysis.progress import plot_progress
 from analysis.report import search_page as page
+from analysis.report import search_rest as rest
 from analysis.report.assemble import Parts, now, picture, sections, write_document
 from analysis.report.document import Document
 from analysis.report.reproduce import environment, reproduce
@@ -43,10 +44,10 @@ def compose(facts: SearchFacts, folder: Path) -> Document:
         "Importance": [page.importance(facts)],
         "Parallel coordinates": [picture(FIGURES, folder, "parallel")],
         "Optimisation history": [picture(FIGURES, folder, "progress")],
-        "Pruned and failed trials": [page.unfinished(facts)],
-        "Costs": [page.costs(facts)],
+        "Pruned and failed trials": [rest.unfinished(facts)],
+        "Costs": [rest.costs(facts)],
         "Environment": [environment(facts)],
-        "How to reproduce": [page.confirm(facts), reproduce(facts)],
+        "How to reproduce": [rest.confirm(facts), reproduce(facts)],
     }
     place = f"study {content['study']} at scale {content['scale']} on {content['dataset']}"
     return Document(

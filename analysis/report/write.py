@@ -7,7 +7,7 @@ from analysis.curves import plot_curves
 from analysis.ecdf import plot_ecdf
 from analysis.folders import ReportFolder
 from analysis.interactions import plot_interactions
-from analysis.report import closing, opening, results
+from analysis.report import closing, design_effects, opening, results
 from analysis.report.assemble import Parts, now, picture, sections, write_document
 from analysis.report.document import Code, Document
 from analysis.report.equivalence import equivalence
@@ -55,6 +55,8 @@ def compose(facts: Facts, folder: Path) -> Document:
         "Design and audit": [opening.design(facts)],
         "Results": [results.arms(facts), picture(FIGURES, folder, "figure")],
         "Comparisons": [results.comparisons(facts), equivalence(facts)],
+        "Steps": [design_effects.steps(facts)],
+        "Main effects": [design_effects.screening(facts)],
         **{_title(more): [[Code(str(more["text"]))]] for more in plan.get("sections", ())},
         "Factorial analysis": [
             results.variance(facts),

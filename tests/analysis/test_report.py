@@ -145,6 +145,23 @@ def test_a_margin_shows_equivalence_after_holm(folder):
     assert [float(row["p_tost_holm"] or "nan") < 0.05 for row in rows] == [False, True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("design", "words"), [("ladder", "Each step of the ladder"), ("fractional", "Main effects: mean")]
+)
+def test_designs_tell_their_steps_and_main_effects(folder, design, words):
+    assert words not in Page((write_report(folder)[0]).read_text()).text
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps(plan | {"design": design}))
+    text = Page((write_report(folder)[0]).read_text()).text
+    assert words in text
+    if design == "ladder":
+        rest = text.partition(words)[2].partition("from: what")[0]
+        assert (
+            rest.count("act_position: after_add to none") == rest.count("norm_position: before_add to after_add") == 2
+        )
+        assert "norm_position=after_add act_position: after_add to none 6 +" in rest, rest
+
+
 def test_distributions_are_drawn_from_five_seeds_on(folder):
     runs = json.loads((folder / "runs.json").read_text())
     (folder / "runs.json").write_text(json.dumps([run for run in runs if run["seed"] < 4]))
