@@ -27,11 +27,20 @@ class Published:
     statistic: Statistic
     runs: int
     sd: float | None
+    fails: bool = False
+    """Whether it is no number but a failure: a test error above `value`."""
     data: str = DatasetName.CIFAR10.value
     split: str = NOT_STATED
     """What is known of the images the published network was trained on."""
     recipe_stated: bool = True
     """Whether the recipe is known well enough to be held against ours."""
+
+    @property
+    def text(self) -> str:
+        """The figure as a table has it."""
+        if self.fails:
+            return f"fail (over {self.value:g})"
+        return f"{self.value:.2f}" + (f" (sd {self.sd:g})" if self.sd else "")
 
     @property
     def protocol(self) -> str:
@@ -55,6 +64,7 @@ def figures() -> tuple[Published, ...]:
             statistic=figure["statistic"],
             runs=figure["runs"],
             sd=figure.get("sd"),
+            fails=figure.get("fails", False),
             data=figure.get("data", DatasetName.CIFAR10.value),
             split=source.get("split", NOT_STATED),
             recipe_stated=source.get("recipe_stated", True),

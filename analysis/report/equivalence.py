@@ -32,8 +32,8 @@ def equivalence(facts: Facts) -> Iterator[Block]:
     )
     yield Text(
         "p TOST: two one-sided paired t tests (Schuirmann 1987) of a difference beyond the margin; p Holm: corrected"
-        " over all. equivalent: p Holm under 5 %. not shown: the difference may be beyond the margin, which is no sign"
-        " that it is. n/a: fewer than two pairs, or every seed gave the same difference.",
+        " over all. equivalent: p Holm under 5 %. not shown: a difference beyond the margin is not"
+        " excluded. n/a: fewer than two pairs, or every seed gave the same difference.",
         note=True,
     )
 

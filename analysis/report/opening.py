@@ -138,7 +138,8 @@ def _audit_row(difference: Mapping[str, Any]) -> list[str]:
     first, found = difference["baseline"], difference["found"]
     yes_or_no = str(difference["what"]).startswith("final_")
     numbers = [("yes" if each else "no") if yes_or_no else f"{each:,}" for each in (first, found)]
-    change = "" if yes_or_no or not first else f"{100 * (found / first - 1):+.2g} %"
+    share = 0.0 if yes_or_no or not first else 100 * (found / first - 1)
+    change = "" if yes_or_no or not first else f"{share:+.1f} %" if abs(share) >= 0.1 else f"{share:+.1g} %"
     what = str(difference["what"]).replace("_", " ").replace("flops", "FLOPs")
     return [*map(str, difference["context"].values()), full_label(difference["arm"]), what, *numbers, change]
 

@@ -22,7 +22,8 @@ RULE = (
     f" seeds. reproduced: it lies inside limits no wider than {MARGIN:g} point either way; contradicted: outside;"
     " underpowered: inside wider limits, or fewer than two seeds; protocol differs: data or recipe are not the"
     " published ones, and nothing can be said. What is noted without being known to differ decides nothing; training on"
-    " fewer images would, if anything, raise our error."
+    " fewer images would, if anything, raise our error. A published failure is held against how many of our runs fail,"
+    " diverged ones among them, by the sign test (5 %)."
 )
 
 
@@ -31,10 +32,13 @@ def verdicts(facts: Facts) -> list[tuple[ArmRow, Verdict]]:
     found = []
     for row in facts.rows:
         spec = _spec(facts, row)
-        results = list(results_by_seed(facts.runs_of(row), "test/error").values())
+        runs = facts.runs_of(row)
+        results = list(results_by_seed(runs, "test/error").values())
+        diverged = [math.inf for run in runs if run["status"] == "failed" and run.get("reason") == "diverged"]
         if spec is not None:
             for figure in figures_for(spec):
-                found.append((row, judge(figure, results, deviations(spec, figure), noted=noted(spec, figure))))
+                ours = [*results, *diverged] if figure.fails else results
+                found.append((row, judge(figure, ours, deviations(spec, figure), noted=noted(spec, figure))))
     return found
 
 
@@ -81,13 +85,12 @@ def _row(facts: Facts, row: ArmRow, verdict: Verdict, notes: Sequence[Note]) -> 
     mark = "".join(f" ({_letter(notes.index(note))})" for note in _notes(verdict))
     unsaid = bool(verdict.deviations) or math.isnan(verdict.low)
     limits = "n/a" if unsaid else f"{verdict.low:.2f} to {verdict.high:.2f}"
-    spread = f" (sd {source.sd:g})" if source.sd else ""
     return [
         "\n".join([*([full_label(row.context)] if row.context else []), changes(row.arm, facts.baseline)]),
         f"{verdict.name}{mark}",
         f"{source.source}, {source.table}",
         source.protocol,
-        f"{source.value:.2f}{spread}",
+        source.text,
         estimate(".2f", row.mean, row.low, row.high),
         str(verdict.n),
         limits,

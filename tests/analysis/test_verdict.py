@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.published import Published, deviations, figures, figures_for, noted
-from analysis.verdict import judge, limits, moments
+from analysis.verdict import failing, judge, limits, moments
 from resnet_lab.errors import UserError
 from resnet_lab.fields import replace
 from resnet_lab.fingerprint import fingerprint
@@ -111,6 +111,25 @@ def test_a_figure_far_off_is_contradicted_with_the_chance_it_should_be():
     ours = rng.normal(8.17, 0.16, (500, 5))
     names = [judge(figure(6.61, "median", 5), list(row), []).name for row in ours]
     assert names.count("contradicted") / len(names) > 0.99
+
+
+def test_a_published_failure_is_held_against_how_many_of_ours_fail():
+    block = {"model.depth": 110, "model.block.shortcut": "dropout"}
+    (one,) = figures_for(replace(RunSpec(), block))
+    assert (one.fails, one.text) == (True, "fail (over 20)")
+    names = [judge(one, [25.0] * k + [math.inf] + [8.0] * (6 - k), []).name for k in (5, 6, 3)]
+    assert names == ["underpowered", "reproduced", "underpowered"]
+    assert judge(one, [8.0] * 5, []).name == "contradicted"
+    assert judge(one, [90.0] * 4, []).name == judge(one, [], []).name == "underpowered"
+    assert judge(one, [90.0] * 5, ["recipe.iterations 320 (published 64000)"]).name == "protocol differs"
+
+
+@pytest.mark.parametrize("n", [5, 8, 12])
+def test_the_sign_test_errs_at_most_at_its_rate_where_half_of_the_runs_fail(n):
+    draws = np.random.default_rng(n).random((4000, n)) < 0.5
+    names = [failing(list(row)) for row in draws]
+    assert names.count("reproduced") / 4000 <= 0.05 + 0.007
+    assert names.count("contradicted") / 4000 <= 0.05 + 0.007
 
 
 def test_the_four_verdicts():
