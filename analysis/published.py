@@ -32,6 +32,8 @@ class Published:
     data: str = DatasetName.CIFAR10.value
     split: str = NOT_STATED
     """What is known of the images the published network was trained on."""
+    exact: bool = False
+    """Whether it is listed only for runs that have the fields of its recipe."""
     recipe_stated: bool = True
     """Whether the recipe is known well enough to be held against ours."""
 
@@ -67,6 +69,7 @@ def figures() -> tuple[Published, ...]:
             fails=figure.get("fails", False),
             data=figure.get("data", DatasetName.CIFAR10.value),
             split=source.get("split", NOT_STATED),
+            exact=figure.get("exact", source.get("exact", False)),
             recipe_stated=source.get("recipe_stated", True),
         )
         for source in tomllib.loads(text)["source"]
@@ -80,7 +83,9 @@ def figures_for(spec: RunSpec) -> list[Published]:
     changed = {n: v for n, v in flatten(spec).items() if n.startswith("model.") and v != defaults[n]}
     known = {figure.data for figure in figures()}
     data = spec.data.name.value if spec.data.name.value in known else DatasetName.CIFAR10.value
-    return [figure for figure in figures() if _changes(figure) == changed and figure.data == data]
+    found = [figure for figure in figures() if _changes(figure) == changed and figure.data == data]
+    ours = flatten(spec)
+    return [each for each in found if not each.exact or all(ours[n] == v for n, v in each.recipe.items())]
 
 
 def _changes(figure: Published) -> dict[str, Value]:

@@ -54,12 +54,18 @@ def test_a_figure_without_its_recipe_gets_no_verdict():
     (one,) = figures_for(spec)
     assert (one.value, one.protocol) == (4.0, "runs not stated")
     assert judge(one, [4.0, 4.1, 4.05], deviations(spec, one)).name == "protocol differs"
-    veit = [one for one in figures_for(replace(RunSpec(), {"model.depth": 110})) if one.source.startswith("Veit")]
-    ours = replace(RunSpec(), {"model.depth": 110})
-    assert [deviations(ours, one)[0] for one in veit] == [
-        "recipe (not stated in our sources)",
-        "recipe.effective_blocks 0 (published 23)",
-    ]
+
+
+def test_a_figure_of_another_recipe_is_listed_only_with_it():
+    for changes, values in (
+        ({"model.depth": 110}, [6.10]),
+        ({"model.depth": 110, "recipe.effective_blocks": 23}, [6.10, 5.96]),
+    ):
+        assert [one.value for one in figures_for(replace(RunSpec(), changes)) if "Veit" in one.source] == values
+    adagrad = replace(RunSpec(), {"recipe.optimizer": "adagrad"})
+    (one,) = [one for one in figures_for(adagrad) if one.table == "table of optimisers"]
+    assert (one.value, deviations(adagrad, one)) == (12.55, [])
+    assert not [one for one in figures_for(RunSpec()) if one.table == "table of optimisers"]
 
 
 def test_the_held_out_images_are_noted_and_change_no_verdict():
