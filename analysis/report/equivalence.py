@@ -1,6 +1,6 @@
 """Whether arms are equivalent to their baseline, where the study was told what difference does not matter."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from analysis.cells import changes, estimate, p_text
 from analysis.compare import ALPHA, Comparison
@@ -57,11 +57,11 @@ def is_equivalent(comparison: Comparison) -> bool:
     return comparison.p_tost_holm < ALPHA
 
 
-def equivalent_arms(facts: Facts) -> str:
+def equivalent_arms(comparisons: Sequence[Comparison], margin: float) -> str:
     """Return in a sentence which arms are equivalent to their baseline, or nothing without a margin."""
-    tested = [each for each in facts.comparisons if each.equivalence]
+    tested = [each for each in comparisons if each.equivalence]
     if not tested:
         return ""
     names = [full_label({**each.row.context, **each.row.arm}) for each in tested if is_equivalent(each)]
     told = "; ".join(names) or "none"
-    return f"Equivalent to the baseline within {facts.margin:g} points, after Holm's correction: {told}."
+    return f"Equivalent to the baseline within {margin:g} points, after Holm's correction: {told}."

@@ -26,8 +26,8 @@ def summary(facts: Facts) -> Iterator[Block]:
     rest = [f"{count} {word}" for count, word in ((failed, "failed"), (missing, "not ended")) if count]
     text = f"{done} of {len(facts.runs)} trials complete" + (f", {', '.join(rest)}" if rest else "") + "."
     yield Text(f"{text} {_decided(facts)}".strip())
-    if equivalent_arms(facts):
-        yield Text(equivalent_arms(facts))
+    if alike := equivalent_arms(facts.comparisons, facts.margin):
+        yield Text(alike)
     if any(section["name"] == "sequential" for section in facts.plan.get("sections", ())):
         yield Text("Seeds were added until decided. The p values above know nothing of these looks: see Sequential.")
     if facts.comparisons:
