@@ -12,6 +12,8 @@ Colour = tuple[float, float, float]
 
 REACH, LOG_REACH = 0.6, 0.25
 """The axis reaches at most this share of the seeds' span beyond them."""
+TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
+"""Per cents that a log axis names."""
 FAILED_AT = 0.955
 """Height of the crosses, as a share of the axis."""
 
@@ -44,6 +46,13 @@ def _ends(values: Sequence[float], lows: Sequence[float], highs: Sequence[float]
 def spans_decades(values: Sequence[float]) -> bool:
     """Say whether a linear axis would press the arms together: one near chance beside others that learnt."""
     return bool(values) and min(values) > 0.1 and max(values) > 5 * min(values) and max(values) > min(values) + 20
+
+
+def log_ticks(axes: "Axes", bottom: float, top: float) -> None:
+    """Give a y axis of per cents a log scale with round numbers between its ends."""
+    axes.set_yscale("log", subs=[])
+    axes.set_yticks([tick for tick in TICKS if bottom <= tick <= top])
+    axes.yaxis.set_major_formatter("{x:g}")
 
 
 def draw_lane(axes: "Axes", lines: "pd.DataFrame", x: float, width: float, colour: Colour, marker: str) -> None:

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analysis.arm_marks import Colour, draw_lane, limits, spans_decades
+from analysis.arm_marks import Colour, draw_lane, limits, log_ticks, spans_decades
 from analysis.labels import names_label
 
 if TYPE_CHECKING:
@@ -93,9 +93,7 @@ def _set_scale(axes: "Axes", frame: "pd.DataFrame") -> None:
     if (frame["shows"] == "failed").any():  # room for the crosses
         top = top * (top / bottom) ** 0.1 if log else top + 0.1 * (top - bottom)
     if log:
-        axes.set_yscale("log", subs=[])
-        axes.set_yticks([tick for tick in (0.5, 1, 2, 5, 10, 20, 50, 100) if bottom <= tick <= top])
-        axes.yaxis.set_major_formatter("{x:g}")
+        log_ticks(axes, bottom, top)
     axes.set_ylim(bottom, top)
 
 

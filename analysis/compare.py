@@ -10,13 +10,24 @@ from dataclasses import dataclass
 from statistics import median, stdev
 
 from analysis.arms import ArmRow
-from analysis.paired_tests import EXACT_UP_TO, SignedRanks, cohens_dz, pairing_gain, sign_flip, wilcoxon
+from analysis.paired_tests import (
+    EXACT_UP_TO,
+    Equivalence,
+    SignedRanks,
+    cohens_dz,
+    pairing_gain,
+    sign_flip,
+    tost,
+    wilcoxon,
+)
 from analysis.power import detectable
-from analysis.statistics import ROUNDING
+from analysis.statistics import ROUNDING, holm
 from analysis.trials import Trial, results_by_seed
 from resnet_lab.fields import Value
 
 POWER, ALPHA = 0.8, 0.05
+KEPT_APART = ("row", "wilcoxon", "equivalence")
+"""Fields of a comparison that have numbers of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +50,10 @@ class Comparison:
     """How many times the seeds an unpaired comparison would have needed."""
     detectable: float
     """Points: the least difference that so many pairs of this spread find with power 80 % at alpha 5 %."""
+    equivalence: Equivalence | None = None
+    """Two one-sided tests within the margin; None where no margin was given."""
+    p_tost_holm: float = math.nan
+    """Their p, Holm-corrected over every comparison of the table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +72,25 @@ class Reach:
     sd_high: float
 
 
-def compare(trials: Sequence[Trial], rows: Sequence[ArmRow], measure: str = "test/error") -> list[Comparison]:
+def compare(
+    trials: Sequence[Trial], rows: Sequence[ArmRow], measure: str = "test/error", margin: float = 0.0
+) -> list[Comparison]:
     """Return a comparison for each row that shares a seed with its baseline, in the order of the rows.
 
-    The rows are those of `summarise` for the same trials and measure.
+    The rows are those of `summarise` for the same trials and measure. A margin above 0, in points, adds the test of
+    equivalence within it.
     """
     found = []
     for row in rows:
         if row.pairs:
             reference = next(r for r in rows if r.is_baseline and r.context == row.context)
             pairs = _pairs(_results(trials, row, measure), _results(trials, reference, measure))
-            found.append(_comparison(row, pairs))
-    return found
+            found.append(_comparison(row, pairs, margin))
+    corrected = holm([each.equivalence.p if each.equivalence else math.nan for each in found])
+    return [dataclasses.replace(each, p_tost_holm=p) for each, p in zip(found, corrected, strict=True)]
 
 
-def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]]) -> Comparison:
+def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float) -> Comparison:
     differences = [own - other for own, other in pairs]
     n = len(differences)
     sd = stdev(differences) if n > 1 else math.nan
@@ -86,6 +105,7 @@ def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]]) -> Comparison
         dz=cohens_dz(differences) if spread else math.nan,
         pairing_gain=pairing_gain(pairs) if spread else math.nan,
         detectable=detectable(sd, n, alpha=ALPHA, wanted=POWER) if spread else math.nan,
+        equivalence=tost(differences, margin) if margin > 0 else None,
     )
 
 
@@ -111,12 +131,13 @@ def reach(comparisons: Sequence[Comparison]) -> Reach | None:
 
 def as_dict(comparison: Comparison) -> dict[str, Value | None]:
     """Return a comparison as JSON takes it: arm and context by their dotted names at the top level, nan as None."""
-    row, ranks = comparison.row, comparison.wilcoxon
+    row, ranks, within = comparison.row, comparison.wilcoxon, comparison.equivalence
     own = {name: getattr(row, name) for name in ("pairs", "difference", "difference_low", "difference_high", "p")}
-    kept = [field.name for field in dataclasses.fields(comparison) if field.name not in ("row", "wilcoxon")]
+    kept = [field.name for field in dataclasses.fields(comparison) if field.name not in KEPT_APART]
     values = own | {"p_holm": row.p_holm} | {name: getattr(comparison, name) for name in kept}
     values["difference_sd"] = values.pop("sd")  # a row of the CSV has the arm's own sd too
     values |= {"p_wilcoxon": ranks.p if ranks else math.nan, "floor_wilcoxon": ranks.floor if ranks else math.nan}
+    values["p_tost"] = within.p if within else math.nan
     return {
         **row.context,
         **row.arm,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.arm_marks import limits, spans_decades
+from analysis.arm_marks import limits, log_ticks, spans_decades
 from analysis.arms import ArmRow
 from analysis.panels import Sheet, in_panels, write
 from analysis.statistics import t_interval
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 Histories = Mapping[str, Sequence[Mapping[str, Any]]]
 """The epochs of each trial by its name, as in history.jsonl."""
 CAPTION = "lines: mean over the seeds of complete trials; bands: 95 % Student-t interval of the mean"
-TICKS = (0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
 def plot_curves(
@@ -66,9 +65,7 @@ def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
             mine = mine[mine[name] == value]
         bottom, top = limits([*frame["min"], *frame["max"]], [], [], log=log)
         if log:
-            axes.set_yscale("log", subs=[])
-            axes.set_yticks([tick for tick in TICKS if bottom <= tick <= top])
-            axes.yaxis.set_major_formatter("{x:g}")
+            log_ticks(axes, bottom, top)
         axes.set_ylim(bottom, top)
         low, high = mine["low"].clip(bottom, top), mine["high"].clip(bottom, top)
         axes.fill_between(mine["epoch"], low, high, color=style["color"], alpha=0.12, linewidth=0)

@@ -11,6 +11,7 @@ from resnet_lab.errors import UserError
 
 Json = Mapping[str, Any]
 REPORTS, TRIALS = "reports", "trials"
+SEARCH = "search.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,28 @@ class ReportFolder:
         """The folder of all trials of this output folder."""
         return self.path.absolute().parent.parent / TRIALS
 
+    @property
+    def is_search(self) -> bool:
+        """Whether an open search left it, which has search.json and no arms."""
+        return (self.path / SEARCH).is_file()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a study or a search has ended here."""
+        return (self.path / "runs.json").is_file() or self.is_search
+
+    def search(self) -> Json:
+        """Return search.json. Raises UserError where it cannot be read."""
+        return _object(self.path / SEARCH)
+
     def plan(self) -> Json:
         """Return plan.json. Raises UserError where it cannot be read."""
         return _object(self.path / "plan.json")
 
     def runs(self) -> list[Trial]:
-        """Return runs.json, a row a run. Raises UserError where it cannot be read."""
+        """Return runs.json, a row a run; of a search, the trials it ran. Raises UserError where it cannot be read."""
+        if self.is_search:
+            return [row for row in self.search().get("trials", ()) if row.get("trial")]
         content = _read(self.path / "runs.json")
         if not isinstance(content, list):
             raise UserError(f"{self.path / 'runs.json'} holds no list of runs: run the study again")
@@ -52,12 +69,12 @@ def find_reports(study: str | Path, out: Path) -> list[ReportFolder]:
     Raises UserError, listing what there is, where there is none.
     """
     path = Path(study)
-    if (path / "runs.json").is_file():
+    if ReportFolder(path).is_whole:
         return [ReportFolder(path)]
     name, root = str(study), out / REPORTS
     known = sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
     found = [each for each in known if each == name] or [each for each in known if each.startswith(f"{name}-")]
-    found = [each for each in found if (root / each / "runs.json").is_file()]
+    found = [each for each in found if ReportFolder(root / each).is_whole]
     if not found:
         there = f"there are {', '.join(known)}" if known else "there is none yet"
         raise UserError(f"no report of a study {name!r} in {root} ({there}): name one, its folder, or another --out")

@@ -21,9 +21,10 @@ FIRST = ("trial", "status", "reason", "seed", "epochs", "test/error", "val/error
 def load_study(study: str | Path, out: Path = Path("runs")) -> "pd.DataFrame":
     """Return one row a trial with dotted column names: every field of its spec, its status and final figures.
 
-    `study` is a report's folder or name, a study's name (all its reports together), or an output folder (every trial
-    in it). Errors are in per cent, `time/` in seconds; `status` is complete, failed or missing (not ended), and
-    `reason` is set for the failed. Raises UserError where there is no such study.
+    `study` is a report's folder or name, a study's name (all its reports together, but open searches only where there
+    is nothing else: their trials are no comparison), or an output folder (every trial in it). Errors are in per cent,
+    `time/` in seconds; `status` is complete, failed or missing (not ended), and `reason` is set for the failed. Raises
+    UserError where there is no such study.
     """
     import pandas as pd
 
@@ -32,7 +33,8 @@ def load_study(study: str | Path, out: Path = Path("runs")) -> "pd.DataFrame":
     if root.is_dir():
         known: dict[str, Trial] = {entry.name: {} for entry in sorted(root.iterdir()) if entry.is_dir()}
     else:
-        reports = find_reports(study, Path(out))
+        every = find_reports(study, Path(out))
+        reports = [report for report in every if not report.is_search] or every
         root = reports[0].trials
         known = {str(run["trial"]): run for report in reports for run in report.runs()}
     defaults = flatten(RunSpec())

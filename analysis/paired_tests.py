@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import stdev
 
-from analysis.statistics import t_interval
+from analysis.statistics import ROUNDING, t_interval
 
 EXACT_UP_TO = 20  # 2^20 sign patterns take a second; beyond, the t test is as good
 WILCOXON_FROM = 6  # with 5 pairs the two-sided test cannot go under 0.0625
@@ -78,21 +79,21 @@ class Equivalence:
 
 
 def tost(differences: Sequence[float], margin: float, alpha: float = 0.05) -> Equivalence:
-    """Return the paired test of |mean difference| < margin, in the unit of the differences. nan below two pairs."""
+    """Return the paired test of |mean difference| < margin, in the unit of the differences.
+
+    p and limits are nan below two pairs, and for differences without spread, which come from a measure in coarse
+    steps and not from certainty (as in `statistics.paired_t`). Raises ValueError for a margin of 0 or less.
+    """
     if margin <= 0:
         raise ValueError(f"a margin of {margin} leaves nothing to be equivalent within: give one above 0")
     n = len(differences)
-    inner = t_interval(differences, confidence=1 - 2 * alpha)
-    if n < 2:
-        return Equivalence(p=math.nan, low=inner.low, high=inner.high, equivalent=False)
-    from scipy import stats
+    if n < 2 or stdev(differences) <= ROUNDING * max(map(abs, differences)):
+        return Equivalence(p=math.nan, low=math.nan, high=math.nan, equivalent=False)
+    from scipy.special import stdtr
 
-    mean = sum(differences) / n
-    error = math.sqrt(sum((value - mean) ** 2 for value in differences) / (n - 1) / n)
-    if error == 0:
-        inside = abs(mean) < margin
-        return Equivalence(p=0.0 if inside else 1.0, low=mean, high=mean, equivalent=inside)
-    p = float(max(stats.t.sf((mean + margin) / error, n - 1), stats.t.cdf((mean - margin) / error, n - 1)))
+    inner = t_interval(differences, confidence=1 - 2 * alpha)
+    error = stdev(differences) / math.sqrt(n)
+    p = float(max(stdtr(n - 1, -(margin + side * inner.mean) / error) for side in (1, -1)))
     return Equivalence(p=p, low=inner.low, high=inner.high, equivalent=p < alpha)
 
 

@@ -61,15 +61,18 @@ def in_panels(
 
 
 def grid(
-    count: int, sheet: Sheet, columns: int = 3, key: tuple[str, Sequence[str]] = ("", ())
+    count: int, sheet: Sheet, columns: int = 3, key: tuple[str, Sequence[str]] = ("", ()), width: float = 0.0
 ) -> tuple["Figure", list["Axes"]]:
-    """Return a figure of `count` panels, at most `columns` side by side, above the caption and the key of the arms."""
+    """Return a figure of `count` panels, at most `columns` side by side, above the caption and the key of the arms.
+
+    It is as wide as a page or a column, or `width` inches.
+    """
     import seaborn as sns
     from matplotlib.figure import Figure
 
     across = max(min(count, columns), 1)
     down = -(-count // across)
-    width = WIDTH if across > 1 or len(key[1]) > 4 else NARROW
+    width = width or (WIDTH if across > 1 or len(key[1]) > 4 else NARROW)
     across_key = max(min(int(width / (LETTER * max(map(len, key[1]), default=0) + 0.6)), 4, len(key[1])), 1)
     caption = textwrap.fill(sheet.caption, int(width / SMALL_LETTER))
     key_height = LINE * (1 - (-len(key[1]) // across_key)) + 0.1 if key[1] else 0.0

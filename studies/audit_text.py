@@ -40,7 +40,12 @@ def lines(audit: Audit) -> list[str]:
             f"audit: {len(audit.plan.cells)} networks built; the arms of a context have equal parameters, FLOPs, "
             "depth, residual blocks, final norm and final activation."
         )
-    return [*left_out_lines(audit.plan), *textwrap.wrap(head, WIDTH), *_wrapped(texts)]
+    return [*left_out_lines(audit.plan), *textwrap.wrap(head, WIDTH), *_wrapped(texts), *alias_lines(audit.plan)]
+
+
+def alias_lines(plan: Plan) -> list[str]:
+    """Return which effects a fractional design cannot tell apart, or nothing."""
+    return ["aliases: this design cannot tell apart", *_wrapped(plan.aliases)] if plan.aliases else []
 
 
 def sentence(difference: Difference) -> str:

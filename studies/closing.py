@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from analysis.folders import ReportFolder
 from analysis.report.facts import read_facts
+from analysis.report.search_write import write_search
 from analysis.report.write import write_facts
 from resnet_lab import atomic
 
@@ -21,9 +22,9 @@ def close(
 ) -> list[Path]:
     """Write the report of every folder that a launch has written to, log it with its arms; return its files.
 
-    `files` are those the launch has written; a folder that holds a study's runs gets a page.
+    `files` are those the launch has written; a folder that holds a study's runs, or a search, gets a page.
     """
-    folders = [folder for folder in dict.fromkeys(path.parent for path in files) if (folder / "runs.json").exists()]
+    folders = [folder for folder in dict.fromkeys(path.parent for path in files) if ReportFolder(folder).is_whole]
     written: list[Path] = []
     for folder in folders:
         made = _close(folder, tracker, parent, {"seconds": dict(seconds), "energy_j": joules})
@@ -43,7 +44,10 @@ def _close(folder: Path, tracker: "Tracker", parent: "Launch", spent: Mapping[st
         "launch_link": tracker.run_link(parent),
     }
     atomic.write(folder / "launch.json", (json.dumps(known, indent=2) + "\n").encode())
-    facts = read_facts(ReportFolder(folder))
+    source = ReportFolder(folder)
+    if source.is_search:  # it has no arms
+        return write_search(source)
+    facts = read_facts(source)
     for row in facts.rows:
         _log_arm(row, parent, {"scale": str(facts.plan["scale"]), "report": folder.name})
     return write_facts(facts, folder)

@@ -22,6 +22,7 @@ from studies.plan import Plan
 from studies.report import Row
 from studies.samplers import Algorithm, Pruner
 from studies.search import SEED, Search, Settings
+from studies.search_record import search_record
 from studies.search_text import counts, importance, rows, values_text
 from studies.searches import Searches
 from studies.spaces import Choose, Space
@@ -40,6 +41,7 @@ class OpenSearch:
             *(each for each in plan.study.tune if each.field not in {**plan.context, **plan.arm}),
         )
         base = dataclasses.replace(plan.cells[0], seed=SEED)
+        self._declared = plan
         self._settings = Settings(
             base=base, space=space, budget=budget, epochs=epochs_of(base), algorithm=algorithm, pruner=pruner
         )
@@ -70,7 +72,7 @@ class OpenSearch:
     def report(self, out: Path, console: Console, *, as_json: bool) -> tuple[list[Row], list[Path]]:
         folder = out / "reports" / self._plan.title
         folder.mkdir(parents=True, exist_ok=True)
-        content = json.dumps(self._content(), indent=2)
+        content = json.dumps(search_record(self._declared, self._search), indent=2)
         for name, told in (("search.json", content), ("search.md", f"```\n{self._text()}\n```")):
             atomic.write(folder / name, (told + "\n").encode())
         print(content) if as_json else console.print(f"\n{self._text()}", highlight=False, markup=False)
@@ -98,17 +100,3 @@ class OpenSearch:
 
     def _ranked(self) -> list[dict[str, Any]]:
         return sorted((row for row in rows(self._search) if row["state"] == "complete"), key=lambda r: r["val/error"])
-
-    def _content(self) -> dict[str, Any]:
-        best = self._search.best()
-        winner = (
-            None if best is None else {**best.params, "val/error": best.values[0], "trial": best.user_attrs["trial"]}
-        )
-        return {
-            "algorithm": self._settings.algorithm.value,
-            "pruner": self._settings.pruner.value,
-            "budget": self._settings.budget,
-            "winner": winner,
-            "importance": importance(self._search),
-            "trials": rows(self._search),
-        }

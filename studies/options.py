@@ -34,12 +34,18 @@ class Options:
     """Folder for trials, databases and reports."""
     design: Annotated[Design | None, arg(metavar="{" + ",".join(Design) + "}", help_behavior_hint="")] = None
     """Which combinations of the switches are arms. Default: the study's."""
+    orders: Annotated[int, arg(metavar="INT")] = 1
+    """With --design ladder: in how many orders its rungs are climbed."""
+    cells: Annotated[int, arg(metavar="INT")] = 16
+    """With --design random or sobol: arms that are drawn, beside the baseline."""
+    resolution: Annotated[int, arg(metavar="INT")] = 3
+    """With --design fractional: 3 keeps main effects apart; 4 keeps them clear of pairs, too."""
     until_decided: Annotated[bool, arg(help_behavior_hint="")] = False
     """Add seeds in pairs to the arms whose comparison is open, corrected for the repeated looks."""
     max_seeds: Annotated[int, arg(metavar="INT")] = 20
     """With --until-decided: the most seeds an arm gets."""
     margin: Annotated[float, arg(metavar="POINTS")] = 0.0
-    """With --until-decided: a difference below this does not matter; 0 asks for its direction alone."""
+    """A difference below this does not matter: the report tests for equivalence. 0: no margin, direction alone."""
     tune: Annotated[bool, arg(help_behavior_hint="")] = False
     """Compare again with each arm tuned by a search of its own, the same budget for each."""
     tune_trials: Annotated[int, arg(metavar="INT")] = 12
@@ -67,6 +73,7 @@ class Options:
         if len(asked) > 1:
             raise UserError(f"{' and '.join(asked)} answer different questions: give one of them")
         whole = {"epochs": self.epochs, "jobs": self.jobs, "tune-trials": self.tune_trials, "trials": self.trials}
+        whole |= {"orders": self.orders, "cells": self.cells}
         for name, value in whole.items():
             if value is not None and value < 1:
                 raise UserError(f"--{name} {value}: it must be 1 or more")

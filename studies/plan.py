@@ -38,6 +38,8 @@ class Plan:
     """Cells that an audit found to be another's network: see `studies.audit`."""
     more: tuple[RunSpec, ...] = ()
     """Runs of cells at seeds beyond `seeds`, where cells are repeated unequally often: see `studies.sequential`."""
+    margin: float = 0.0
+    """Points of test error below which a difference does not matter; 0 where nobody said."""
     variant: str = ""
     """What tells this plan's report from that of the same cells under another recipe: `tuned`."""
 
@@ -107,7 +109,7 @@ def make_plan(study: Study, options: Options) -> Plan:
     cells: list[tuple[Fields, RunSpec]] = []
     refused: list[LeftOut] = []
     kind = options.design or study.design
-    designed = make_design(kind, arm)
+    designed = make_design(kind, arm, size=options.cells, resolution=options.resolution, orders=options.orders)
     for values, choice in itertools.product(itertools.product(*context.values()), designed.cells):
         cell = dict(zip(context, values, strict=True)) | dict(choice)
         try:
@@ -127,6 +129,7 @@ def make_plan(study: Study, options: Options) -> Plan:
         cells=tuple(dict.fromkeys(specs)),
         seeds=tuple(dict.fromkeys(options.seeds or scale.seeds)),
         design=kind,
+        margin=options.margin,
         reference=_typed(base, designed.baseline),
         aliases=designed.aliases,
         refused=tuple(refused),

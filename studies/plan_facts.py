@@ -33,6 +33,7 @@ def plan_facts(plan: Plan, sections: Sequence[Told] = ()) -> dict[str, Any]:
         ],
         "aliases": list(plan.aliases),
         "seeds": list(plan.seeds),
+        "margin": plan.margin,
         "sections": [{"name": section.name, "text": section.text} for section in sections],
         "runs": plan.rows(),
     }

@@ -9,7 +9,9 @@ from typing import Any
 from rich.console import Console
 
 from analysis.arms import ArmRow, as_dict, summarise
+from analysis.compare import compare
 from analysis.figures import plot_arms
+from analysis.report.equivalence import equivalent_arms
 from analysis.table import explain, markdown, render
 from resnet_lab import atomic
 from resnet_lab.trial import Trial
@@ -104,6 +106,9 @@ def _print(console: Console, written: Written) -> None:
     console.print()
     console.print(render(rows, title=plan.study.question, width=console.width))
     console.print(explain(rows, plan.baseline()), highlight=False, style="dim")
+    if plan.margin and not any(section.name == "sequential" for section in written.sections):  # which has its own rule
+        alike = equivalent_arms(compare(written.runs, rows, margin=plan.margin), plan.margin)
+        console.print(alike, highlight=False, markup=False)
     console.print("\n".join(audit_text.lines(written.audit)), highlight=False, markup=False)
     for run in written.runs:
         if run["status"] == "failed":

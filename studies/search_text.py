@@ -16,7 +16,7 @@ LEAST = 8
 
 
 def rows(search: Search) -> list[dict[str, Any]]:
-    """Return a row for each trial that has ended: values, `state`, `val/error` in per cent, epochs, folder.
+    """Return a row for each trial that has ended: its number, values, `state`, `val/error` in per cent, epochs, folder.
 
     The state is complete, pruned, refused (a combination that means nothing), diverged or another failure's reason.
     A pruned trial's error is the last before it was stopped.
@@ -38,7 +38,7 @@ def _row(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
     epochs = max(reported, default=None)
     error = trial.values[0] if trial.values else None if epochs is None else reported[epochs]
     ends = {"state": state(trial), "val/error": error, "epochs": epochs, "trial": trial.user_attrs.get("trial")}
-    return {**trial.params, **ends}
+    return {"number": trial.number, **trial.params, **ends}
 
 
 def counts(search: Search) -> str:

@@ -1,7 +1,7 @@
 """Everything a report is made of, read once from a study's folder."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,19 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """One study at one scale, summarised. `histories` and `environments` are by the trial's name."""
+class Traces:
+    """What trials left in their folders, by the trial's name, and what the last launch knew."""
+
+    launch: Json
+    histories: Mapping[str, Sequence[Json]]
+    environments: Mapping[str, Json]
+    configs: Mapping[str, str]
+    """The text of each trial's config.json."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts(Traces):
+    """One study at one scale, summarised."""
 
     plan: Json
     arm: tuple[str, ...]
@@ -26,14 +37,11 @@ class Facts:
     baseline: Mapping[str, Value]
     runs: Sequence[Trial]
     rows: Sequence[ArmRow]
+    margin: float
+    """Points below which a difference does not matter, as the study was told; 0 where it was not."""
     comparisons: Sequence[Comparison]
     tables: Sequence[Anova]
     audit: Json | None
-    launch: Json
-    histories: Mapping[str, Sequence[Json]]
-    environments: Mapping[str, Json]
-    configs: Mapping[str, str]
-    """The text of each trial's config.json."""
 
     def runs_of(self, row: ArmRow) -> list[Trial]:
         """Return the runs of one arm in one context."""
@@ -46,11 +54,11 @@ def read_facts(folder: ReportFolder) -> Facts:
     plan, runs = folder.plan(), folder.runs()
     try:
         arm, context, baseline = tuple(plan["arm"]), tuple(plan["context"]), plan["baseline"]
+        margin = float(plan.get("margin") or 0)
         rows = summarise(runs, arm=arm, context=context, baseline=baseline)
         names = [str(run["trial"]) for run in runs]
     except KeyError as error:
         raise UserError(f"{folder.path} lacks {error}: run the study again, which writes it anew") from None
-    root = folder.trials
     return Facts(
         plan=plan,
         arm=arm,
@@ -58,14 +66,23 @@ def read_facts(folder: ReportFolder) -> Facts:
         baseline=baseline,
         runs=runs,
         rows=rows,
-        comparisons=compare(runs, rows),
+        margin=margin,
+        comparisons=compare(runs, rows, margin=margin),
         tables=anova(runs, arm=arm, context=context),
         audit=folder.audit(),
-        launch=folder.launch(),
-        histories={name: _lines(_text(root / name / "history.jsonl")) for name in names},
-        environments={name: env for name in names if (env := _object(_text(root / name / "env.json")))},
-        configs={name: text for name in names if (text := _text(root / name / "config.json"))},
+        **traces(folder, names),
     )
+
+
+def traces(folder: ReportFolder, names: Iterable[str]) -> dict[str, Any]:
+    """Return the fields of `Traces` for the trials of those names."""
+    root, every = folder.trials, tuple(dict.fromkeys(names))
+    return {
+        "launch": folder.launch(),
+        "histories": {name: _lines(_text(root / name / "history.jsonl")) for name in every},
+        "environments": {name: env for name in every if (env := _object(_text(root / name / "env.json")))},
+        "configs": {name: text for name in every if (text := _text(root / name / "config.json"))},
+    }
 
 
 def _text(path: Any) -> str:

@@ -10,6 +10,7 @@ from analysis.cells import changes, estimate
 from analysis.compare import ALPHA, POWER, Comparison, reach
 from analysis.labels import full_label, short_names
 from analysis.report.document import Block, Items, Table, Text
+from analysis.report.equivalence import equivalent_arms
 from analysis.report.facts import Facts
 from analysis.report.verdicts import verdicts
 from resnet_lab.fields import Value
@@ -25,14 +26,18 @@ def summary(facts: Facts) -> Iterator[Block]:
     rest = [f"{count} {word}" for count, word in ((failed, "failed"), (missing, "not ended")) if count]
     text = f"{done} of {len(facts.runs)} trials complete" + (f", {', '.join(rest)}" if rest else "") + "."
     yield Text(f"{text} {_decided(facts)}".strip())
+    if alike := equivalent_arms(facts.comparisons, facts.margin):
+        yield Text(alike)
     if any(section["name"] == "sequential" for section in facts.plan.get("sections", ())):
         yield Text("Seeds were added until decided. The p values above know nothing of these looks: see Sequential.")
     if facts.comparisons:
         yield Text(found_with(facts.comparisons))
-    counts = Counter(verdict.name for _, verdict in verdicts(facts))
-    if counts:
+    judged = [verdict for _, verdict in verdicts(facts)]
+    if judged:
+        counts = Counter(verdict.name for verdict in judged)
         told = ", ".join(f"{name} ({count})" for name, count in counts.items())
-        yield Text(f"Verdicts on the published figures of these networks: {told}.")
+        notes = " Not counted: what is noted of the training images." if any(each.noted for each in judged) else ""
+        yield Text(f"Verdicts on the published figures of these networks: {told}.{notes}")
 
 
 def _decided(facts: Facts) -> str:
@@ -88,6 +93,7 @@ def design(facts: Facts) -> Iterator[Block]:
                 else ()
             ),
             ("Seeds", f"{', '.join(map(str, plan['seeds']))} (the same for every arm; the seed is the unit)"),
+            *((("Margin", f"{facts.margin:g} points: a smaller difference does not matter"),) if facts.margin else ()),
             ("Trials", f"{len(facts.runs)} in {len(facts.rows)} cells"),
         ]
     )
@@ -132,7 +138,8 @@ def _audit_row(difference: Mapping[str, Any]) -> list[str]:
     first, found = difference["baseline"], difference["found"]
     yes_or_no = str(difference["what"]).startswith("final_")
     numbers = [("yes" if each else "no") if yes_or_no else f"{each:,}" for each in (first, found)]
-    change = "" if yes_or_no or not first else f"{100 * (found / first - 1):+.2g} %"
+    share = 0.0 if yes_or_no or not first else 100 * (found / first - 1)
+    change = "" if yes_or_no or not first else f"{share:+.1f} %" if abs(share) >= 0.1 else f"{share:+.1g} %"
     what = str(difference["what"]).replace("_", " ").replace("flops", "FLOPs")
     return [*map(str, difference["context"].values()), full_label(difference["arm"]), what, *numbers, change]
 

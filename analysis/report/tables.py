@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from analysis import arms, compare
 from analysis.arms import ArmRow
@@ -30,19 +30,26 @@ SPECIAL = {
 def to_latex(rows: Sequence[ArmRow]) -> str:
     """Return a tabular for the package booktabs: arms with intervals, paired differences, corrected p."""
     headers = field_headers(rows, merged=False)
-    numbers = number_headers(rows)
+    cells = zip(field_cells(rows, merged=False), number_cells(rows), strict=True)
+    breaks = frozenset(i for i, row in enumerate(rows) if i and rows[i - 1].context != row.context)
+    return tabular(
+        [*headers, *number_headers(rows)], [fields + values for fields, values in cells], len(headers), breaks
+    )
+
+
+def tabular(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], left: int, breaks: frozenset[int] = frozenset()
+) -> str:
+    """Return rows of text as a tabular: `left` columns of text, then numbers; a rule above the rows in `breaks`."""
     lines = [
         "% needs \\usepackage{booktabs}",
-        rf"\begin{{tabular}}{{{'l' * len(headers)}{'r' * len(numbers)}}}",
+        rf"\begin{{tabular}}{{{'l' * left}{'r' * (len(headers) - left)}}}",
         r"\toprule",
-        _line([*headers, *numbers]),
+        _line(headers),
         r"\midrule",
     ]
-    cells = zip(field_cells(rows, merged=False), number_cells(rows), strict=True)
-    for index, (fields, values) in enumerate(cells):
-        if index and rows[index - 1].context != rows[index].context:
-            lines.append(r"\midrule")
-        lines.append(_line([*fields, *values]))
+    for index, row in enumerate(rows):
+        lines += [r"\midrule", _line(row)] if index in breaks else [_line(row)]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
@@ -68,6 +75,11 @@ def to_csv(rows: Sequence[ArmRow], comparisons: Sequence[Comparison]) -> str:
     lines = []
     for row in rows:
         lines.append({**arms.as_dict(row), "reasons": "; ".join(row.reasons), **against.get(id(row), {})})
+    return csv_text(lines)
+
+
+def csv_text(lines: Sequence[Mapping[str, object]]) -> str:
+    """Return rows as CSV with a column for every name of any of them; empty where a row has none, or nan."""
     names = list(dict.fromkeys(name for line in lines for name in line))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")

@@ -1,20 +1,21 @@
 """From a study's folder to its report."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 from analysis.curves import plot_curves
 from analysis.ecdf import plot_ecdf
 from analysis.folders import ReportFolder
 from analysis.interactions import plot_interactions
-from analysis.report import closing, opening, results
-from analysis.report.document import Block, Code, Document, Picture, Section
+from analysis.report import closing, design_effects, opening, results
+from analysis.report.assemble import Parts, now, picture, sections, write_document
+from analysis.report.document import Code, Document
+from analysis.report.equivalence import equivalence
 from analysis.report.facts import Facts, read_facts
-from analysis.report.render import to_html, to_markdown
+from analysis.report.reproduce import environment, reproduce
+from analysis.report.search_write import write_search
 from analysis.report.tables import to_csv, to_latex
 from analysis.report.verdicts import published
-from resnet_lab import atomic
 
 FIGURES = {
     "figure": "Every seed, and each arm's mean with its interval.",
@@ -27,10 +28,11 @@ FIGURES = {
 def write_report(folder: Path) -> list[Path]:
     """Write report.html, report.md, table.tex, table.csv and the figures into a study's folder; return all paths.
 
-    The folder is what a study leaves, with runs.json and plan.json; the trials lie beside it. The page is one file
-    that loads nothing. Raises UserError for a folder that a study did not leave whole.
+    The folder is what a study leaves, with runs.json and plan.json, or an open search, with search.json; the trials
+    lie beside it. The page is one file that loads nothing. Raises UserError for a folder that was not left whole.
     """
-    return write_facts(read_facts(ReportFolder(folder)), folder)
+    source = ReportFolder(folder)
+    return write_search(source) if source.is_search else write_facts(read_facts(source), folder)
 
 
 def write_facts(facts: Facts, folder: Path) -> list[Path]:
@@ -41,49 +43,39 @@ def write_facts(facts: Facts, folder: Path) -> list[Path]:
         *plot_interactions(facts.runs, facts.tables, out=folder / "interactions"),
     ]
     document = compose(facts, folder)
-    contents = {
-        "report.html": to_html(document),
-        "report.md": to_markdown(document),
-        "table.tex": to_latex(facts.rows),
-        "table.csv": to_csv(facts.rows, facts.comparisons),
-    }
-    for name, text in contents.items():
-        atomic.write(folder / name, text.encode())
-    return [*(folder / name for name in contents), *figures]
+    tables = {"table.tex": to_latex(facts.rows), "table.csv": to_csv(facts.rows, facts.comparisons)}
+    return [*write_document(document, folder, tables), *figures]
 
 
 def compose(facts: Facts, folder: Path) -> Document:
     """Return the report without a format; the figures are those that lie in the folder."""
     plan = facts.plan
-    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    parts: dict[str, list[Iterable[Block]]] = {
+    parts: Parts = {
         "Summary": [opening.summary(facts)],
         "Design and audit": [opening.design(facts)],
-        "Results": [results.arms(facts), _picture(folder, "figure")],
-        "Comparisons": [results.comparisons(facts)],
+        "Results": [results.arms(facts), picture(FIGURES, folder, "figure")],
+        "Comparisons": [results.comparisons(facts), equivalence(facts)],
+        "Steps": [design_effects.steps(facts)],
+        "Main effects": [design_effects.screening(facts)],
         **{_title(more): [[Code(str(more["text"]))]] for more in plan.get("sections", ())},
-        "Factorial analysis": [results.variance(facts), _picture(folder, "interactions") if facts.tables else []],
-        "Learning curves": [_picture(folder, "curves")],
-        "Distribution over seeds": [_picture(folder, "ecdf")],
+        "Factorial analysis": [
+            results.variance(facts),
+            picture(FIGURES, folder, "interactions") if facts.tables else [],
+        ],
+        "Learning curves": [picture(FIGURES, folder, "curves")],
+        "Distribution over seeds": [picture(FIGURES, folder, "ecdf")],
         "Published figures": [published(facts)],
         "Failed trials": [closing.failures(facts)],
         "Costs": [closing.costs(facts)],
-        "Environment": [closing.environment(facts)],
-        "How to reproduce": [closing.reproduce(facts)],
+        "Environment": [environment(facts)],
+        "How to reproduce": [reproduce(facts)],
     }
-    sections = [Section(title, [block for part in made_of for block in part]) for title, made_of in parts.items()]
     return Document(
         title=str(plan["question"]),
-        subtitle=f"Study {plan['study']} at scale {plan['scale']} on {plan['dataset']}, written {made}",
-        sections=[section for section in sections if section.blocks],
+        subtitle=f"Study {plan['study']} at scale {plan['scale']} on {plan['dataset']}, written {now()}",
+        sections=sections(parts),
     )
 
 
 def _title(section: Mapping[str, object]) -> str:
     return str(section["name"]).replace("_", " ").capitalize()
-
-
-def _picture(folder: Path, name: str) -> Iterator[Block]:
-    path = folder / f"{name}.svg"
-    if path.exists():
-        yield Picture(path, FIGURES[name])

@@ -4,6 +4,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from analysis.arms import summarise
 from analysis.compare import as_dict, compare, reach
@@ -16,14 +17,14 @@ ONE = (0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0)
 OTHER = (1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4)
 
 
-def comparisons(one, other):
+def comparisons(one, other, margin=0.0):
     trials = [
         {NORM: norm, "seed": seed, "status": "complete", "reason": None, "test/error": value}
         for norm, values in (("before_add", one), ("after_add", other))
         for seed, value in enumerate(values)
     ]
     rows = summarise(trials, arm=[NORM], context=[], baseline={NORM: "before_add"})
-    return compare(trials, rows)
+    return compare(trials, rows, margin=margin)
 
 
 def test_students_sleep():
@@ -45,6 +46,22 @@ def test_what_was_detectable_is_found_with_the_power_said():
     reached = reach([found])
     assert (reached.pairs, reached.typical) == (10, found.detectable)
     assert (reached.sd_low, reached.sd_high) == (pytest.approx(0.688, abs=0.001), pytest.approx(1.826, abs=0.001))
+
+
+def test_a_margin_adds_the_test_of_equivalence():
+    (found,) = comparisons(ONE, OTHER)
+    assert found.equivalence is None
+    assert as_dict(found)["p_tost"] is None
+    (found,) = comparisons(ONE, OTHER, margin=3.0)
+    assert found.equivalence.p == pytest.approx(
+        stats.ttest_1samp([b - a for a, b in zip(ONE, OTHER, strict=True)], 3, alternative="less").pvalue
+    )
+    assert (found.equivalence.low, found.equivalence.high) == (
+        pytest.approx(0.867, abs=0.001),
+        pytest.approx(2.293, abs=0.001),
+    )
+    assert found.p_tost_holm == found.equivalence.p  # one comparison
+    assert as_dict(found)["p_tost"] == found.equivalence.p
 
 
 def test_equal_differences_claim_nothing():

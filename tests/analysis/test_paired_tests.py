@@ -60,10 +60,26 @@ def test_equivalence_is_the_ninety_per_cent_interval_within_the_margin():
         tost(near, 0)
 
 
+def test_tost_is_two_one_sided_t_tests():
+    sides = [
+        stats.ttest_1samp(DARWIN, bound, alternative=side).pvalue for bound, side in ((-40, "greater"), (40, "less"))
+    ]
+    assert tost(DARWIN, 40).p == pytest.approx(max(sides))
+
+
+def test_differences_without_spread_show_no_equivalence():
+    for equal in ([0.0, 0.0, 0.0], [0.3, 0.3], [0.1 + 0.2, 0.3]):
+        result = tost(equal, 1.0)
+        assert math.isnan(result.p)
+        assert not result.equivalent
+
+
 @given(st.lists(st.floats(-3, 3), min_size=2, max_size=9), st.floats(0.1, 3))
 def test_tost_agrees_with_its_interval(differences, margin):
     result = tost(differences, margin)
-    if abs(max(abs(result.low), abs(result.high)) - margin) > 1e-6:
+    if math.isnan(result.p):
+        assert not result.equivalent
+    elif abs(max(abs(result.low), abs(result.high)) - margin) > 1e-6:
         assert result.equivalent == (-margin < result.low and result.high < margin)
 
 

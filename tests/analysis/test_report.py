@@ -11,8 +11,8 @@ import pytest
 
 from analysis.folders import ReportFolder
 from analysis.report import write_report
-from analysis.report.closing import command
 from analysis.report.facts import read_facts
+from analysis.report.reproduce import command
 from analysis.report.verdicts import verdicts
 from resnet_lab.errors import UserError
 
@@ -120,6 +120,46 @@ def test_the_verdicts_hold_ours_against_the_published_figures_of_each_arm(folder
     assert ("before_add", "after_add", 8.75, "reproduced") in found  # He et al. 2015, the default recipe
     torch_blog = [name for *_, value, name in found if value in (8.29, 8.62, 8.34, 8.23)]
     assert torch_blog == ["protocol differs"] * 4  # nesterov there
+    assert all(len(v.noted) == 1 for _, v in verdicts(facts))
+
+
+def test_the_held_out_images_are_noted_beside_the_verdict(written):
+    text = Page((written / "report.html").read_text()).text
+    assert "reproduced (a)" in text
+    assert "(a) noted, not counted trained on 45,000 images, 5,000 held out (published: schedule chosen" in text
+    assert "Not counted: what is noted of the training images." in text
+
+
+def test_a_margin_shows_equivalence_after_holm(folder):
+    assert "Equivalen" not in Page((write_report(folder)[0]).read_text()).text
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps(plan | {"margin": 1.0}))
+    text = Page((write_report(folder)[0]).read_text()).text
+    assert "Equivalence with the baseline within 1 points either way." in text
+    told = text.partition("Equivalent to the baseline within 1 points, after Holm's correction: ")[2].partition(". ")[0]
+    assert told == (
+        "depth=20, norm_position=before_add, act_position=none; depth=20, norm_position=after_add,"
+        " act_position=after_add"
+    )
+    rows = list(csv.DictReader(io.StringIO((folder / "table.csv").read_text())))
+    assert [float(row["p_tost_holm"] or "nan") < 0.05 for row in rows] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("design", "words"), [("ladder", "Each step of the ladder"), ("fractional", "Main effects: mean")]
+)
+def test_designs_tell_their_steps_and_main_effects(folder, design, words):
+    assert words not in Page((write_report(folder)[0]).read_text()).text
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps(plan | {"design": design}))
+    text = Page((write_report(folder)[0]).read_text()).text
+    assert words in text
+    if design == "ladder":
+        rest = text.partition(words)[2].partition("from: what")[0]
+        assert (
+            rest.count("act_position: after_add to none") == rest.count("norm_position: before_add to after_add") == 2
+        )
+        assert "norm_position=after_add act_position: after_add to none 6 +" in rest, rest
 
 
 def test_distributions_are_drawn_from_five_seeds_on(folder):

@@ -1,5 +1,6 @@
 """The end of a launch, with trials that pretend: the page, what it knows of the launch, and a run an arm."""
 
+import io
 import json
 
 from rich.console import Console
@@ -14,10 +15,15 @@ from studies.plan import make_plan
 
 
 def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, simulator):
-    plan = make_plan(STUDY, Options(seeds=(0, 1), assignments=("model.depth=8",)))
+    plan = make_plan(STUDY, Options(seeds=(0, 1), margin=3.0, assignments=("model.depth=8",)))
     worse = {"before_add": 5.0, "after_add": 7.0}
     executor = simulator(lambda spec: worse[spec.model.block.norm_position] + 0.1 * spec.seed**2, epochs=2)
-    _, files = go(AsPlanned(), plan, executor).report(books, Console(quiet=True), as_json=False)
+    screen = Console(file=io.StringIO(), width=120)
+    _, files = go(AsPlanned(), plan, executor).report(books, screen, as_json=False)
+    alike = (
+        "Equivalent to the baseline within 3 points, after Holm's correction: none."  # equal differences show nothing
+    )
+    assert alike in screen.file.getvalue()
     tracker = Tracker.open(books, STUDY.name)
     parent = tracker.start_launch("launch", {}, {})
     written = close(files, tracker, parent, {"setup": 1.0, "training": 2.0}, 7200.0)
@@ -27,6 +33,7 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, simulator
     page = (folder / "report.html").read_text()
     for words in (
         STUDY.question,
+        "Equivalence with the baseline within 3 points",
         "8 of 8 trials complete",
         "Analysis of variance",
         "No figure is published",

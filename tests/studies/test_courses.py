@@ -52,7 +52,7 @@ def test_tune(study):
 def test_search(study):
     printed, out = study("--search", "random", "--trials", "3", "--pruner", "none")
     assert [trial["state"] for trial in printed["trials"]] == ["complete"] * 3
-    assert (out / "reports" / "bn_placement-quick-digits-search" / "search.md").exists()
+    assert (out / "reports" / "bn_placement-quick-digits-search" / "report.html").exists()
 
 
 def test_one_worker_is_stopped_and_the_other_goes_on(tmp_path):

@@ -6,9 +6,12 @@ from resnet_lab.errors import UserError
 from resnet_lab.fields import flatten
 from resnet_lab.fingerprint import trial_name
 from resnet_lab.spec import DatasetName
+from studies import audit_text
 from studies.bn_placement import STUDY
+from studies.design import Design
 from studies.options import Options
 from studies.plan import make_plan
+from studies.power_plan import find_study
 
 
 def test_the_plan_is_every_cell_times_every_seed_once():
@@ -111,3 +114,23 @@ def test_cells_that_mean_nothing_are_left_out_and_listed():
 def test_a_refusal_that_takes_the_baseline_or_a_level_asked_for_is_a_mistake(assignments, sentence):
     with pytest.raises(UserError, match=sentence):
         make_plan(STUDY, Options(assignments=assignments))
+
+
+def test_designs_take_their_options_from_the_command_line():
+    ladder = find_study("reproduction_ladder")
+    assert len(make_plan(ladder, Options()).cells) == 4
+    assert len(make_plan(ladder, Options(orders=6)).cells) == 8
+    with pytest.raises(UserError, match="ask for 1 to 6"):
+        make_plan(ladder, Options(orders=7))
+    factorial = find_study("placement_factorial")
+    assert len(make_plan(factorial, Options(design=Design.SOBOL, cells=3)).cells) <= 4
+    with pytest.raises(UserError, match="resolution 9"):
+        make_plan(factorial, Options(design=Design.FRACTIONAL, resolution=9))
+
+
+def test_a_fraction_names_its_aliases_where_the_audit_is_told():
+    plan = make_plan(find_study("placement_factorial"), Options(design=Design.FRACTIONAL))
+    lines = audit_text.alias_lines(plan)
+    assert lines[0] == "aliases: this design cannot tell apart"
+    assert "  norm_position = act_position x shortcut" in lines
+    assert audit_text.alias_lines(make_plan(find_study("bn_placement"), Options())) == []

@@ -1,20 +1,27 @@
 """Fair tuning and the open search, with an executor that pretends: real searches, real MLflow store, no training."""
 
+import dataclasses
 import json
 import math
+import shlex
 from collections import Counter
 
 import pytest
 from rich.console import Console
 
+from resnet_lab.command import parse
 from resnet_lab.errors import UserError
-from resnet_lab.tracking import read_runs
+from resnet_lab.fields import replace
+from resnet_lab.tracking import Tracker, read_runs
 from studies.bn_placement import STUDY
+from studies.closing import close
 from studies.open_search import OpenSearch
 from studies.options import Options
 from studies.plan import make_plan
+from studies.power_plan import find_study
 from studies.samplers import Algorithm, Pruner
 from studies.search import SEED
+from studies.search_record import confirm
 from studies.tuning import Tuned, space_of
 
 EPOCHS = 4
@@ -135,8 +142,6 @@ def test_what_cannot_be_tuned_is_refused():
 
 
 def replaced(**changes):
-    import dataclasses
-
     study = dataclasses.replace(STUDY, **changes)
     return make_plan(study, Options(seeds=(0, 1), epochs=1))
 
@@ -151,11 +156,33 @@ def test_an_open_search_spends_its_budget_and_is_not_told_as_arms(books, go, sim
     assert content["winner"]["val/error"] == min(row["val/error"] for row in content["trials"] if row["val/error"])
     assert {"model.block.norm_position", "recipe.lr"} <= content["winner"].keys()
     assert all("test/error" not in row for row in content["trials"])
+    assert content["space"][0] == {"field": "model.block.norm_position", "values": ["before_add", "after_add"]}
+    assert content["start"]["recipe.lr"] == 0.1
+    assert all(row["parameters"] > 70_000 for row in content["trials"])
     told = next(path for path in files if path.name == "search.md").read_text()
     assert "no comparison of arms" in told
     assert max(map(len, told.splitlines())) <= 80
     assert all(run["status"] == "complete" for run in runs)
     assert {run["tags"]["phase"] for run in read_runs(books, STUDY.name)} == {"search"}
+    tracker = Tracker.open(books, STUDY.name)
+    written = close(files, tracker, tracker.start_launch("launch", {}, {}), {"training": 1.0}, None)
+    assert {"report.html", "report.md", "table.tex", "trials.csv", "parallel.png", "progress.svg"} <= {
+        p.name for p in written
+    }
+    assert not tracker.client.search_runs([tracker.experiment_id], "tags.kind = 'arm'")  # a search has none
     again = simulator(error, epochs=EPOCHS)
     go(OpenSearch(plan, algorithm=Algorithm.TPE, budget=12, pruner=Pruner.MEDIAN), plan, again)
     assert not again.started
+
+
+@pytest.mark.parametrize("name", ["bn_placement", "reproduction_ladder", "he2016_activation"])
+def test_the_command_that_confirms_a_winner_plans_exactly_its_network(name):
+    study = find_study(name)
+    plan = make_plan(study, Options(epochs=3, assignments=("model.width=8",)))
+    best = {n: levels[-1] for n, levels in plan.arm.items() if n != "model.block.preactivation"}
+    winner = replace(plan.cells[0], {**best, "recipe.lr": 0.012345678901234567, "seed": SEED})
+    words = shlex.split(confirm(plan, winner))
+    assert words[:3] == ["python", "-m", f"studies.{name}"]
+    options = parse(Options, prog="x", description="", argv=words[3:])
+    assert make_plan(study, options).cells == (dataclasses.replace(winner, seed=0),)
+    assert SEED not in options.seeds

@@ -1,0 +1,38 @@
+"""What every report does to become files: sections of blocks, figures by their place, one page in two formats."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analysis.report.document import Block, Document, Picture, Section
+from analysis.report.render import to_html, to_markdown
+from resnet_lab import atomic
+
+Parts = Mapping[str, list[Iterable[Block]]]
+"""What makes each section, by its title."""
+
+
+def sections(parts: Parts) -> list[Section]:
+    """Return the sections that have blocks."""
+    made = [Section(title, [block for part in made_of for block in part]) for title, made_of in parts.items()]
+    return [section for section in made if section.blocks]
+
+
+def picture(captions: Mapping[str, str], folder: Path, name: str) -> Iterator[Block]:
+    """Yield the figure of that name, if it was drawn."""
+    path = folder / f"{name}.svg"
+    if path.exists():
+        yield Picture(path, captions[name])
+
+
+def now() -> str:
+    """Return the time as reports tell it."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def write_document(document: Document, folder: Path, tables: Mapping[str, str]) -> list[Path]:
+    """Write report.html, report.md and the tables, text by name; return the paths."""
+    contents = {"report.html": to_html(document), "report.md": to_markdown(document), **tables}
+    for name, text in contents.items():
+        atomic.write(folder / name, text.encode())
+    return [folder / name for name in contents]
