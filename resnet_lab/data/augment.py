@@ -34,9 +34,16 @@ class Draws:
         """Return the draws on a device."""
         return self._each(lambda tensor: tensor.to(device))
 
-    def part(self, images: slice) -> "Draws":
-        """Return the draws of some of the images."""
+    def part(self, images: slice | Tensor) -> "Draws":
+        """Return the draws of some of the images: a slice, or indices int64 on the draws' device."""
         return self._each(lambda tensor: tensor[images])
+
+    def copy_(self, other: "Draws") -> None:
+        """Overwrite these draws, where they lie, with others of the same recipe."""
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if mine is not None:
+                mine.copy_(theirs)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Draws":
         drawn = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -129,12 +136,13 @@ def batches(
     steps = steps_per_epoch(len(data.train), recipe.batch_size)
     draws = draw(len(data.train), recipe, seed=seed, epoch=epoch).to(data.train.pixels.device)
     parts = (draws.part(slice(step * recipe.batch_size, (step + 1) * recipe.batch_size)) for step in range(steps))
-    return (_batch(data, part, recipe, padded, dtype) for part in parts)
+    return (make_batch(data, part, recipe, padded, dtype) for part in parts)
 
 
-def _batch(
+def make_batch(
     data: ImageData, draws: Draws, recipe: RecipeSpec, padded: Tensor, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
+    """Return x and y of drawn images, as `batches` does. Nothing in it waits for the device, so it can be captured."""
     cropped = crop(padded, draws.order, draws.dy, draws.dx, data.train.pixels.shape[1])
     pixels = flip(cropped, draws.flip)
     if draws.affine is not None:
