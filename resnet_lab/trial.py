@@ -69,11 +69,15 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What a worker is told beside the spec. None of it changes the result, so none of it is in the fingerprint."""
+    """What a worker is told beside the spec. None of it changes more than rounding, so none is in the fingerprint."""
 
     data_dir: Path | None
     device: str
     environment: Mapping[str, Any]
+    deterministic: bool = False
+    """Only algorithms that repeat themselves to the bit: see `resnet_lab.precision.be_deterministic`."""
+    compiled: bool = False
+    """Train through torch.compile."""
 
 
 def run_trial(trial: Trial, orders: Orders) -> bool:
@@ -102,7 +106,9 @@ def _train(trial: Trial, orders: Orders) -> None:
 
     atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
     device = resolve_device(orders.device)
-    session = Session(trial.spec, load(trial.spec.data, orders.data_dir, device), device)
+    data = load(trial.spec.data, orders.data_dir, device)
+    session = Session(trial.spec, data, device, compiled=orders.compiled)
+    print(f"{trial.name}: {session.mode}", flush=True)
     _write(trial.folder / "env.json", _environment(session, orders))
     state = load_state(trial.folder / "resume.pt")
     if state is not None:
@@ -145,7 +151,8 @@ def _environment(session: "Session", orders: Orders) -> Json:
     from resnet_lab.environment import describe_torch
 
     data = {"name": session.data.name, "sha256": session.data.sha256}
-    return {**orders.environment, **describe_torch(session.device, session.dtype), "data": data}
+    torch_facts = {**describe_torch(session.device, session.dtype), "step": session.mode, "compiled": orders.compiled}
+    return {**orders.environment, **torch_facts, "data": data}
 
 
 def _trim_history(trial: Trial, epochs: int) -> None:

@@ -11,6 +11,7 @@ import torch
 
 import resnet_lab.checkpoint
 import resnet_lab.engine  # noqa: F401  # preloaded for the fork server
+from resnet_lab.precision import be_deterministic
 from resnet_lab.trial import Orders, Trial, run_trial
 
 FAILED = 3
@@ -26,4 +27,6 @@ def main(trial: Trial, orders: Orders, threads: int) -> None:
     os.dup2(log, 2)
     if threads:
         torch.set_num_threads(threads)
+    if orders.deterministic:
+        be_deterministic()
     sys.exit(0 if run_trial(trial, orders) else FAILED)

@@ -87,7 +87,11 @@ class Launch:
         console = Console(stderr=options.json)
         environment = describe_code() | describe_machine()
         orders = Orders(
-            data_dir=options.data_dir and options.data_dir.absolute(), device=self.device, environment=environment
+            data_dir=options.data_dir and options.data_dir.absolute(),
+            device=self.device,
+            environment=environment,
+            deterministic=options.deterministic,
+            compiled=options.compile,
         )
         # The fork server loads torch while this process creates the databases; no worker starts before they exist.
         executor = LocalExecutor(slots=self.jobs, orders=orders, threads=1 if self.device == "cpu" else 0)

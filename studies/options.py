@@ -30,6 +30,10 @@ class Options:
     """Trials at once. Default: one a core, or one on a GPU."""
     device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
     """Where to train."""
+    deterministic: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
+    compile: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Train through torch.compile: pays off in long runs on a GPU."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     """Folder for trials, databases and reports."""
     design: Annotated[Design | None, arg(metavar="{" + ",".join(Design) + "}", help_behavior_hint="")] = None
