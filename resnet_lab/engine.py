@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from resnet_lab.data.augment import pad, padding_of
+from resnet_lab.data.augment import bordered, padding_of
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.images import ImageData
 from resnet_lab.data.load import load
@@ -59,7 +59,7 @@ class Session:
             self.model = build_network(spec.model, channels=channels, classes=data.classes, size=size)
         initialise(self.model, spec.seed, spec.recipe.init)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
-        self.padded = pad(data.train, padding_of(spec.recipe), data.mean)
+        self.padded = bordered(data, padding_of(spec.recipe))
         means = Means(device=device, dtype=self.dtype, recorder=recorder, compiled=compiled)
         self.steps, self.optimizer, self.mode = make_steps(spec, data, self.padded, self.model, means)
         self.plateau = Plateau(rate=spec.recipe.lr)

@@ -34,15 +34,18 @@ class EagerRecorder:
 
 
 class GraphRecorder:
-    """Records into a torch.cuda.CUDAGraph on a stream of its own, and replays it there.
+    """Records into a torch.cuda.CUDAGraph on one stream, and replays it there.
 
-    Warm-up, capture and replay share the stream, as torch asks of autograd's accumulation nodes. Each graph keeps a
-    memory pool of its own, so graphs on different streams may run at once (docs.pytorch.org/docs/stable/notes/cuda).
+    The stream is the current one where that is not the device's default, which cannot be captured, else a new one.
+    Warm-up, capture and replay share it, as torch asks of autograd's accumulation nodes. Each graph keeps a memory pool
+    of its own, so graphs on different streams may run at once (docs.pytorch.org/docs/stable/notes/cuda.html).
     """
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # in no stub
+        current = torch.cuda.current_stream(device)
+        default = current == torch.cuda.default_stream(device)
+        self._stream = torch.cuda.Stream(device) if default else current  # type: ignore[no-untyped-call]  # in no stub
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:

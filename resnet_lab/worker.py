@@ -21,6 +21,12 @@ def main(trial: Trial, orders: Orders, threads: int) -> None:
     """Entry point of a worker process: exits with 0 where the trial is complete, else with FAILED."""
     # Ctrl-C reaches the whole process group; the driver alone decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    prepare(trial, orders, threads)
+    sys.exit(0 if run_trial(trial, orders) else FAILED)
+
+
+def prepare(trial: Trial, orders: Orders, threads: int) -> None:
+    """Send what this process prints to the trial's worker.log, and set torch up as ordered."""
     trial.folder.mkdir(parents=True, exist_ok=True)
     log = os.open(trial.folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
@@ -29,4 +35,3 @@ def main(trial: Trial, orders: Orders, threads: int) -> None:
         torch.set_num_threads(threads)
     if orders.deterministic:
         be_deterministic()
-    sys.exit(0 if run_trial(trial, orders) else FAILED)

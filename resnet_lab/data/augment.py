@@ -9,6 +9,7 @@ from torch import Tensor
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.distort import cutout, draw_affine, draw_centres, nearest_grey, warp
 from resnet_lab.data.images import ImageData, Images
+from resnet_lab.noise import EXCLUSIVE
 from resnet_lab.seeds import stream
 from resnet_lab.spec import Augmentation, RecipeSpec
 
@@ -89,6 +90,16 @@ def pad(images: Images, padding: int, mean: Tensor) -> Tensor:
     return padded
 
 
+def bordered(data: ImageData, padding: int) -> Tensor:
+    """Return the training images as `pad` makes them, kept with the data: trials packed into one process share them."""
+    with EXCLUSIVE:
+        if padding not in data.bordered:
+            data.bordered[padding] = pad(data.train, padding, data.mean)
+            if data.mean.is_cuda:  # made on this thread's stream, and read on others
+                torch.cuda.current_stream(data.mean.device).synchronize()
+        return data.bordered[padding]
+
+
 def crop(padded: Tensor, index: Tensor, dy: Tensor, dx: Tensor, size: int) -> Tensor:
     """Return uint8 [B, size, size, C]: image `index[i]` of `padded` from row `dy[i]` and column `dx[i]` on.
 
@@ -129,9 +140,9 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Return the full batches of one epoch: x [B, C, H, W] of `dtype`, channels_last, and y int64 [B].
 
-    They lie on the device of the data. `padded` is `pad(data.train, padding_of(recipe), data.mean)`, made
-    once a run. The draws move to the device once an epoch, and nothing waits for it after that. Raises
-    UserError, at the call, where a batch exceeds the training images.
+    They lie on the device of the data. `padded` is `bordered(data, padding_of(recipe))`. The draws move to the device
+    once an epoch, and nothing waits for it after that. Raises UserError, at the call, where a batch exceeds the
+    training images.
     """
     steps = steps_per_epoch(len(data.train), recipe.batch_size)
     draws = draw(len(data.train), recipe, seed=seed, epoch=epoch).to(data.train.pixels.device)
