@@ -1,0 +1,120 @@
+"""Several trials in one worker process, for real: who shares a process, who is stopped, and what a kill leaves."""
+
+import os
+import signal
+import time
+
+import pytest
+import torch
+
+from resnet_lab.fields import replace
+from resnet_lab.spec import RunSpec
+from resnet_lab.trial import Orders, Trial, run_trial
+from studies.packing import PackedExecutor
+
+ORDERS = Orders(data_dir=None, device="cpu", environment={}, deterministic=True)
+SPEC = replace(
+    RunSpec(),
+    {
+        "model.depth": 8,
+        "model.width": 4,
+        "data.name": "digits",
+        "data.train_images": 128,
+        "recipe.batch_size": 32,
+        "recipe.iterations": 12,
+        "recipe.crop_padding": 1,
+    },
+)
+LONG = {"recipe.iterations": 200_000}
+
+
+@pytest.fixture
+def executor():
+    made = PackedExecutor(slots=3, orders=ORDERS, threads=1)
+    yield made
+    made.cancel()
+
+
+def trials_in(folder, *changes):
+    return [Trial(root=folder, spec=replace(SPEC, {**each, "seed": seed})) for seed, each in enumerate(changes)]
+
+
+def all_ended(executor, trials):
+    codes, deadline = {}, time.monotonic() + 120
+    while len(codes) < len(trials):
+        assert time.monotonic() < deadline
+        for ended in executor.wait(1):
+            assert ended.trial.name not in codes
+            codes[ended.trial.name] = ended.code
+    return [codes[trial.name] for trial in trials]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def digest_alone(folder, trial):
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    same = Trial(root=folder, spec=trial.spec)
+    assert run_trial(same, ORDERS)
+    torch.set_num_threads(before)
+    return same.result()["sha256"]
+
+
+def test_trials_of_one_data_set_share_a_process_and_end_as_alone(tmp_path, executor):
+    trials = trials_in(tmp_path, {}, {}, {"data.train_images": 160}, {"recipe.lr": 1e30})
+    for trial in trials[:3]:
+        executor.submit(trial)
+    assert [len(pack.running) for pack in executor._packs] == [2, 1]
+    assert all_ended(executor, trials[:3]) == [0, 0, 0]
+    first = executor._packs[0].process.pid
+    executor.submit(trials[3])
+    assert executor._packs[0].process.pid == first, "a process that holds the images is used again"
+    assert all_ended(executor, trials[3:]) == [3]
+    assert trials[3].failure()["reason"] == "diverged"
+    for number, trial in enumerate(trials[:3]):
+        assert trial.result()["sha256"] == digest_alone(tmp_path / "alone" / str(number), trial)
+        environment = trial.environment()
+        assert (environment["deterministic_algorithms"], environment["step"], environment["threads"]) == (
+            True,
+            "eager",
+            1,
+        )
+    assert sorted(path.parent.name for path in tmp_path.glob("*/worker.log")) == sorted(
+        [trials[0].name, trials[2].name]
+    )
+
+
+def test_one_trial_of_a_process_is_stopped_and_the_other_goes_on(tmp_path, executor):
+    stopped, other = trials_in(tmp_path, LONG, LONG)
+    for trial in (stopped, other):
+        executor.submit(trial)
+    wait_for(lambda: stopped.history() and other.history())
+    executor.cancel(stopped.name)
+    kept, before = len(stopped.history()), len(other.history())
+    wait_for(lambda: len(other.history()) > before + 1)
+    assert executor.wait(0) == []
+    assert len(stopped.history()) == kept
+    assert (stopped.result(), stopped.failure()) == (None, None)
+
+
+def test_a_killed_process_leaves_the_last_epoch_of_each_trial(tmp_path, executor):
+    shorter = {"recipe.iterations": 160}
+    trials = trials_in(tmp_path, shorter, shorter)
+    for trial in trials:
+        executor.submit(trial)
+    wait_for(lambda: all((trial.folder / "resume.pt").exists() for trial in trials))
+    os.kill(executor._packs[0].process.pid, signal.SIGKILL)
+    assert all_ended(executor, trials) == [-9, -9]
+    epochs = [len(trial.history()) for trial in trials]
+    assert all(1 <= count < 40 for count in epochs)
+    for trial in trials:
+        executor.submit(trial)
+    assert all_ended(executor, trials) == [0, 0]
+    for number, trial in enumerate(trials):
+        assert len(trial.history()) == 40
+        assert trial.result()["sha256"] == digest_alone(tmp_path / "alone" / str(number), trial)
