@@ -1,15 +1,17 @@
 """An executor that packs trials: several at once in one process on a GPU, as long as they train on the same images."""
 
 import contextlib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from resnet_lab.launcher import MOST, START, STOP, launch_pack
-from resnet_lab.spec import DataSpec
+from resnet_lab.spec import DataSpec, RunSpec
 from resnet_lab.trial import Orders, Trial
-from studies.executor import Exit, start_server
+from studies.executor import Executor, Exit, LocalExecutor, start_server
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +49,22 @@ class PackProcess:
     def _joined(self) -> bool:
         self.process.join()
         return False
+
+
+def eager_lines(cells: Sequence[RunSpec], device: str) -> list[str]:
+    """Return, for a GPU, how many cells train without a captured step, a line for each reason. Loads torch there."""
+    if device == "cpu":
+        return []
+    from resnet_lab.captured import why_eager
+
+    reasons = Counter(why_eager(cell.recipe, host_noise=cell.model.block.drop_path > 0) for cell in cells)
+    return [f"{count} of {len(cells)} cells train eagerly: {reason}" for reason, count in reasons.items() if reason]
+
+
+def make_executor(*, slots: int, orders: Orders, threads: int) -> Executor:
+    """Return what runs trials on the device ordered: a process a trial on a CPU, packed processes on a GPU."""
+    kind = LocalExecutor if orders.device == "cpu" else PackedExecutor
+    return kind(slots=slots, orders=orders, threads=threads)
 
 
 class PackedExecutor:

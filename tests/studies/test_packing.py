@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from concurrent.futures import Future
 
 import pytest
 import torch
@@ -10,7 +11,10 @@ import torch
 from resnet_lab.fields import replace
 from resnet_lab.spec import RunSpec
 from resnet_lab.trial import Orders, Trial, run_trial
-from studies.packing import PackedExecutor
+from studies.executor import LocalExecutor
+from studies.launch import resources
+from studies.options import Options
+from studies.packing import PackedExecutor, eager_lines, make_executor
 
 ORDERS = Orders(data_dir=None, device="cpu", environment={}, deterministic=True)
 SPEC = replace(
@@ -118,3 +122,44 @@ def test_a_killed_process_leaves_the_last_epoch_of_each_trial(tmp_path, executor
     for number, trial in enumerate(trials):
         assert len(trial.history()) == 40
         assert trial.result()["sha256"] == digest_alone(tmp_path / "alone" / str(number), trial)
+
+
+def test_a_gpu_gets_packed_trials_and_a_cpu_a_process_for_each():
+    for device, kind in (("cpu", LocalExecutor), ("cuda", PackedExecutor)):
+        orders = Orders(data_dir=None, device=device, environment={})
+        assert type(make_executor(slots=1, orders=orders, threads=1)) is kind
+
+
+def test_jobs_auto_on_a_gpu_is_what_was_measured_with_the_largest_network(monkeypatch, capsys):
+    asked = []
+
+    def measured(function, question):
+        asked.append((function.__name__, question))
+        future = Future()
+        future.set_result({1: 100.0, 2: 190.0, 4: 195.0})
+        return future
+
+    monkeypatch.setattr("studies.aside.ask", measured)
+    monkeypatch.setattr("resnet_lab.precision.resolve_device", torch.device)
+    cells = [replace(SPEC, {"model.depth": depth}) for depth in (8, 20, 14)]
+    assert resources(Options(device="cuda"), cells) == ("cuda", 2)
+    assert asked == [("rates", (cells[1], "cuda"))]
+    assert capsys.readouterr().err.startswith("--jobs auto: 2 trials at once")
+    assert resources(Options(device="cuda", jobs=5), cells) == ("cuda", 5)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert resources(Options(device="cpu"), cells) == ("cpu", cores)
+
+
+def test_where_nothing_can_be_measured_trials_run_one_at_a_time(monkeypatch, capsys):
+    future = Future()
+    future.set_exception(RuntimeError("ended without an answer"))
+    monkeypatch.setattr("studies.aside.ask", lambda *_: future)
+    monkeypatch.setattr("resnet_lab.precision.resolve_device", torch.device)
+    assert resources(Options(device="cuda"), [SPEC]) == ("cuda", 1)
+    assert "one at a time" in capsys.readouterr().err
+
+
+def test_a_gpu_study_says_which_cells_train_eagerly():
+    cells = [SPEC, replace(SPEC, {"model.block.drop_path": 0.5}), replace(SPEC, {"recipe.optimizer": "muon"})]
+    assert eager_lines(cells, "cpu") == []
+    assert [line.partition(": ")[0] for line in eager_lines(cells, "cuda")] == ["1 of 3 cells train eagerly"] * 2
