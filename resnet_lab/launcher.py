@@ -1,8 +1,12 @@
 """The door between a driver, which must not load torch, and a worker, which has it."""
 
-from multiprocessing.connection import Connection
+from __future__ import annotations
 
-from resnet_lab.trial import Orders, Trial
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from resnet_lab.trial import Orders, Trial
 
 START, STOP = "start", "stop"
 """What a worker of several trials is told to do with one."""

@@ -9,25 +9,27 @@ import torch
 from resnet_lab.launcher import MOST
 
 
+def new_stream(device: torch.device) -> torch.cuda.Stream | None:
+    """Return a stream of a GPU; on a CPU None, for which `torch.cuda.stream` changes nothing."""
+    return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]  # in no stub
+
+
 class Streams:
-    """Lends streams of a GPU, each to one thread at a time; on a CPU there are none and nothing happens."""
+    """Lends streams of a GPU, each to one thread at a time."""
 
     def __init__(self, device: torch.device, count: int = MOST) -> None:
-        self._free: queue.SimpleQueue[torch.cuda.Stream] = queue.SimpleQueue()
-        self._device = device
-        for _ in range(count if device.type == "cuda" else 0):
-            self._free.put(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]  # in no stub
+        self._free: queue.SimpleQueue[torch.cuda.Stream | None] = queue.SimpleQueue()
+        for _ in range(count):
+            self._free.put(new_stream(device))
 
     @contextlib.contextmanager
     def lend(self) -> Iterator[None]:
         """Make a stream the thread's current one, waiting until one is free."""
-        if self._device.type != "cuda":
-            yield
-            return
         stream = self._free.get()
         try:
             with torch.cuda.stream(stream):
                 yield
-            stream.synchronize()
+            if stream is not None:
+                stream.synchronize()
         finally:
             self._free.put(stream)

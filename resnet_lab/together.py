@@ -13,6 +13,7 @@ from resnet_lab.launcher import MOST
 from resnet_lab.precision import resolve_device
 from resnet_lab.recorder import Recorder
 from resnet_lab.spec import RunSpec
+from resnet_lab.streams import new_stream
 from resnet_lab.throughput import noise_images
 
 BATCHES = 100  # of noise: an epoch long enough for its start not to count
@@ -32,17 +33,27 @@ class Together:
     ) -> None:
         self._spec, self._data, self._device, self._make_recorder = spec, data, device, make_recorder
         self._sessions: list[Session] = []
+        self._streams: list[torch.cuda.Stream | None] = []
 
     def rate(self, count: int, steps: int) -> float:
         """Return the images/s of `count` sessions together over so many steps of each, warm."""
         while len(self._sessions) < count:
-            self._sessions.append(Session(self._spec, self._data, self._device, recorder=self._make_recorder()))
-            train_steps(1, self._sessions[-1])  # alone: a graph is captured now
-        chosen = self._sessions[:count]
+            self._add()
         start = time.perf_counter()
         with ThreadPoolExecutor(count) as pool:
-            list(pool.map(partial(train_steps, steps), chosen))
+            list(pool.map(partial(self._train, steps), range(count)))
         return count * steps * self._spec.recipe.batch_size / (time.perf_counter() - start)
+
+    def _add(self) -> None:
+        """Add a session on a stream of its own, and capture its step while no other trains."""
+        self._streams.append(new_stream(self._device))
+        with torch.cuda.stream(self._streams[-1]):
+            self._sessions.append(Session(self._spec, self._data, self._device, recorder=self._make_recorder()))
+        self._train(1, len(self._sessions) - 1)
+
+    def _train(self, steps: int, index: int) -> None:
+        with torch.cuda.stream(self._streams[index]):
+            train_steps(steps, self._sessions[index])
 
 
 def train_steps(steps: int, session: Session) -> None:
