@@ -17,8 +17,10 @@ from resnet_lab.data.augment import bordered, padding_of
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.images import ImageData
 from resnet_lab.data.load import load
+from resnet_lab.effective import EffectiveBlocks
 from resnet_lab.evaluate import Evaluation, evaluate
 from resnet_lab.initialise import initialise
+from resnet_lab.native import accelerate
 from resnet_lab.network import build_network
 from resnet_lab.noise import EXCLUSIVE
 from resnet_lab.optimizers import restore_optimizer
@@ -59,8 +61,12 @@ class Session:
             self.model = build_network(spec.model, channels=channels, classes=data.classes, size=size)
         initialise(self.model, spec.seed, spec.recipe.init)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
+        count = spec.recipe.effective_blocks
+        self.effective = EffectiveBlocks(self.model, count) if count else None
+        self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
         self.padded = bordered(data, padding_of(spec.recipe))
-        means = Means(device=device, dtype=self.dtype, recorder=recorder, compiled=compiled)
+        forward = torch.compile(self.model) if compiled else self.network
+        means = Means(device=device, dtype=self.dtype, forward=forward, effective=self.effective, recorder=recorder)
         self.steps, self.optimizer, self.mode = make_steps(spec, data, self.padded, self.model, means)
         self.plateau = Plateau(rate=spec.recipe.lr)
         self.epoch = self.iteration = 0
@@ -79,7 +85,7 @@ class Session:
         if not math.isfinite(loss):
             raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
         self.epoch += 1
-        val = evaluate(self.model, self.data.val, self.data, self.dtype)
+        val = evaluate(self.network, self.data.val, self.data, self.dtype)
         if self.spec.recipe.schedule == Schedule.PLATEAU:
             self.plateau = self.plateau.after(val.error, self.spec.recipe)
         return EpochRecord(
@@ -101,7 +107,7 @@ class Session:
     def _train_until(self, stop: int) -> tuple[float, int]:
         """Train to the end of the epoch or to iteration `stop`; return the summed loss and the wrong predictions."""
         count = min(stop - self.iteration, steps_per_epoch(len(self.data.train), self.spec.recipe.batch_size))
-        self.model.train()
+        self.network.train()
         sums = self.steps.run(epoch=self.epoch, iteration=self.iteration, count=count, rate=self.plateau.rate)
         self.iteration += count
         return sums
@@ -110,7 +116,7 @@ class Session:
         """Evaluate on the test set: once, after the last epoch, so that nothing can be picked by it."""
         if not self.done:
             raise RuntimeError("the test set is read after the last epoch only")
-        return evaluate(self.model, self.data.test, self.data, self.dtype)
+        return evaluate(self.network, self.data.test, self.data, self.dtype)
 
     def state(self) -> dict[str, Any]:
         """Return all that a later session needs to continue, as tensors and numbers only."""

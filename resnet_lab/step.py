@@ -15,12 +15,13 @@ class Learner:
     """A network, its optimiser, and how their steps are computed."""
 
     model: nn.Module
+    parameters: list[nn.Parameter]
     optimizer: torch.optim.Optimizer
     device: torch.device
     dtype: torch.dtype
     label_smoothing: float
     forward: Callable[[Tensor], Tensor]
-    """What is called in `model`'s place: the network itself, or torch.compile's version of it."""
+    """What is called in `model`'s place."""
     cast_cache: bool = True
     """Whether autocast keeps weights it has cast; its cache is one for all threads, so packed trials do without."""
 
@@ -30,7 +31,7 @@ class Learner:
             logits = self.forward(x)
         loss = F.cross_entropy(logits.float(), y, label_smoothing=self.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]
-        for parameter in self.model.parameters():
+        for parameter in self.parameters:
             # A branch that stochastic depth skipped still decays and coasts, as with its authors' zero gradients.
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

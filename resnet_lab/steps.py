@@ -1,5 +1,6 @@
 """How a session trains: captured on a GPU where the step can be, else eagerly."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,10 +37,12 @@ class Means:
 
     device: torch.device
     dtype: torch.dtype
+    forward: Callable[[Tensor], Tensor]
+    """What is called in the network's place: itself, its kernels compiled for a CPU, or torch.compile's version."""
+    effective: EffectiveBlocks | None
+    """Draws the blocks of each mini-batch, where the recipe says so."""
     recorder: Recorder | None = None
     """Captures the step. None: a CUDA graph on a GPU, and no capture elsewhere."""
-    compiled: bool = False
-    """Trains through torch.compile."""
 
 
 def make_steps(
@@ -47,17 +50,17 @@ def make_steps(
 ) -> tuple[Steps, torch.optim.Optimizer, str]:
     """Return what trains the network, its optimiser, and "captured", "eager", or "eager: " and why.
 
-    Raises UserError for a recipe that does not fit the network.
+    Raises UserError for an optimiser that torch does not have.
     """
     recipe, device = spec.recipe, means.device
-    effective = EffectiveBlocks(model, recipe.effective_blocks) if recipe.effective_blocks else None
     recorder = means.recorder or (GraphRecorder(device) if device.type == "cuda" else None)
     reason = why_eager(recipe, host_noise=draws_on_host(model)) if recorder else None
     capture = recorder is not None and reason is None
     rate = rate_tensor(device) if capture else None
     learner = Learner(
         model=model,
-        forward=torch.compile(model) if means.compiled else model,
+        parameters=list(model.parameters()),
+        forward=means.forward,
         optimizer=make_optimizer(recipe, model.parameters(), rate),
         device=device,
         dtype=means.dtype,
@@ -65,9 +68,6 @@ def make_steps(
         cast_cache=not capture,
     )
     if recorder is None or rate is None:
-        return (
-            EagerSteps(spec, data, padded, learner, effective),
-            learner.optimizer,
-            f"eager: {reason}" if reason else "eager",
-        )
+        mode = f"eager: {reason}" if reason else "eager"
+        return EagerSteps(spec, data, padded, learner, means.effective), learner.optimizer, mode
     return CapturedSteps(spec, data, padded, learner, rate, recorder), learner.optimizer, "captured"

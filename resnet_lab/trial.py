@@ -168,8 +168,8 @@ def _environment(session: "Session", orders: Orders) -> Json:
     from resnet_lab.environment import describe_torch
 
     data = {"name": session.data.name, "sha256": session.data.sha256}
-    torch_facts = {**describe_torch(session.device, session.dtype), "step": session.mode, "compiled": orders.compiled}
-    return {**orders.environment, **torch_facts, "data": data}
+    how = {"step": session.mode, "kernels": session.kernels, "compiled": orders.compiled}
+    return {**orders.environment, **describe_torch(session.device, session.dtype), **how, "data": data}
 
 
 def _trim_history(trial: Trial, epochs: int) -> None:

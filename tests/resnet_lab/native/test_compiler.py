@@ -1,0 +1,103 @@
+"""The kernels are compiled once a machine, and their absence is a reason, not a crash."""
+
+import pytest
+import torch
+
+from ablations.spec import BlockSpec
+from resnet_lab.native import compiler
+from resnet_lab.native.compiler import NoKernelsError, library
+from resnet_lab.native.network import accelerate
+from resnet_lab.network import build_network
+from resnet_lab.spec import ModelSpec
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def fresh_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for function in (compiler.library, compiler._key):
+        function.cache_clear()
+    yield tmp_path
+    for function in (compiler.library, compiler._key):
+        function.cache_clear()
+
+
+def test_a_second_process_finds_what_the_first_compiled(fresh_cache, monkeypatch):
+    library(torch.float32)
+    (built,) = fresh_cache.rglob("*.so")
+    compiler.library.cache_clear()
+    monkeypatch.setattr(compiler, "_compile", lambda *_: pytest.fail("compiled again"))
+    library(torch.float32)
+    assert list(fresh_cache.rglob("*.so")) == [built]
+
+
+def test_types_have_libraries_of_their_own(fresh_cache):
+    assert library(torch.float32) is not library(torch.bfloat16)
+    assert len(list(fresh_cache.rglob("*.so"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [("#!/bin/sh\necho no room >&2\nexit 1\n", "no room"), (None, "no C compiler")],
+)
+def test_without_a_working_compiler_torch_computes_and_says_why(fresh_cache, monkeypatch, script, words):
+    folder = fresh_cache / "bin"
+    folder.mkdir()
+    if script:
+        (folder / "cc").write_text(script)
+        (folder / "cc").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(NoKernelsError, match=words):
+        library(torch.float32)
+    model = build_network(ModelSpec(depth=8))
+    same, why = accelerate(model, torch.float32, CPU)
+    assert same is model
+    assert why.startswith("torch: ")
+    assert words in why
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_a_torn_library_is_compiled_again():
+    path = compiler._folder() / f"{compiler._key(torch.float32)}.so"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"torn")
+    library(torch.float32)
+    assert path.stat().st_size > 1000
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_what_the_compiler_made_but_nobody_can_load_is_a_reason(monkeypatch):
+    monkeypatch.setattr(compiler, "_compile", lambda *_: None)
+    with pytest.raises(NoKernelsError, match="cannot be loaded"):
+        library(torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        (ModelSpec(depth=8, block=BlockSpec(activation="gelu")), "GELU"),
+        (ModelSpec(depth=8, block=BlockSpec(norm="group")), "GroupNorm"),
+        (ModelSpec(depth=8, block=BlockSpec(drop_path=0.5)), "skipped"),
+        (ModelSpec(depth=8, width=12), "8n channels"),
+    ],
+)
+def test_a_network_they_do_not_know_stays_with_torch(model, reason):
+    built = build_network(model)
+    same, why = accelerate(built, torch.float32, CPU)
+    assert same is built
+    assert reason in why
+
+
+def test_deterministic_algorithms_and_many_threads_stay_with_torch():
+    model = build_network(ModelSpec(depth=8))
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert "deterministic" in accelerate(model, torch.float32, CPU)[1]
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert accelerate(model, torch.float32, CPU)[1] == "native"
+    assert "mini-batch" in accelerate(model, torch.float32, CPU, varies=True)[1]
+    torch.set_num_threads(4)
+    assert "4 threads" in accelerate(model, torch.float32, CPU)[1]
