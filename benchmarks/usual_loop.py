@@ -39,7 +39,7 @@ def make_usual_loop(spec: RunSpec, data_dir: Path | None) -> Ask:
     data = benchmark_images(spec.data, data_dir)
     model = build_network(spec.model, channels=data.train.pixels.shape[-1], classes=data.classes)
     loop = UsualLoop(model, spec.recipe)
-    loaders = {f"train/{count}": _endless(make_loader(data, spec.recipe, workers=count)) for count in LOADER_WORKERS}
+    loaders = {f"train/{count}": endless(make_loader(data, spec.recipe, workers=count)) for count in LOADER_WORKERS}
 
     def ask(request: tuple[str, int]) -> float:
         name, steps = request
@@ -81,15 +81,22 @@ def make_loader(data: ImageData, recipe: RecipeSpec, *, workers: int) -> DataLoa
     steps += [transforms.ToTensor(), transforms.Normalize(data.mean.tolist(), data.std.tolist())]
     images = PILImages(data.train, transforms.Compose(steps))
     return DataLoader(
-        images, recipe.batch_size, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0
+        images,
+        recipe.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=torch.cuda.is_available(),
     )
 
 
 class UsualLoop:
     """A network in training the usual way."""
 
-    def __init__(self, model: nn.Module, recipe: RecipeSpec) -> None:
-        self.model = model.train()
+    def __init__(self, model: nn.Module, recipe: RecipeSpec, device: torch.device | None = None) -> None:
+        self.device = device or torch.device("cpu")
+        self.model = model.to(self.device).train()
         self.optimizer = torch.optim.SGD(
             model.parameters(), recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
         )
@@ -99,7 +106,7 @@ class UsualLoop:
         """Train so many steps, or fewer where they take longer than TURN_S; return the steps a second."""
         start, done = time.perf_counter(), 0
         while done < steps and (not done or time.perf_counter() - start < TURN_S):
-            x, y = next(batches)
+            x, y = (tensor.to(self.device, non_blocking=True) for tensor in next(batches))
             self.optimizer.zero_grad(set_to_none=True)
             loss = F.cross_entropy(self.model(x), y)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -109,6 +116,6 @@ class UsualLoop:
         return done / (time.perf_counter() - start)
 
 
-def _endless(loader: DataLoader[Any]) -> Iterator[Any]:
+def endless(loader: DataLoader[Any]) -> Iterator[Any]:
     while True:
         yield from loader

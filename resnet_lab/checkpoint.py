@@ -115,5 +115,6 @@ def load_state(path: Path) -> dict[str, Any] | None:
     digest, content = raw[:32], raw[32:]
     if hashlib.sha256(content).digest() != digest:
         return None
-    state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+    # Onto the CPU first, so that a trial begun on a GPU can go on without one.
+    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return state

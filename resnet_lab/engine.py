@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
-from resnet_lab.data.augment import batches, pad, padding_of
+from resnet_lab.data.augment import bordered, padding_of
+from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.images import ImageData
 from resnet_lab.data.load import load
 from resnet_lab.effective import EffectiveBlocks
@@ -22,12 +22,14 @@ from resnet_lab.evaluate import Evaluation, evaluate
 from resnet_lab.initialise import initialise
 from resnet_lab.native import accelerate
 from resnet_lab.network import build_network
-from resnet_lab.noise import epoch_noise
-from resnet_lab.optimizers import make_optimizer
-from resnet_lab.precision import autocast, resolve_device, resolve_dtype
+from resnet_lab.noise import EXCLUSIVE
+from resnet_lab.optimizers import restore_optimizer
+from resnet_lab.precision import resolve_device, resolve_dtype
 from resnet_lab.record import EpochRecord
+from resnet_lab.recorder import Recorder
 from resnet_lab.schedules import Plateau, lr_at
 from resnet_lab.spec import RunSpec, Schedule
+from resnet_lab.steps import Means, make_steps
 
 
 class DivergenceError(ArithmeticError):
@@ -37,20 +39,35 @@ class DivergenceError(ArithmeticError):
 class Session:
     """A network in training: `run_epoch` until `done`, then `test` once."""
 
-    def __init__(self, spec: RunSpec, data: ImageData, device: torch.device) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        data: ImageData,
+        device: torch.device,
+        *,
+        recorder: Recorder | None = None,
+        compiled: bool = False,
+    ) -> None:
+        """Build the network and the steps that train it.
+
+        On a GPU the step is captured where it can be; `recorder` asks for that on any device. `compiled` trains
+        through torch.compile.
+        """
         self.spec, self.data, self.device = spec, data, device
         self.dtype = resolve_dtype(spec.recipe.precision, device)
         _, size, _, channels = data.train.pixels.shape
-        with torch.random.fork_rng(devices=[]):  # torch draws weights while it builds; the caller's state stays
+        # torch draws weights while it builds; the caller's state stays.
+        with EXCLUSIVE, torch.random.fork_rng(devices=[]):
             self.model = build_network(spec.model, channels=channels, classes=data.classes, size=size)
         initialise(self.model, spec.seed, spec.recipe.init)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         count = spec.recipe.effective_blocks
         self.effective = EffectiveBlocks(self.model, count) if count else None
         self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
-        self.parameters = list(self.model.parameters())
-        self.optimizer = make_optimizer(spec.recipe, self.parameters)
-        self.padded = pad(data.train, padding_of(spec.recipe), data.mean)
+        self.padded = bordered(data, padding_of(spec.recipe))
+        forward = torch.compile(self.model) if compiled else self.network
+        means = Means(device=device, dtype=self.dtype, forward=forward, effective=self.effective, recorder=recorder)
+        self.steps, self.optimizer, self.mode = make_steps(spec, data, self.padded, self.model, means)
         self.plateau = Plateau(rate=spec.recipe.lr)
         self.epoch = self.iteration = 0
 
@@ -89,39 +106,11 @@ class Session:
 
     def _train_until(self, stop: int) -> tuple[float, int]:
         """Train to the end of the epoch or to iteration `stop`; return the summed loss and the wrong predictions."""
-        spec = self.spec
+        count = min(stop - self.iteration, steps_per_epoch(len(self.data.train), self.spec.recipe.batch_size))
         self.network.train()
-        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
-        wrong = torch.zeros((), dtype=torch.int64, device=self.device)
-        epoch = batches(self.data, spec.recipe, seed=spec.seed, epoch=self.epoch, dtype=self.dtype, padded=self.padded)
-        with epoch_noise(spec.seed, self.epoch, self.device):
-            for x, y in epoch:
-                if self.iteration >= stop:
-                    break
-                if self.effective is not None:
-                    self.effective.draw()
-                loss, logits = self._step(x, y)
-                loss_sum += loss
-                wrong += (logits.argmax(1) != y).sum()
-        if self.effective is not None:
-            self.effective.restore()
-        return float(loss_sum), int(wrong)
-
-    def _step(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr_at(self.spec, self.iteration, self.plateau.rate)
-        with autocast(self.device, self.dtype):
-            logits = self.network(x)
-        loss = F.cross_entropy(logits.float(), y, label_smoothing=self.spec.recipe.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
-        for parameter in self.parameters:
-            # A branch that stochastic depth skipped still decays and coasts, as with its authors' zero gradients.
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.iteration += 1
-        return loss.detach(), logits.detach()
+        sums = self.steps.run(epoch=self.epoch, iteration=self.iteration, count=count, rate=self.plateau.rate)
+        self.iteration += count
+        return sums
 
     def test(self) -> Evaluation:
         """Evaluate on the test set: once, after the last epoch, so that nothing can be picked by it."""
@@ -142,7 +131,8 @@ class Session:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from `state()`. States of before there were plateaus hold none."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer(self.optimizer, state["optimizer"])
+        self.steps.forget()
         self.plateau = Plateau(**state.get("plateau", asdict(self.plateau)))
         self.epoch, self.iteration = state["epoch"], state["iteration"]
 

@@ -53,6 +53,7 @@ def describe_torch(device: Any, dtype: Any) -> dict[str, Any]:
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "cudnn_deterministic": torch.backends.cudnn.deterministic,
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "tf32": device.type == "cuda" and torch.backends.cudnn.allow_tf32,
     }
 
 

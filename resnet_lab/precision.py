@@ -1,6 +1,7 @@
 """Where and in what precision a run computes."""
 
 import contextlib
+import os
 
 import torch
 
@@ -30,6 +31,20 @@ def resolve_dtype(precision: Precision, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if precision == Precision.BF16 else torch.float32
 
 
+def be_deterministic() -> None:
+    """Hold torch, in this process, to algorithms that give equal bits in equal runs, and float32 to float32.
+
+    To be called before a GPU is used: cuBLAS reads its variable then. torch raises RuntimeError where a network needs
+    an operation that has no such algorithm (docs.pytorch.org/docs/stable/notes/randomness.html).
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    # Convolutions of float32 would be computed from 10 bits of each factor.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
+
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
@@ -38,6 +53,8 @@ def _has_bf16(device: torch.device) -> bool:
     return any(getattr(torch.cpu, check, lambda: False)() for check in checks)
 
 
-def autocast(device: torch.device, dtype: torch.dtype) -> contextlib.AbstractContextManager[object]:
-    """Return the autocast context of a compute type; nothing happens for fp32."""
-    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
+def autocast(
+    device: torch.device, dtype: torch.dtype, *, cache: bool = True
+) -> contextlib.AbstractContextManager[object]:
+    """Return the autocast context of a compute type; nothing happens for fp32. `cache` keeps cast weights within it."""
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32, cache_enabled=cache)

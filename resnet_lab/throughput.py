@@ -24,7 +24,7 @@ def seconds_per_flop(spec: RunSpec, device: str, steps: int = 3) -> float:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        session = Session(spec, _noise(spec, where, steps), where)
+        session = Session(spec, noise_images(spec, where, steps), where)
         session.run_steps(1)
         start = time.perf_counter()
         session.run_steps(steps)
@@ -34,7 +34,8 @@ def seconds_per_flop(spec: RunSpec, device: str, steps: int = 3) -> float:
     return elapsed / (steps * spec.recipe.batch_size * forward_flops(spec))
 
 
-def _noise(spec: RunSpec, device: torch.device, batches: int) -> ImageData:
+def noise_images(spec: RunSpec, device: torch.device, batches: int) -> ImageData:
+    """Return noise of the shape of the run's images, so many batches of it, for timing."""
     info = CATALOG[spec.data.name]
     shape = (spec.recipe.batch_size * batches, info.size, info.size, info.channels)
     images = Images(

@@ -9,7 +9,7 @@ result.json        written last: the trial is complete           failure.json   
 import json
 import os
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,13 @@ from resnet_lab.fingerprint import trial_name
 from resnet_lab.spec import RunSpec
 
 if TYPE_CHECKING:
+    import torch
+
+    from resnet_lab.data.images import ImageData
     from resnet_lab.engine import Session
+    from resnet_lab.spec import DataSpec
+
+    Load = Callable[[DataSpec, Path | None, torch.device], ImageData]
 
 Json = dict[str, Any]
 
@@ -69,17 +75,24 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What a worker is told beside the spec. None of it changes the result, so none of it is in the fingerprint."""
+    """What a worker is told beside the spec. None of it changes more than rounding, so none is in the fingerprint."""
 
     data_dir: Path | None
     device: str
     environment: Mapping[str, Any]
+    deterministic: bool = False
+    """Only algorithms that repeat themselves to the bit: see `resnet_lab.precision.be_deterministic`."""
+    compiled: bool = False
+    """Train through torch.compile."""
 
 
-def run_trial(trial: Trial, orders: Orders) -> bool:
+def run_trial(
+    trial: Trial, orders: Orders, *, load: "Load | None" = None, stopped: Callable[[], bool] = lambda: False
+) -> bool:
     """Train the trial to its end in this process, continuing from its last epoch. Returns whether it is complete.
 
-    A second process on the same folder waits for the first, then finds the trial complete or goes on with it.
+    A second process on the same folder waits for the first, then finds the trial complete or goes on with it. `load`
+    gives the images in `resnet_lab.data.load`'s place; once `stopped` says so, the trial ends with its epoch.
     """
     trial.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(trial.folder / "worker.lock"):
@@ -87,22 +100,26 @@ def run_trial(trial: Trial, orders: Orders) -> bool:
             return True
         (trial.folder / "failure.json").unlink(missing_ok=True)
         try:
-            _train(trial, orders)
+            _train(trial, orders, load, stopped)
+        except StoppedError:
+            return False
         except Exception as error:
             _write(trial.folder / "failure.json", _describe(error))
             return False
     return True
 
 
-def _train(trial: Trial, orders: Orders) -> None:
+def _train(trial: Trial, orders: Orders, load: "Load | None", stopped: Callable[[], bool]) -> None:
     from resnet_lab.checkpoint import load_state, save_model, save_state
-    from resnet_lab.data.load import load
+    from resnet_lab.data.load import load as load_anew
     from resnet_lab.engine import Session
     from resnet_lab.precision import resolve_device
 
     atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
     device = resolve_device(orders.device)
-    session = Session(trial.spec, load(trial.spec.data, orders.data_dir, device), device)
+    data = (load or load_anew)(trial.spec.data, orders.data_dir, device)
+    session = Session(trial.spec, data, device, compiled=orders.compiled)
+    print(f"{trial.name}: {session.mode}", flush=True)
     _write(trial.folder / "env.json", _environment(session, orders))
     state = load_state(trial.folder / "resume.pt")
     if state is not None:
@@ -115,10 +132,16 @@ def _train(trial: Trial, orders: Orders) -> None:
         save_state(trial.folder / "resume.pt", session.state())
         if _driver_is_gone():
             raise OrphanedError("the driver is gone; the last epoch is kept")
+        if stopped() and not session.done:
+            raise StoppedError
     test = session.test()
     digest = save_model(trial.folder, trial.spec, session.model)
     _write(trial.folder / "result.json", _result(trial, session, test, digest))
     (trial.folder / "resume.pt").unlink(missing_ok=True)
+
+
+class StoppedError(RuntimeError):
+    """The trial was told to stop: no failure, and its last epoch is kept."""
 
 
 class OrphanedError(RuntimeError):
@@ -145,8 +168,8 @@ def _environment(session: "Session", orders: Orders) -> Json:
     from resnet_lab.environment import describe_torch
 
     data = {"name": session.data.name, "sha256": session.data.sha256}
-    torch = describe_torch(session.device, session.dtype)
-    return {**orders.environment, **torch, "kernels": session.kernels, "data": data}
+    how = {"step": session.mode, "kernels": session.kernels, "compiled": orders.compiled}
+    return {**orders.environment, **describe_torch(session.device, session.dtype), **how, "data": data}
 
 
 def _trim_history(trial: Trial, epochs: int) -> None:

@@ -49,7 +49,7 @@ class LocalExecutor:
         self._orders = orders
         self._threads = threads
         self._running: dict[str, tuple[Trial, BaseProcess]] = {}
-        self._context = _start_server(threads)
+        self._context = start_server(threads)
 
     def submit(self, trial: Trial) -> None:
         from resnet_lab.launcher import launch
@@ -81,7 +81,7 @@ class LocalExecutor:
             process.close()
 
 
-def _start_server(threads: int) -> BaseContext:
+def start_server(threads: int) -> BaseContext:
     """Start the fork server with the workers' environment, without changing this process's own."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
 from resnet_lab.environment import describe_code, describe_machine
 from resnet_lab.errors import UserError
+from resnet_lab.spec import RunSpec
 from resnet_lab.trial import Orders, Trial
 from studies.course import Course, make_course
 from studies.lock import driver_lock
@@ -33,7 +35,7 @@ def launch(study: Study, options: Options) -> int:
     plan = make_plan(study, options)
     course = make_course(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
-    device, jobs = resources(options)
+    device, jobs = resources(options, plan.cells)
     _require_writable(options.out)
     with driver_lock(options.out, study.name):
         return Launch(plan=plan, options=options, course=course, device=device, jobs=jobs).run()
@@ -47,7 +49,7 @@ def preview(study: Study, options: Options) -> int:
     plan = make_plan(study, options)
     course = make_course(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
-    device, jobs = resources(options)
+    device, jobs = resources(options, plan.cells)
     checked = audit(plan, measure([network_of(cell) for cell in plan.cells]))
     show(checked, trials_of(checked.plan, options.out), device=device, jobs=jobs, as_json=options.json)
     if course.forecast() and not options.json:
@@ -78,8 +80,8 @@ class Launch:
         from studies.closing import close
         from studies.display import make_display
         from studies.driver import Driver
-        from studies.executor import LocalExecutor
         from studies.ledger import Ledger
+        from studies.packing import eager_lines, make_executor
         from studies.report import closing_lines
 
         started = time.perf_counter()
@@ -87,10 +89,14 @@ class Launch:
         console = Console(stderr=options.json)
         environment = describe_code() | describe_machine()
         orders = Orders(
-            data_dir=options.data_dir and options.data_dir.absolute(), device=self.device, environment=environment
+            data_dir=options.data_dir and options.data_dir.absolute(),
+            device=self.device,
+            environment=environment,
+            deterministic=options.deterministic,
+            compiled=options.compile,
         )
         # The fork server loads torch while this process creates the databases; no worker starts before they exist.
-        executor = LocalExecutor(slots=self.jobs, orders=orders, threads=1 if self.device == "cpu" else 0)
+        executor = make_executor(slots=self.jobs, orders=orders, threads=1 if self.device == "cpu" else 0)
         measured = ask(measure, [network_of(cell) for cell in plan.cells])
         tracker = Tracker.open(options.out, plan.study.name)
         ledger = Ledger.open(options.out, plan.study.name)
@@ -98,7 +104,7 @@ class Launch:
         _print_links(console, tracker)
         checked = audit(plan, measured.result())
         plan = checked.plan
-        for line in audit_text.left_out_lines(plan):
+        for line in [*audit_text.left_out_lines(plan), *eager_lines(plan.cells, self.device)]:
             console.print(line, highlight=False, markup=False)
         tags = {"study": plan.study.name, "scale": plan.scale, "git_sha": str(environment["git_sha"])}
         tags["audit"] = "\n".join(audit_text.lines(checked))[:TAG_LENGTH]
@@ -145,7 +151,7 @@ def _print_links(console: Console, tracker: "Tracker") -> None:
     console.print(f"trials:    {tracker.deep_link}", highlight=False, soft_wrap=True)
 
 
-def resources(options: Options) -> tuple[str, int]:
+def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
     """Return the device by name and the number of trials at once. Loads torch only where there may be a GPU."""
     device = options.device
     if device not in ("auto", "cpu") or (device == "auto" and _may_have_gpu()):
@@ -153,7 +159,28 @@ def resources(options: Options) -> tuple[str, int]:
 
         device = str(resolve_device(device))
     device = "cpu" if device == "auto" else device
-    return device, options.jobs or (_cores() if device == "cpu" else 1)
+    if options.jobs != "auto":
+        return device, options.jobs
+    return device, _cores() if device == "cpu" else _packed(device, cells)
+
+
+def _packed(device: str, cells: Sequence[RunSpec]) -> int:
+    """Measure how many trials at once pay off on a GPU, with the largest network, and say so."""
+    from resnet_lab.together import best_count, rates
+    from studies.aside import ask
+    from studies.executor import start_server
+
+    start_server(0)
+    largest = max(cells, key=lambda cell: cell.model.depth * cell.model.width**2)
+    try:
+        found = ask(rates, (largest, device)).result()
+    except RuntimeError:  # its own words are above: memory that does not do for one, most likely
+        print("--jobs auto: nothing could be measured, so trials run one at a time", file=sys.stderr)
+        return 1
+    best = best_count(found)
+    measured = ", ".join(f"{count}: {rate:,.0f}" for count, rate in found.items())
+    print(f"--jobs auto: {best} trials at once (images/s by trials at once: {measured})", file=sys.stderr)
+    return best
 
 
 def _may_have_gpu() -> bool:

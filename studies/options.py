@@ -26,10 +26,14 @@ class Options:
     """Seeds, shared by all arms. Default: the scale's."""
     epochs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Length of each run. Default: the scale's."""
-    jobs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Trials at once. Default: one a core, or one on a GPU."""
+    jobs: Annotated[int | Literal["auto"], arg(metavar="{auto,INT}")] = "auto"
+    """Trials at once. auto: one a core; on a GPU as many as pay off, measured for a few seconds."""
     device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
     """Where to train."""
+    deterministic: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
+    compile: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Train through torch.compile: pays off in long runs on a GPU."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     """Folder for trials, databases and reports."""
     design: Annotated[Design | None, arg(metavar="{" + ",".join(Design) + "}", help_behavior_hint="")] = None
@@ -75,5 +79,5 @@ class Options:
         whole = {"epochs": self.epochs, "jobs": self.jobs, "tune-trials": self.tune_trials, "trials": self.trials}
         whole |= {"orders": self.orders, "cells": self.cells}
         for name, value in whole.items():
-            if value is not None and value < 1:
+            if isinstance(value, int) and value < 1:
                 raise UserError(f"--{name} {value}: it must be 1 or more")

@@ -73,10 +73,10 @@ def plan_seeds(options: PowerOptions) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(str(error)) from None
     study_options = Options(
-        scale=options.scale, seeds=tuple(range(seeds)), device=options.device, jobs=options.jobs or None
+        scale=options.scale, seeds=tuple(range(seeds)), device=options.device, jobs=options.jobs or "auto"
     )
     plan = make_plan(find_study(options.study), study_options)
-    device, jobs = resources(study_options)
+    device, jobs = resources(study_options, plan.cells)
     trials = trials_of(plan, Path("."))
     return {
         "study": options.study,

@@ -9,6 +9,7 @@ from torch import Tensor
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.distort import cutout, draw_affine, draw_centres, nearest_grey, warp
 from resnet_lab.data.images import ImageData, Images
+from resnet_lab.noise import EXCLUSIVE
 from resnet_lab.seeds import stream
 from resnet_lab.spec import Augmentation, RecipeSpec
 
@@ -34,9 +35,16 @@ class Draws:
         """Return the draws on a device."""
         return self._each(lambda tensor: tensor.to(device))
 
-    def part(self, images: slice) -> "Draws":
-        """Return the draws of some of the images."""
+    def part(self, images: slice | Tensor) -> "Draws":
+        """Return the draws of some of the images: a slice, or indices int64 on the draws' device."""
         return self._each(lambda tensor: tensor[images])
+
+    def copy_(self, other: "Draws") -> None:
+        """Overwrite these draws, where they lie, with others of the same recipe."""
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if mine is not None:
+                mine.copy_(theirs)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Draws":
         drawn = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -82,6 +90,16 @@ def pad(images: Images, padding: int, mean: Tensor) -> Tensor:
     return padded
 
 
+def bordered(data: ImageData, padding: int) -> Tensor:
+    """Return the training images as `pad` makes them, kept with the data: trials packed into one process share them."""
+    with EXCLUSIVE:
+        if padding not in data.bordered:
+            data.bordered[padding] = pad(data.train, padding, data.mean)
+            if data.mean.is_cuda:  # made on this thread's stream, and read on others
+                torch.cuda.current_stream(data.mean.device).synchronize()
+        return data.bordered[padding]
+
+
 def crop(padded: Tensor, index: Tensor, dy: Tensor, dx: Tensor, size: int) -> Tensor:
     """Return uint8 [B, size, size, C]: image `index[i]` of `padded` from row `dy[i]` and column `dx[i]` on.
 
@@ -122,19 +140,20 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Return the full batches of one epoch: x [B, C, H, W] of `dtype`, channels_last, and y int64 [B].
 
-    They lie on the device of the data. `padded` is `pad(data.train, padding_of(recipe), data.mean)`, made
-    once a run. The draws move to the device once an epoch, and nothing waits for it after that. Raises
-    UserError, at the call, where a batch exceeds the training images.
+    They lie on the device of the data. `padded` is `bordered(data, padding_of(recipe))`. The draws move to the device
+    once an epoch, and nothing waits for it after that. Raises UserError, at the call, where a batch exceeds the
+    training images.
     """
     steps = steps_per_epoch(len(data.train), recipe.batch_size)
     draws = draw(len(data.train), recipe, seed=seed, epoch=epoch).to(data.train.pixels.device)
     parts = (draws.part(slice(step * recipe.batch_size, (step + 1) * recipe.batch_size)) for step in range(steps))
-    return (_batch(data, part, recipe, padded, dtype) for part in parts)
+    return (make_batch(data, part, recipe, padded, dtype) for part in parts)
 
 
-def _batch(
+def make_batch(
     data: ImageData, draws: Draws, recipe: RecipeSpec, padded: Tensor, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
+    """Return x and y of drawn images, as `batches` does. Nothing in it waits for the device, so it can be captured."""
     cropped = crop(padded, draws.order, draws.dy, draws.dx, data.train.pixels.shape[1])
     pixels = flip(cropped, draws.flip)
     if draws.affine is not None:

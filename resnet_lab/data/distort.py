@@ -29,7 +29,8 @@ def draw_affine(n: int, *, shift: int, rotation: float, seed: int, epoch: int) -
 
 def warp(pixels: Tensor, affine: Tensor, mean: Tensor) -> Tensor:
     """Return uint8 [B, S, S, C]: each image under its `affine` [B, 2, 3], bilinear, with a border of the mean grey."""
-    halves = torch.tensor([1, 1, pixels.shape[1] / 2], device=pixels.device)  # torch measures from -1 to 1
+    halves = affine.new_ones(3)  # torch measures from -1 to 1
+    halves[2:].fill_(pixels.shape[1] / 2)  # filled where it lies: a copy from the host cannot be captured
     grey = nearest_grey(mean).float()
     images = (pixels.float() - grey).permute(0, 3, 1, 2)
     grid = F.affine_grid(affine / halves, list(images.shape), align_corners=False)

@@ -1,6 +1,6 @@
 """Sets of images as tensors, resident on one device."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -36,3 +36,5 @@ class ImageData:
     sha256: str
     """Hex digest of the pixels, then labels, of train, val and test: no matter which format they came in."""
     classes: int
+    bordered: dict[int, Tensor] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """The training images with a border, by its width: made once for all who train on them (`augment.bordered`)."""

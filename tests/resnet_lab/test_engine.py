@@ -236,8 +236,8 @@ def test_arms_see_the_same_images_in_the_same_order():
     seen = []
     for session in (one, other):
         batches = []
-        step = session._step
-        session._step = lambda x, y, step=step, batches=batches: (batches.append((x, y)), step(x, y))[1]
+        step = session.steps.step
+        session.steps.step = lambda x, y, lr, step=step, batches=batches: (batches.append((x, y)), step(x, y, lr))[1]
         session.run_epoch()
         seen.append(batches)
     for (x, y), (u, v) in zip(*seen, strict=True):

@@ -38,6 +38,8 @@ def test_importing_a_study_loads_no_heavy_package():
         (["--seeds", "x"], "--seeds"),
         (["--seeds", "-1"], "0 or more"),
         (["--epochs", "0"], "1 or more"),
+        (["--jobs", "0"], "1 or more"),
+        (["--jobs", "all"], "--jobs"),
         (["--dataset", "cifar11"], "cifar10"),
         (["--data-dir", "no/such/folder"], "no/such/folder"),
         (["--dataset", "cifar10", "--data-dir", "."], "cifar-10-batches-bin"),
