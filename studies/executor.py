@@ -1,14 +1,17 @@
 """Where trials run: a small protocol, and local processes behind it."""
 
+import contextlib
 import multiprocessing
 import os
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from multiprocessing import connection, forkserver
+from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
+from resnet_lab.interrupt import held
 from resnet_lab.trial import Orders, Trial
 
 # glibc gives freed activations back to the system and faults them in again at the next step unless told otherwise.
@@ -57,8 +60,9 @@ class LocalExecutor:
         process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
             target=launch, args=(trial, self._orders, self._threads), name=trial.name
         )
-        process.start()
-        self._running[trial.name] = (trial, process)
+        with held():  # a worker that started but is not known here would be an orphan
+            process.start()
+            self._running[trial.name] = (trial, process)
 
     def wait(self, timeout: float) -> list[Exit]:
         connection.wait([process.sentinel for _, process in self._running.values()], timeout)
@@ -91,10 +95,22 @@ def _start_server(threads: int) -> BaseContext:
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
-        forkserver.ensure_running()
+        with _deaf_children():
+            forkserver.ensure_running()
     finally:
         _restore(before)
     return context
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Start processes that SIGINT does not reach, nor their children: the server does not ignore it while it loads."""
+    resource_tracker.ensure_running()  # starting it would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _restore(environment: Mapping[str, str | None]) -> None:
