@@ -4,20 +4,24 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
+from resnet_lab import preload
 from resnet_lab.interrupt import held
+from resnet_lab.spec import RunSpec
 from resnet_lab.trial import Orders, Trial
 
 # glibc gives freed activations back to the system and faults them in again at the next step unless told otherwise.
 WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
     "MALLOC_MMAP_THRESHOLD_": "8589934592",
+    # A server that asks the driver library whether there is a GPU could fork no worker that uses it.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
 }
 
 
@@ -47,12 +51,13 @@ class Executor(Protocol):
 class LocalExecutor:
     """One process a trial on this machine, forked from a server that has torch loaded; spawned where none can be."""
 
-    def __init__(self, *, slots: int, orders: Orders, threads: int) -> None:
+    def __init__(self, *, slots: int, orders: Orders, threads: int, runs: Iterable[RunSpec] = ()) -> None:
+        """`runs` are examples of what is to come: where there is a server, it loads their images once for all."""
         self.slots = slots
         self._orders = orders
         self._threads = threads
         self._running: dict[str, tuple[Trial, BaseProcess]] = {}
-        self._context = _start_server(threads)
+        self._context = start_server(threads, preload.environment(runs, orders))
 
     def submit(self, trial: Trial) -> None:
         from resnet_lab.launcher import launch
@@ -85,13 +90,16 @@ class LocalExecutor:
             process.close()
 
 
-def _start_server(threads: int) -> BaseContext:
-    """Start the fork server with the workers' environment, without changing this process's own."""
+def start_server(threads: int, told: Mapping[str, str]) -> BaseContext:
+    """Start the fork server with the workers' environment, without changing this process's own.
+
+    `told` is from `preload.environment`. A server that runs already stays as it is.
+    """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["resnet_lab.worker"])
-    wanted = WORKER_ENVIRONMENT | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    context.set_forkserver_preload([preload.__name__])
+    wanted = WORKER_ENVIRONMENT | dict(told) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from resnet_lab.environment import describe_code, describe_machine
 from resnet_lab.errors import UserError
 from resnet_lab.trial import Orders, Trial
 from studies.course import Course, make_course
+from studies.executor import Executor, LocalExecutor
 from studies.lock import driver_lock
 from studies.options import Options
 from studies.plan import Plan, make_plan
@@ -68,6 +70,8 @@ class Launch:
     course: Course
     device: str
     jobs: int
+    make_executor: Callable[..., Executor] = LocalExecutor
+    """Where trials run: `LocalExecutor` or what takes its arguments."""
 
     def run(self) -> int:
         from resnet_lab.energy import Meter
@@ -78,7 +82,6 @@ class Launch:
         from studies.closing import close
         from studies.display import make_display
         from studies.driver import Driver
-        from studies.executor import LocalExecutor
         from studies.ledger import Ledger
         from studies.report import closing_lines
 
@@ -90,7 +93,12 @@ class Launch:
             data_dir=options.data_dir and options.data_dir.absolute(), device=self.device, environment=environment
         )
         # The fork server loads torch while this process creates the databases; no worker starts before they exist.
-        executor = LocalExecutor(slots=self.jobs, orders=orders, threads=1 if self.device == "cpu" else 0)
+        executor = self.make_executor(
+            slots=self.jobs,
+            orders=orders,
+            threads=1 if self.device == "cpu" else 0,
+            runs=plan.cells,
+        )
         measured = ask(measure, [network_of(cell) for cell in plan.cells])
         tracker = Tracker.open(options.out, plan.study.name)
         ledger = Ledger.open(options.out, plan.study.name)

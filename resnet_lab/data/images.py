@@ -1,6 +1,6 @@
 """Sets of images as tensors, resident on one device."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def to(self, device: torch.device) -> "Images":
+    def to(self, device: torch.device | str) -> "Images":
         """Return the images on a device."""
         return Images(self.pixels.to(device), self.labels.to(device))
 
@@ -36,3 +36,10 @@ class ImageData:
     sha256: str
     """Hex digest of the pixels, then labels, of train, val and test: no matter which format they came in."""
     classes: int
+
+    def to(self, device: torch.device | str) -> "ImageData":
+        """Return the set on a device: itself where it lies there."""
+        if torch.device(device) == self.train.pixels.device:
+            return self
+        parts = {name: getattr(self, name).to(device) for name in ("train", "val", "test", "mean", "std")}
+        return replace(self, **parts)
