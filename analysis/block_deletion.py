@@ -5,7 +5,6 @@ python -m analysis.block_deletion --run ID --experiment multiple reorder --image
 """
 
 import json
-import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from analysis.lesion_choices import Experiment, Lesion
 from resnet_lab.command import parse, reporting
 from resnet_lab.errors import UserError
 from resnet_lab.fields import Value
+from resnet_lab.interrupt import interruptible
 from resnet_lab.spec import DatasetName, Precision
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from analysis.clinic import Watch
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = "interrupted: nothing was written"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,14 +88,10 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command. Exits with 2 for a mistake of the user's, 130 on Ctrl-C."""
-    with reporting():
+    with reporting(), interruptible(INTERRUPTED):
         description = "What does a trained network do without some of its blocks?"
         options = parse(Options, prog="python -m analysis.block_deletion", description=description, argv=argv)
-        try:
-            _examine(options)
-        except KeyboardInterrupt:
-            print("interrupted: nothing was written", file=sys.stderr)
-            sys.exit(INTERRUPTED)
+        _examine(options)
 
 
 def _examine(options: Options) -> None:

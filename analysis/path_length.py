@@ -7,7 +7,6 @@ A ResNet-56 takes half a minute for the exact spectrum and about 15 core-seconds
 """
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from tyro.conf import arg
 
 from resnet_lab.command import parse, reporting
 from resnet_lab.errors import UserError
+from resnet_lab.interrupt import interruptible
 from resnet_lab.spec import DatasetName
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from analysis.path_rows import PathReport
 
 DESCRIPTION = "Through how many blocks does a trained network's gradient flow?"
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = "interrupted: what was finished is kept, the rest was not written"
 
 Bar = Callable[[str, int], Callable[[], None]]
 
@@ -71,13 +71,9 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command. Exits with 2 for a mistake of the user's, 130 on Ctrl-C."""
-    with reporting():
+    with reporting(), interruptible(INTERRUPTED):
         options = parse(Options, prog="python -m analysis.path_length", description=DESCRIPTION, argv=argv)
-        try:
-            _measure(options)
-        except KeyboardInterrupt:
-            print("interrupted: what was finished is kept, the rest was not written", file=sys.stderr)
-            sys.exit(INTERRUPTED)
+        _measure(options)
 
 
 def _measure(options: Options) -> None:

@@ -8,7 +8,8 @@ PACKAGES = ("scipy.stats", "pandas", "seaborn", "matplotlib.backends.backend_svg
 
 def load_in_background() -> threading.Thread:
     """Start importing what a report needs; whoever imports it next waits for the rest only."""
-    thread = threading.Thread(target=_load, name="warm", daemon=True)
+    # No daemon: an interpreter that ends in the middle of such an import, as after Ctrl-C, may crash.
+    thread = threading.Thread(target=_load, name="warm")
     thread.start()
     return thread
 

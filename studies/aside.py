@@ -1,5 +1,6 @@
 """Asking a question of a process that has torch loaded, while this one, which has not, goes on."""
 
+import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable
@@ -34,7 +35,8 @@ def _in_fork(function: Callable[[Question], Answer], question: Question) -> Answ
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(sender, function, question))  # type: ignore[attr-defined]
+    # A daemon: a driver that leaves early ends it and does not wait for its answer.
+    process = context.Process(target=_answer, args=(sender, function, question), daemon=True)  # type: ignore[attr-defined]
     process.start()
     sender.close()
     try:
@@ -50,4 +52,9 @@ def _in_fork(function: Callable[[Question], Answer], question: Question) -> Answ
 def _answer(sender: Connection, function: Callable[[Question], Answer], question: Question) -> None:
     # Ctrl-C reaches the whole process group: the one who asked decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sender.send(function(question))
+    asker = multiprocessing.parent_process()
+    if asker is None or not asker.is_alive():  # gone while the server was still loading
+        return
+    answer = function(question)
+    with contextlib.suppress(BrokenPipeError):  # gone meanwhile
+        sender.send(answer)

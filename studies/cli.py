@@ -4,10 +4,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from resnet_lab.command import parse, reporting
+from resnet_lab.interrupt import interruptible
 from studies.options import Options
 from studies.study import Study
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = "interrupted: the same command goes on from the last finished epochs"
 
 
 def main(
@@ -20,18 +21,14 @@ def main(
 
     `after` is what the study measures on its trained networks, once they are all there.
     """
-    with reporting():
+    with reporting(), interruptible(INTERRUPTED):
         options = parse(Options, prog=f"python -m studies.{study.name}", description=study.question, argv=argv)
         # Planning and running import more than --help may.
         from studies.launch import launch, preview
 
-        try:
-            if options.dry_run:
-                sys.exit(preview(study, options))
-            code = launch(study, options)
-            if after is not None and not options.json:
-                after(study, options)
-            sys.exit(code)
-        except KeyboardInterrupt:
-            print("interrupted: the same command goes on from the last finished epochs", file=sys.stderr)
-            sys.exit(INTERRUPTED)
+        if options.dry_run:
+            sys.exit(preview(study, options))
+        code = launch(study, options)
+        if after is not None and not options.json:
+            after(study, options)
+        sys.exit(code)

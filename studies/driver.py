@@ -206,10 +206,15 @@ class Driver:
         return f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
 
     def _interrupt(self) -> None:
-        """End the workers; their last finished epochs stay, and the next launch goes on from there."""
-        self.executor.cancel()
+        """End the workers; their last finished epochs stay, and the next launch goes on from there.
+
+        The error that interrupted the driver is the one to tell: what cannot be closed now, the next launch closes.
+        """
+        with contextlib.suppress(Exception):
+            self.executor.cancel()
         for running in self._running.values():
-            self.ledger.fail(running.trial, INTERRUPTED)
+            with contextlib.suppress(Exception):
+                self.ledger.fail(running.trial, INTERRUPTED)
             if running.run is not None:
-                with contextlib.suppress(TrackingError):  # a run left open is closed by the next launch
+                with contextlib.suppress(TrackingError):
                     running.run.kill()

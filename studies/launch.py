@@ -2,10 +2,9 @@
 
 import contextlib
 import os
-import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +15,14 @@ from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
 from resnet_lab.environment import describe_code, describe_machine
 from resnet_lab.errors import UserError
-from resnet_lab.spec import RunSpec
 from resnet_lab.trial import Orders, Trial
 from studies.course import Course, make_course
+from studies.executor import Executor
 from studies.lock import driver_lock
 from studies.options import Options
+from studies.packing import eager_lines, make_executor
 from studies.plan import Plan, make_plan
+from studies.resources import resources
 from studies.study import Study
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Launch:
     course: Course
     device: str
     jobs: int
+    make_executor: Callable[..., Executor] = make_executor
+    """Where trials run: `studies.packing.make_executor` or what takes its arguments."""
 
     def run(self) -> int:
         from resnet_lab.energy import Meter
@@ -81,7 +84,6 @@ class Launch:
         from studies.display import make_display
         from studies.driver import Driver
         from studies.ledger import Ledger
-        from studies.packing import eager_lines, make_executor
         from studies.report import closing_lines
 
         started = time.perf_counter()
@@ -96,7 +98,12 @@ class Launch:
             compiled=options.compile,
         )
         # The fork server loads torch while this process creates the databases; no worker starts before they exist.
-        executor = make_executor(slots=self.jobs, orders=orders, threads=1 if self.device == "cpu" else 0)
+        executor = self.make_executor(
+            slots=self.jobs,
+            orders=orders,
+            threads=1 if self.device == "cpu" else 0,
+            runs=plan.cells,
+        )
         measured = ask(measure, [network_of(cell) for cell in plan.cells])
         tracker = Tracker.open(options.out, plan.study.name)
         ledger = Ledger.open(options.out, plan.study.name)
@@ -149,46 +156,6 @@ def _print_links(console: Console, tracker: "Tracker") -> None:
     if tracker.ui_command:
         console.print(f"MLflow UI: {tracker.ui_command}", highlight=False, soft_wrap=True)
     console.print(f"trials:    {tracker.deep_link}", highlight=False, soft_wrap=True)
-
-
-def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
-    """Return the device by name and the number of trials at once. Loads torch only where there may be a GPU."""
-    device = options.device
-    if device not in ("auto", "cpu") or (device == "auto" and _may_have_gpu()):
-        from resnet_lab.precision import resolve_device
-
-        device = str(resolve_device(device))
-    device = "cpu" if device == "auto" else device
-    if options.jobs != "auto":
-        return device, options.jobs
-    return device, _cores() if device == "cpu" else _packed(device, cells)
-
-
-def _packed(device: str, cells: Sequence[RunSpec]) -> int:
-    """Measure how many trials at once pay off on a GPU, with the largest network, and say so."""
-    from resnet_lab.together import best_count, rates
-    from studies.aside import ask
-    from studies.executor import start_server
-
-    start_server(0)
-    largest = max(cells, key=lambda cell: cell.model.depth * cell.model.width**2)
-    try:
-        found = ask(rates, (largest, device)).result()
-    except RuntimeError:  # its own words are above: memory that does not do for one, most likely
-        print("--jobs auto: nothing could be measured, so trials run one at a time", file=sys.stderr)
-        return 1
-    best = best_count(found)
-    measured = ", ".join(f"{count}: {rate:,.0f}" for count, rate in found.items())
-    print(f"--jobs auto: {best} trials at once (images/s by trials at once: {measured})", file=sys.stderr)
-    return best
-
-
-def _may_have_gpu() -> bool:
-    return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def _require_writable(out: Path) -> None:

@@ -2,12 +2,13 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from resnet_lab import preload
 from resnet_lab.launcher import MOST, START, STOP, launch_pack
 from resnet_lab.spec import DataSpec, RunSpec
 from resnet_lab.trial import Orders, Trial
@@ -61,19 +62,22 @@ def eager_lines(cells: Sequence[RunSpec], device: str) -> list[str]:
     return [f"{count} of {len(cells)} cells train eagerly: {reason}" for reason, count in reasons.items() if reason]
 
 
-def make_executor(*, slots: int, orders: Orders, threads: int) -> Executor:
-    """Return what runs trials on the device ordered: a process a trial on a CPU, packed processes on a GPU."""
+def make_executor(*, slots: int, orders: Orders, threads: int, runs: Iterable[RunSpec] = ()) -> Executor:
+    """Return what runs trials on the device ordered: a process a trial on a CPU, packed processes on a GPU.
+
+    `runs` are examples of what is to come.
+    """
     kind = LocalExecutor if orders.device == "cpu" else PackedExecutor
-    return kind(slots=slots, orders=orders, threads=threads)
+    return kind(slots=slots, orders=orders, threads=threads, runs=runs)
 
 
 class PackedExecutor:
     """`slots` trials at once in as few processes as hold them, each process with one set of images on the GPU."""
 
-    def __init__(self, *, slots: int, orders: Orders, threads: int) -> None:
+    def __init__(self, *, slots: int, orders: Orders, threads: int, runs: Iterable[RunSpec] = ()) -> None:
         self.slots = slots
         self._orders, self._threads = orders, threads
-        self._context = start_server(threads)
+        self._context = start_server(threads, preload.environment(runs, orders))
         self._packs: list[PackProcess] = []
         self._ended: list[Exit] = []
 

@@ -64,9 +64,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 def plan_seeds(options: PowerOptions) -> dict[str, Any]:
     """Return seeds, trials and seconds. Raises UserError for numbers that make no sense or an unknown study."""
     from analysis.power import seeds_needed
-    from studies.launch import resources, trials_of
+    from studies.launch import trials_of
     from studies.plan import make_plan
     from studies.preview import estimate
+    from studies.resources import resources
 
     try:
         seeds = seeds_needed(options.effect, options.sd, kind=options.kind, alpha=options.alpha, wanted=options.power)

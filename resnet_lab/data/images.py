@@ -1,6 +1,6 @@
 """Sets of images as tensors, resident on one device."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def to(self, device: torch.device) -> "Images":
+    def to(self, device: torch.device | str) -> "Images":
         """Return the images on a device."""
         return Images(self.pixels.to(device), self.labels.to(device))
 
@@ -38,3 +38,10 @@ class ImageData:
     classes: int
     bordered: dict[int, Tensor] = field(init=False, repr=False, compare=False, default_factory=dict)
     """The training images with a border, by its width: made once for all who train on them (`augment.bordered`)."""
+
+    def to(self, device: torch.device | str) -> "ImageData":
+        """Return the set on a device: itself where it lies there."""
+        if torch.device(device) == self.train.pixels.device:
+            return self
+        parts = {name: getattr(self, name).to(device) for name in ("train", "val", "test", "mean", "std")}
+        return replace(self, **parts)

@@ -30,12 +30,29 @@ def ensure(spec: DataSpec, data_dir: Path | None = None) -> None:
     sources.verify(spec.name, data_dir)
 
 
+_kept: dict[tuple[DataSpec, Path | None], ImageData] = {}
+
+
+def keep(spec: DataSpec, data_dir: Path | None = None) -> ImageData:
+    """Load a set once for this process and all that are forked from it: `load` then costs them nothing.
+
+    Raises UserError as `ensure` does.
+    """
+    _kept[spec, data_dir] = load(spec, data_dir)
+    return _kept[spec, data_dir]
+
+
 def load(spec: DataSpec, data_dir: Path | None = None, device: torch.device | str = "cpu") -> ImageData:
-    """Read, verify and split a set, and put it on a device as uint8 [N, H, W, C].
+    """Read, verify and split a set, and put it on a device as uint8 [N, H, W, C]; what is kept is not read again.
 
     The training part is the first `spec.train_images` images of the fixed split, or all of it. Raises
     UserError as `ensure` does.
     """
+    kept = _kept.get((spec, data_dir))
+    return (kept if kept is not None else _read(spec, data_dir)).to(device)
+
+
+def _read(spec: DataSpec, data_dir: Path | None) -> ImageData:
     import torch
 
     from resnet_lab.data.images import ImageData
@@ -48,11 +65,11 @@ def load(spec: DataSpec, data_dir: Path | None = None, device: torch.device | st
     mean, std = mean_and_std(train.pixels)
     return ImageData(
         name=spec.name,
-        train=_tensors(train, device),
-        val=_tensors(val, device),
-        test=_tensors(test, device),
-        mean=torch.tensor(mean, dtype=torch.float32, device=device),
-        std=torch.tensor(std, dtype=torch.float32, device=device),
+        train=_tensors(train),
+        val=_tensors(val),
+        test=_tensors(test),
+        mean=torch.tensor(mean, dtype=torch.float32),
+        std=torch.tensor(std, dtype=torch.float32),
         sha256=digest((train, val, test)),
         classes=info.classes,
     )
@@ -62,7 +79,7 @@ def _take(images: RawImages, index: NDArray[np.int64]) -> RawImages:
     return RawImages(images.pixels[index], images.labels[index])
 
 
-def _tensors(images: RawImages, device: torch.device | str) -> Images:
+def _tensors(images: RawImages) -> Images:
     import numpy as np
     import torch
 
@@ -70,4 +87,4 @@ def _tensors(images: RawImages, device: torch.device | str) -> Images:
 
     # A tensor must own writable memory, and an array over the bytes of a file is neither.
     pixels = np.require(images.pixels, requirements=["C", "W"])
-    return Images(torch.from_numpy(pixels).to(device), torch.from_numpy(images.labels).to(device))
+    return Images(torch.from_numpy(pixels), torch.from_numpy(images.labels))

@@ -12,9 +12,9 @@ from resnet_lab.fields import replace
 from resnet_lab.spec import RunSpec
 from resnet_lab.trial import Orders, Trial, run_trial
 from studies.executor import LocalExecutor
-from studies.launch import resources
 from studies.options import Options
 from studies.packing import PackedExecutor, eager_lines, make_executor
+from studies.resources import resources
 
 ORDERS = Orders(data_dir=None, device="cpu", environment={}, deterministic=True)
 SPEC = replace(

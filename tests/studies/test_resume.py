@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from resnet_lab.tracking import read_runs
+from studies.cli import INTERRUPTED
 
 ARGUMENTS = ["--set", "model.depth=14", "model.block.act_position=after_add", "--seeds", "0", "1", "--epochs", "5"]
 
@@ -94,11 +95,31 @@ def test_a_killed_worker_and_a_killed_driver_change_nothing(tmp_path, undisturbe
 def test_a_second_driver_is_refused_and_told_who_is_first(tmp_path, empty_database):
     out = tmp_path / "runs"
     env = environment(empty_database, out)
-    first = subprocess.Popen(command(out), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    first = start_apart(out, env)
     wait_for(lambda: list(out.glob("locks/*.holder.json")), first)
     second = subprocess.run(command(out), env=env, capture_output=True, text=True, timeout=60)
-    first.send_signal(signal.SIGINT)
-    printed, _ = first.communicate(timeout=60)
+    os.killpg(first.pid, signal.SIGINT)
+    _, told = first.communicate(timeout=60)
     assert second.returncode == 2
     assert f"process {first.pid}" in second.stderr
-    assert (first.returncode, "the same command goes on" in printed) == (130, True), printed
+    assert (first.returncode, told) == (130, f"{INTERRUPTED}\n")
+
+
+@pytest.mark.parametrize("moment", ["locks/*.holder.json", "trials/*/history.jsonl"])
+def test_ctrl_c_twice_is_one_line_and_130(tmp_path, empty_database, moment):
+    """As a terminal does it, to the whole group: while the server loads and a question is asked, and in mid-trial."""
+    out = tmp_path / "runs"
+    driver = start_apart(out, environment(empty_database, out))
+    wait_for(lambda: list(out.glob(moment)), driver)
+    os.killpg(driver.pid, signal.SIGINT)
+    time.sleep(0.05)
+    os.killpg(driver.pid, signal.SIGINT)
+    _, told = driver.communicate(timeout=60)
+    assert (driver.returncode, told) == (130, f"{INTERRUPTED}\n")
+
+
+def start_apart(out, env):
+    """In a process group of its own, so that a signal to it spares the tests."""
+    return subprocess.Popen(
+        command(out), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )

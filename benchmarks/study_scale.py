@@ -1,0 +1,192 @@
+"""What a study of many trials costs beside its training: planning, driving, resuming, reporting, memory.
+
+python benchmarks/study_scale.py                              100 and 1,000 trials
+python benchmarks/study_scale.py --trials 100 1000 10000      the target's size, minutes
+
+Trials take no time: an executor writes their files at once. All else is what a study runs: plan, audit, ledger, MLflow,
+driver, tables, page. Each figure is of a process of its own.
+"""
+
+import contextlib
+import json
+import math
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import arg
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
+
+from resnet_lab.command import parse, reporting
+from resnet_lab.errors import UserError
+
+DESCRIPTION = "What a study of many trials costs beside its training."
+ARMS = 4
+LIMITS = {"planning_s": 10.0, "trial_ms": 50.0, "resume_s": 10.0, "memory_mb": 1000.0}
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Options of the benchmark. Raises UserError for a number out of range."""
+
+    trials: Annotated[tuple[int, ...], arg(metavar="INT ...")] = (100, 1000)
+    """Sizes of the studies: four arms at more depths and more seeds the larger they are."""
+    json: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Print one JSON object on stdout, and nothing else there."""
+
+    def __post_init__(self) -> None:
+        if not self.trials or min(self.trials) < ARMS:
+            raise UserError(f"--trials {' '.join(map(str, self.trials))}: give sizes of {ARMS} or more")
+
+
+def measure(trials: int) -> Figures:
+    """Run a study of about so many trials, run it again, write its report again; return the figures."""
+    with tempfile.TemporaryDirectory() as out:
+        first, again, report = (_apart(step, out, trials) for step in (launch_study, launch_study, write_reports))
+    count = first["trials"]
+    driving = first["training_s"] - first["executor_s"]
+    driving_cpu = first["training_cpu_s"] - first["executor_cpu_s"]
+    return {
+        "trials": count,
+        "planning_s": round(first["planning_s"], 2),
+        "trial_ms": round(1000 * driving / count, 2),
+        "trial_cpu_ms": round(1000 * driving_cpu / count, 2),
+        "closing_s": round(first["report_s"], 2),
+        "resume_s": round(again["total_s"], 2),
+        "resume_cpu_s": round(again["total_cpu_s"], 2),
+        "report_s": round(report["total_s"], 2),
+        "memory_mb": round(max(first["memory_mb"], again["memory_mb"])),
+    }
+
+
+def _apart(step: Callable[[str, int], Figures], out: str, trials: int) -> Figures:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+        return pool.submit(step, out, trials).result()
+
+
+def launch_study(out: str, trials: int) -> Figures:
+    """Launch the study in this process, as its command does."""
+    from benchmarks.simulated import SimulatedExecutor
+    from studies.bn_placement import STUDY
+    from studies.course import AsPlanned
+    from studies.launch import Launch
+    from studies.options import Options as StudyOptions
+    from studies.plan import make_plan
+
+    made: list[SimulatedExecutor] = []
+    clock = Clock()
+
+    def make(**orders: Any) -> SimulatedExecutor:
+        made.append(SimulatedExecutor(**orders))
+        return made[0]
+
+    class Watched(AsPlanned):
+        def run(self, driver: Any, console: Any) -> None:
+            clock.lap("planning")
+            super().run(driver, console)
+            clock.lap("training")
+
+    depths, seeds = shape(trials)
+    varied = f"model.depth={','.join(str(8 + 6 * index) for index in range(depths))}"
+    options = StudyOptions(seeds=tuple(range(seeds)), out=Path(out), assignments=(varied,))
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        plan = make_plan(STUDY, options)
+        Launch(plan=plan, options=options, course=Watched(), device="cpu", jobs=2, make_executor=make).run()
+    clock.lap("report")
+    figures = clock.figures() | {"trials": float(len(plan.runs())), "memory_mb": _peak_mb()}
+    return figures | {"executor_s": made[0].wall, "executor_cpu_s": made[0].cpu}
+
+
+def write_reports(out: str, trials: int) -> Figures:  # noqa: ARG001  # as the other steps
+    """Write the study's report anew, as `python -m analysis.report` does."""
+    clock = Clock()
+    from analysis.folders import find_reports
+    from analysis.report.write import write_report
+
+    for folder in find_reports("bn_placement", Path(out)):
+        write_report(folder.path)
+    clock.lap("report")
+    return clock.figures()
+
+
+def shape(trials: int) -> tuple[int, int]:
+    """Return the numbers of depths and of seeds, which both grow with the study: 25 and 100 of 10,000 trials."""
+    depths = max(1, math.isqrt(trials) // ARMS)
+    return depths, -(-trials // (ARMS * depths))
+
+
+class Clock:
+    """Laps by name, of the clock and of this process's processor time."""
+
+    def __init__(self) -> None:
+        self._laps: Figures = {}
+        self._start = self._last = (time.perf_counter(), time.process_time())
+
+    def lap(self, name: str) -> None:
+        now = (time.perf_counter(), time.process_time())
+        self._laps |= {f"{name}_s": now[0] - self._last[0], f"{name}_cpu_s": now[1] - self._last[1]}
+        self._last = now
+
+    def figures(self) -> Figures:
+        total = {"total_s": self._last[0] - self._start[0], "total_cpu_s": self._last[1] - self._start[1]}
+        return self._laps | total
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
+
+
+COLUMNS = {
+    "trials": ("trials", "d"),
+    "planning_s": ("plan s", ".1f"),
+    "trial_ms": ("ms/trial", ".1f"),
+    "trial_cpu_ms": ("CPU ms", ".1f"),
+    "closing_s": ("close s", ".1f"),
+    "resume_s": ("resume s", ".1f"),
+    "resume_cpu_s": ("CPU s", ".1f"),
+    "report_s": ("report s", ".1f"),
+    "memory_mb": ("MB", ".0f"),
+}
+
+
+def head() -> str:
+    return "".join(f"{title:>9}" for title, _ in COLUMNS.values())
+
+
+def line(figures: Figures) -> str:
+    """Return one size's figures in 81 columns at most."""
+    shown = ((figures[name], form) for name, (_, form) in COLUMNS.items())
+    return "".join(f"{format(int(value) if form == 'd' else value, form):>9}" for value, form in shown)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure each size and print it. Exits with 2 for a mistake of the user's."""
+    with reporting():
+        options = parse(Options, prog="python benchmarks/study_scale.py", description=DESCRIPTION, argv=argv)
+        measured = []
+        if not options.json:
+            print(head(), flush=True)
+        for trials in options.trials:
+            measured.append(measure(trials))
+            if not options.json:
+                print(line(measured[-1]), flush=True)
+        flat = measured[-1]["trial_cpu_ms"] / measured[0]["trial_cpu_ms"]
+        if options.json:
+            print(json.dumps({"sizes": measured, "largest_to_smallest": round(flat, 2), "limits": LIMITS}))
+        else:
+            print(f"cost per trial, largest study to smallest: {flat:.2f} (CPU); limits: {LIMITS}")
+
+
+if __name__ == "__main__":
+    main()
