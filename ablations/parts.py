@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from math import gcd
 from typing import assert_never
 
+import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ablations.scalars import Factor, Shift
@@ -57,8 +59,24 @@ def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
 
 
-def conv1x1(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+def conv1x1(inputs: int, outputs: int, stride: int = 1, *, bias: bool = False) -> nn.Conv2d:
+    kind = Subsampled if stride > 1 and inputs < ONEDNN_BLOCK else nn.Conv2d
+    return kind(inputs, outputs, 1, stride, bias=bias)
+
+
+ONEDNN_BLOCK = 16  # channels; 8 without AVX-512
+
+
+class Subsampled(nn.Conv2d):
+    """A strided 1x1 convolution that takes every `stride`-th pixel first: the same function.
+
+    oneDNN's gradient of such a filter writes past its memory in channels_last below a block of input channels, which
+    corrupts the process or the result (oneDNN issue 6035).
+    """
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        rows, columns = self.stride
+        return F.conv2d(input[:, :, ::rows, ::columns], self.weight, self.bias)
 
 
 def sequence(

@@ -55,7 +55,7 @@ class Gate(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int, bias: float) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 1, stride)
+        self.conv = conv1x1(inputs, outputs, stride, bias=True)
         self.start = bias
         nn.init.constant_(self.conv.bias, bias)  # type: ignore[arg-type]  # there is a bias
 

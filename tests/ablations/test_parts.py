@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from ablations.parts import conv3x3, groups_of, make_activation, make_norm, sequence
+from ablations.parts import conv1x1, conv3x3, groups_of, make_activation, make_norm, sequence
 from ablations.spec import Activation, BlockSpec, Norm
 
 
@@ -84,3 +84,18 @@ def test_only_an_activation_whose_input_nobody_else_holds_works_in_place():
     assert inplace("a", fresh=True) == [True]
     assert inplace("na") == [True]
     assert inplace("na", norm="none") == [False]
+
+
+@pytest.mark.parametrize("side", [1, 7, 8])
+def test_a_strided_1x1_convolution_of_few_channels_is_torchs_own_function(side):
+    ours = conv1x1(4, 8, 2, bias=True).double()
+    theirs = nn.Conv2d(4, 8, 1, 2).double()
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(3, 4, side, side, dtype=torch.float64)
+    outputs = [module(x.clone().requires_grad_()) for module in (ours, theirs)]
+    torch.testing.assert_close(*outputs)
+    ours_grad = torch.autograd.grad(outputs[0].square().sum(), list(ours.parameters()))
+    theirs_grad = torch.autograd.grad(outputs[1].square().sum(), list(theirs.parameters()))
+    torch.testing.assert_close(ours_grad, theirs_grad)
+    assert type(ours) is not nn.Conv2d  # whose gradient oneDNN writes past its memory
+    assert type(conv1x1(16, 32, 2)) is type(conv1x1(4, 8)) is nn.Conv2d
