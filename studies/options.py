@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from resnet_lab.errors import UserError
-from resnet_lab.spec import DatasetName
+from resnet_lab.spec import DatasetName, Precision
 from studies.design import Design
 from studies.samplers import Algorithm, Pruner
 
@@ -30,6 +30,8 @@ class Options:
     """Trials at once. auto: one a core; on a GPU as many as pay off, measured for a few seconds."""
     device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
     """Where to train."""
+    precision: Annotated[Precision, arg(metavar="{" + ",".join(Precision) + "}")] = Precision.AUTO
+    """auto: bf16 where the processor or GPU computes in it, else fp32."""
     deterministic: Annotated[bool, arg(help_behavior_hint="")] = False
     """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
     compile: Annotated[bool, arg(help_behavior_hint="")] = False

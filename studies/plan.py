@@ -160,7 +160,8 @@ def _check_image(spec: RunSpec) -> None:
 def _base(scale: Scale, options: Options) -> RunSpec:
     dataset = options.dataset or scale.dataset
     quick = QUICK[dataset] if scale.epochs is not None else {}
-    return replace(RunSpec(), {"data.name": dataset.value} | dict(quick) | dict(scale.changes))
+    asked = {"data.name": dataset.value, "recipe.precision": options.precision.value}
+    return replace(RunSpec(), asked | dict(quick) | dict(scale.changes))
 
 
 def _with_length(spec: RunSpec, scale: Scale, options: Options, changes: Mapping[str, str]) -> RunSpec:

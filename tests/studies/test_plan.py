@@ -5,7 +5,7 @@ import pytest
 from resnet_lab.errors import UserError
 from resnet_lab.fields import flatten
 from resnet_lab.fingerprint import trial_name
-from resnet_lab.spec import DatasetName
+from resnet_lab.spec import DatasetName, Precision
 from studies import audit_text
 from studies.bn_placement import STUDY
 from studies.design import Design
@@ -45,6 +45,12 @@ def test_epochs_become_iterations_of_full_batches():
     assert {cell.recipe.iterations for cell in plan.cells} == {3 * (45_000 // 128)}
     small = make_plan(STUDY, Options(epochs=2, assignments=("data.train_images=100", "recipe.batch_size=30")))
     assert {cell.recipe.iterations for cell in small.cells} == {2 * 3}
+
+
+def test_the_precision_is_a_field_of_every_run():
+    assert {run.recipe.precision for run in make_plan(STUDY, Options(precision=Precision.FP32)).runs()} == {"fp32"}
+    by_hand = Options(precision=Precision.FP32, assignments=("recipe.precision=bf16",))
+    assert {run.recipe.precision for run in make_plan(STUDY, by_hand).runs()} == {"bf16"}
 
 
 def test_iterations_given_by_hand_win_over_the_scale():
