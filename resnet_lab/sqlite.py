@@ -1,8 +1,8 @@
 """SQLite databases that one driver writes a thousand times: a commit that waits for no disk.
 
 With a write-ahead log and `synchronous=NORMAL`, a process that dies at any moment loses nothing, and a machine that
-loses its power loses the last seconds of the books and never their integrity. The trials' own folders are synced file by
-file; the next launch enters in the books what they lack.
+loses its power loses the last seconds of the books and never their integrity. The trials' own folders are synced file
+by file; the next launch enters in the books what they lack.
 """
 
 import contextlib
