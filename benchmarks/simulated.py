@@ -5,7 +5,6 @@ import json
 import random
 import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from resnet_lab.fields import to_json
@@ -24,21 +23,22 @@ class SimulatedExecutor:
         self.slots = slots
         self.wall = self.cpu = 0.0
         self._environment = orders.environment
-        self._ended: list[Exit] = []
+        self._running: list[Trial] = []
 
     def submit(self, trial: Trial) -> None:
-        wall, cpu = time.perf_counter(), time.process_time()
-        _write(trial, {**self._environment, "data": {"name": trial.spec.data.name, "sha256": "ab" * 32}})
-        self._ended.append(Exit(trial=trial, code=0))
-        self.wall += time.perf_counter() - wall
-        self.cpu += time.process_time() - cpu
+        self._running.append(trial)
 
     def wait(self, timeout: float) -> list[Exit]:  # noqa: ARG002  # the protocol's
-        ended, self._ended = self._ended, []
+        wall, cpu = time.perf_counter(), time.process_time()
+        for trial in self._running:
+            _write(trial, {**self._environment, "data": {"name": trial.spec.data.name, "sha256": "ab" * 32}})
+        ended, self._running = [Exit(trial=trial, code=0) for trial in self._running], []
+        self.wall += time.perf_counter() - wall
+        self.cpu += time.process_time() - cpu
         return ended
 
     def cancel(self, name: str | None = None) -> None:
-        self._ended = [each for each in self._ended if name not in (None, each.trial.name)]
+        self._running = [each for each in self._running if name not in (None, each.name)]
 
 
 def _write(trial: Trial, environment: dict[str, Any]) -> None:
@@ -58,11 +58,7 @@ def _write(trial: Trial, environment: dict[str, Any]) -> None:
     }
     (folder / "model.safetensors").write_bytes(WEIGHTS)
     for name, text in contents.items():
-        _put(folder / name, text)
-
-
-def _put(path: Path, text: str) -> None:
-    path.write_text(text)
+        (folder / name).write_text(text)
 
 
 def _history(spec: RunSpec) -> list[dict[str, float]]:

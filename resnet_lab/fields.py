@@ -4,9 +4,10 @@ import dataclasses
 import difflib
 import json
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import ValidationError
@@ -21,14 +22,21 @@ Spec = TypeVar("Spec")
 
 def flatten(spec: object) -> dict[str, Value]:
     """Return every field of a spec as {dotted name: primitive value}; enum members become their values."""
-    flat: dict[str, Value] = {}
-    for field in dataclasses.fields(spec):  # type: ignore[arg-type]  # any dataclass instance
-        value = getattr(spec, field.name)
-        if dataclasses.is_dataclass(value):
-            flat |= {f"{field.name}.{name}": leaf for name, leaf in flatten(value).items()}
-        else:
-            flat[field.name] = value.value if isinstance(value, StrEnum) else value
-    return flat
+    return pick(spec, field_types(type(spec)))
+
+
+def pick(spec: object, names: Iterable[str]) -> dict[str, Value]:
+    """Return some fields of a spec as `flatten` does. Raises AttributeError for a name that is not one."""
+    found: dict[str, Value] = {}
+    for name in names:
+        value = _reader(name)(spec)
+        found[name] = value.value if isinstance(value, StrEnum) else value
+    return found
+
+
+@cache
+def _reader(name: str) -> Callable[[object], Any]:
+    return attrgetter(name)
 
 
 @cache
@@ -156,6 +164,7 @@ __all__ = [
     "flatten",
     "from_json",
     "parse_assignments",
+    "pick",
     "replace",
     "to_json",
     "unflatten",

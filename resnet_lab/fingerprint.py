@@ -3,23 +3,31 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
+from functools import cache, lru_cache
 
-from resnet_lab.fields import flatten
+from resnet_lab.fields import Value, flatten
 from resnet_lab.spec import RunSpec
 
 # Bump when the default of an existing field changes, or when the engine's results do.
 SCHEMA = 1
 
 
+@lru_cache(maxsize=2**16)  # a driver names each of its trials some twenty times
 def fingerprint(spec: RunSpec) -> str:
     """Return 12 hex digits of the canonical JSON of the fields that differ from their defaults, and the schema.
 
     A new field with a default therefore keeps old fingerprints.
     """
-    defaults = flatten(RunSpec())
+    defaults = _defaults(RunSpec)
     changed = {name: value for name, value in flatten(spec).items() if value != defaults[name]}
     canonical = json.dumps({"schema": SCHEMA, "fields": changed}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+@cache
+def _defaults(cls: type[RunSpec]) -> Mapping[str, Value]:
+    return flatten(cls())
 
 
 def cell_fingerprint(spec: RunSpec) -> str:

@@ -120,7 +120,8 @@ def audit(plan: Plan, measured: Measured) -> Audit:
                 kept.append(cell)
             else:
                 merged.append(Merged(fields=plan.cell_fields(cell), same_as=plan.cell_fields(twin)))
-    left = tuple(cell for cell in plan.cells if cell in kept)
+    still = set(kept)
+    left = tuple(cell for cell in plan.cells if cell in still)
     reduced = dataclasses.replace(plan, cells=left, refused=tuple(refused), merged=tuple(merged))
     return Audit(plan=reduced, facts=facts)
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from resnet_lab.fields import Value, flatten
+from resnet_lab.fields import Value, pick
 from resnet_lab.trial import Trial
 from studies.plan import Plan
 
@@ -28,9 +28,8 @@ class Display(Protocol):
 
 def label(plan: Plan, trial: Trial) -> str:
     """Return the varied values of a trial, short: `56 before_add none seed 1`."""
-    flat = flatten(trial.spec)
-    values = (*plan.context, *plan.arm)
-    return " ".join(shown(flat[name]) for name in values) + f" seed {trial.spec.seed}"
+    values = pick(trial.spec, (*plan.context, *plan.arm)).values()
+    return " ".join(map(shown, values)) + f" seed {trial.spec.seed}"
 
 
 def shown(value: Value) -> str:

@@ -104,7 +104,6 @@ class Driver:
         """Enter a trial that is complete on disk into books that do not know it: nothing is trained twice."""
         if trial.name not in self.finished_runs:
             running = Running(trial, self._open_run(trial, attempt=self.ledger.failures(trial) + 1))
-            self._follow(running)
             self._finish_run(running, result)
         if not self.ledger.is_complete(trial):
             self.ledger.start(trial, self.plan.fields(trial.spec))
@@ -144,10 +143,20 @@ class Driver:
 
     def _follow(self, running: Running) -> bool:
         """Log the epochs finished since the last look, in one call. Returns whether the search would stop the trial."""
+        fresh = self._fresh(running)
+        if fresh and running.run is not None:
+            running.run.log_epochs(_shown(fresh))
+        return self._hopeless(running, fresh)
+
+    def _hopeless(self, running: Running, fresh: list[dict[str, Any]]) -> bool:
+        return self.search is not None and bool(fresh) and self.search.hopeless(running.trial, fresh)
+
+    def _fresh(self, running: Running) -> list[dict[str, Any]]:
+        """Return the epochs finished since the last look, and show them; with the first, log what they were made of."""
         path = running.trial.folder / "history.jsonl"
         size = path.stat().st_size if path.exists() else 0
         if size == running.size or running.run is None:
-            return False
+            return []
         running.size = size
         history = running.trial.history()
         fresh = history[running.logged :]
@@ -155,9 +164,8 @@ class Driver:
             if not running.logged:
                 self._log_dataset(running)
             running.logged = len(history)
-            running.run.log_epochs([{k: v for k, v in r.items() if k != "iteration"} for r in fresh])
             self.display.epoch(running.trial, fresh[-1])
-        return self.search is not None and self.search.hopeless(running.trial, fresh)
+        return fresh
 
     def _prune(self, running: Running, queue: deque[Trial]) -> None:
         """Stop a trial for the search's sake; one that has ended meanwhile counts as what it is."""
@@ -173,14 +181,17 @@ class Driver:
         self.display.pruned(trial)
 
     def _end(self, ended: Exit, queue: deque[Trial]) -> None:
+        """Enter what came of a trial into the books; the next one that waits starts first, so that no slot is idle."""
         running = self._running.pop(ended.trial.name)
-        self._follow(running)
+        if queue and len(self._running) < self.executor.slots:
+            self._start(queue.popleft())
         result = ended.trial.result()
         if result is not None:
             self._finish_run(running, result)
             self.ledger.complete(ended.trial, result)
             self.display.finished(ended.trial, result)
             return
+        self._follow(running)
         reason = self._reason(ended)
         if running.run is not None:
             running.run.fail(reason)
@@ -194,9 +205,10 @@ class Driver:
         metrics = {name: result[name] for name in ("test/error", "test/loss", "time/train_s")}
         if self.audit is not None:
             metrics |= self.audit.metrics_of(running.trial.spec)
-        folder = running.trial.folder
+        fresh, folder = self._fresh(running), running.trial.folder
+        self._hopeless(running, fresh)  # too late to stop it, but the search takes note
         if running.run is not None:
-            running.run.finish(metrics, folder / "model.safetensors", folder / "config.json")
+            running.run.finish(metrics, folder / "model.safetensors", folder / "config.json", _shown(fresh))
             self.finished_runs[running.trial.name] = running.run.run_id
 
     def _reason(self, ended: Exit) -> str:
@@ -218,3 +230,8 @@ class Driver:
             if running.run is not None:
                 with contextlib.suppress(TrackingError):
                     running.run.kill()
+
+
+def _shown(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return epochs as MLflow shows them, which counts epochs and not iterations."""
+    return [{name: value for name, value in record.items() if name != "iteration"} for record in history]

@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from resnet_lab.errors import UserError
 from resnet_lab.fields import Value, choices, field_types
+from resnet_lab.sqlite import use_log
 from resnet_lab.trial import Trial
 from studies.books import INTERRUPTED
 
 if TYPE_CHECKING:
-    import optuna
+    from optuna.distributions import BaseDistribution
+    from optuna.storages import BaseStorage
 
 FILE = "optuna.db"
 
 
 class Ledger:
-    """Cells are enqueued one by one as workers become free, never sampled: nothing is drawn twice or skipped."""
+    """Cells are entered one by one as workers become free, never sampled: nothing is drawn twice or skipped."""
 
-    def __init__(self, study: "optuna.Study") -> None:
-        self._study = study
-        self._open: dict[str, optuna.Trial] = {}
+    def __init__(self, storage: "BaseStorage", study: int) -> None:
+        self._storage, self._study = storage, study
+        self._open: dict[str, int] = {}
         self._complete: set[str] = set()
         self._failures: Counter[str] = Counter()
         self._reconcile()
@@ -33,19 +35,22 @@ class Ledger:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        storage = f"sqlite:///{(out / FILE).absolute()}"
-        return cls(optuna.create_study(storage=storage, study_name=name, load_if_exists=True))
+        path = (out / FILE).absolute()
+        use_log(path)
+        storage = optuna.storages.get_storage(f"sqlite:///{path}")
+        optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+        return cls(storage, storage.get_study_id_from_name(name))
 
     def _reconcile(self) -> None:
-        """Read what earlier drivers left: whoever holds the lock knows that a RUNNING trial is dead."""
+        """Read what earlier drivers left: whoever holds the lock knows that a trial that has not ended is dead."""
         from optuna.trial import TrialState
 
-        for trial in self._study.get_trials(deepcopy=False):
+        for trial in self._storage.get_all_trials(self._study, deepcopy=False):
             name = trial.user_attrs.get("trial", "")
             if trial.state == TrialState.COMPLETE:
                 self._complete.add(name)
-            elif trial.state == TrialState.RUNNING:
-                self._study.tell(trial.number, state=TrialState.FAIL)
+            elif not trial.state.is_finished():
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
             elif trial.state == TrialState.FAIL and _reason(trial) not in (None, INTERRUPTED):
                 self._failures[name] += 1
 
@@ -57,50 +62,51 @@ class Ledger:
         return self._failures[trial.name]
 
     def start(self, trial: Trial, fields: Mapping[str, Value]) -> None:
-        """Enqueue the cell and take it. `fields` are the varied fields and the seed, by dotted name."""
-        from optuna.trial import TrialState
+        """Enter the cell as running, at once. `fields` are the varied fields and the seed, by dotted name."""
+        from optuna.trial import TrialState, create_trial
 
         attributes = {"trial": trial.name, "attempt": self.failures(trial) + 1}
-        self._study.enqueue_trial(dict(fields), user_attrs=attributes)
-        asked = self._study.ask()
-        while asked.user_attrs.get("trial") != trial.name:  # left waiting by a driver that died in between
-            self._study.tell(asked, state=TrialState.FAIL)
-            asked = self._study.ask()
-        for name in fields:
-            self._suggest(asked, name)
-        self._open[trial.name] = asked
-
-    def _suggest(self, asked: "optuna.Trial", name: str) -> None:
-        """Record a parameter under a distribution that never depends on the levels of one launch."""
-        values = choices(name)
+        distributions = {name: _distribution(name) for name in fields}
+        entry = create_trial(
+            state=TrialState.RUNNING, params=dict(fields), distributions=distributions, user_attrs=attributes
+        )
         try:
-            if values:
-                asked.suggest_categorical(name, values)
-            elif field_types()[name] is int or name == "seed":
-                asked.suggest_int(name, 0, 2**31 - 1)
-            else:
-                asked.suggest_float(name, -1e30, 1e30)
+            self._open[trial.name] = self._storage.create_new_trial(self._study, entry)
         except ValueError as error:
             raise UserError(
-                f"this study's {FILE} was made by a version with other values of {name} ({error}): give another --out"
+                f"this study's {FILE} was made by a version with other values of its fields ({error}): "
+                "give another --out"
             ) from None
 
     def complete(self, trial: Trial, result: Mapping[str, Any]) -> None:
         """Record the result. The value is the validation error, so that nothing can be picked by the test set."""
-        asked = self._open.pop(trial.name)
-        asked.set_user_attr("result", json.dumps(dict(result)))
-        self._study.tell(asked, result["val/error"])
+        from optuna.trial import TrialState
+
+        entry = self._open.pop(trial.name)
+        self._storage.set_trial_user_attr(entry, "result", json.dumps(dict(result)))
+        self._storage.set_trial_state_values(entry, TrialState.COMPLETE, [float(result["val/error"])])
         self._complete.add(trial.name)
 
     def fail(self, trial: Trial, reason: str) -> None:
         """Record a failure and why."""
         from optuna.trial import TrialState
 
-        asked = self._open.pop(trial.name)
-        asked.set_user_attr("reason", reason)
-        self._study.tell(asked, state=TrialState.FAIL)
+        entry = self._open.pop(trial.name)
+        self._storage.set_trial_user_attr(entry, "reason", reason)
+        self._storage.set_trial_state_values(entry, TrialState.FAIL)
         if reason != INTERRUPTED:
             self._failures[trial.name] += 1
+
+
+def _distribution(name: str) -> "BaseDistribution":
+    """Return a distribution of a field that never depends on the levels of one launch."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if values := choices(name):
+        return CategoricalDistribution(values)
+    if field_types()[name] is int or name == "seed":
+        return IntDistribution(0, 2**31 - 1)
+    return FloatDistribution(-1e30, 1e30)
 
 
 def _reason(trial: Any) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from resnet_lab.data.catalog import CATALOG, steps_per_epoch, train_images
 from resnet_lab.errors import RefusedError, UserError
-from resnet_lab.fields import Value, field_types, flatten, parse_assignments, replace
+from resnet_lab.fields import Value, field_types, flatten, parse_assignments, pick, replace
 from resnet_lab.networks.sizes import check_size
 from resnet_lab.spec import RunSpec
 from studies.design import Design, Levels, make_design
@@ -82,13 +82,11 @@ class Plan:
 
     def arm_of(self, spec: RunSpec) -> dict[str, Value]:
         """Return the switches under study."""
-        flat = flatten(spec)
-        return {name: flat[name] for name in self.arm}
+        return pick(spec, self.arm)
 
     def context_of(self, spec: RunSpec) -> dict[str, Value]:
         """Return the fields that arms are compared within."""
-        flat = flatten(spec)
-        return {name: flat[name] for name in self.context}
+        return pick(spec, self.context)
 
     def baseline(self) -> dict[str, Value]:
         """Return the arm the others are compared with: the first value of each switch, in most designs."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from resnet_lab.fields import Value
 from resnet_lab.tracking.client import guarded
 from resnet_lab.tracking.run import Run, create, now
+from resnet_lab.tracking.session import one_session
 from resnet_lab.tracking.trial_run import DatasetRecord, TrialRun
 
 if TYPE_CHECKING:
@@ -60,10 +61,11 @@ class Launch(Run):
         Numbers that are not finite are left out.
         """
         everything = {**self.common, "kind": "arm", "mlflow.parentRunId": self.run_id, **_with_commit(tags)}
-        run_id = create(self.client, self.experiment_id, name, params, everything)
-        arm = Launch(self.client, self.experiment_id, run_id, self.common)
-        arm.log_metrics({key: value for key, value in metrics.items() if math.isfinite(value)})
-        arm.end("FINISHED")
+        with guarded(f"store the arm {name}"), one_session(self.client):
+            run_id = create(self.client, self.experiment_id, name, params, everything)
+            arm = Launch(self.client, self.experiment_id, run_id, self.common)
+            arm.log_metrics({key: value for key, value in metrics.items() if math.isfinite(value)})
+            arm.end("FINISHED")
         return run_id
 
     def start_trial(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from resnet_lab.errors import UserError
 from resnet_lab.fields import Value
+from resnet_lab.sqlite import use_log
 from resnet_lab.tracking import links
 from resnet_lab.tracking.client import connect, guarded
 from resnet_lab.tracking.database import ensure_database, sqlite_path, sqlite_uri
@@ -48,6 +49,8 @@ class Tracker:
         path = sqlite_path(uri)
         if path is not None:
             ensure_database(path)
+            if not elsewhere:
+                use_log(path)
         client = connect(uri)
         artifacts = None if elsewhere else (out / "artifacts" / study).absolute().as_uri()
         with guarded(f"open the experiment {study}"):

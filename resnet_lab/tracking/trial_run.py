@@ -3,7 +3,8 @@
 import contextlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 from resnet_lab.fields import Value
 from resnet_lab.tracking.client import TrackingError, guarded
 from resnet_lab.tracking.run import Run, now
+from resnet_lab.tracking.session import one_session
 
 if TYPE_CHECKING:
-    from mlflow.entities import Metric
+    from mlflow.entities import Metric, RunTag
 
 _DIGEST_LENGTH = 12  # what the UI's table can show; the whole digest is kept in the source
 _DIVERGED = "diverged"
@@ -46,7 +48,7 @@ class TrialRun(Run):
         source = json.dumps({"uri": dataset.source, "sha256": dataset.digest})
         entity = Dataset(dataset.name, dataset.digest[:_DIGEST_LENGTH], "local", source)
         tags = [InputTag("mlflow.data.context", dataset.context)]
-        with guarded("store the dataset"):
+        with guarded("store the dataset"), one_session(self.client):
             self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
 
     def log_epochs(self, records: Sequence[Mapping[str, float]]) -> None:
@@ -55,25 +57,29 @@ class TrialRun(Run):
         A value that is not finite is left out (mlflow would store infinity as 1.8e308), and the run is tagged
         `diverged`.
         """
-        from mlflow.entities import RunTag
-
-        metrics = [metric for record in records for metric in _metrics(record, int(record["epoch"]))]
-        diverged = any(not math.isfinite(value) for record in records for value in record.values())
-        tags = [RunTag(_DIVERGED, "true")] if diverged else []
+        metrics, tags = _epochs(records)
         if metrics or tags:
-            with guarded(f"store the epochs of {self.name}"):
+            with guarded(f"store the epochs of {self.name}"), one_session(self.client):
                 self.client.log_batch(self.run_id, metrics, tags=tags)
 
-    def finish(self, metrics: Mapping[str, float], checkpoint: Path, config: Path) -> None:
+    def finish(
+        self,
+        metrics: Mapping[str, float],
+        checkpoint: Path,
+        config: Path,
+        epochs: Sequence[Mapping[str, float]] = (),
+    ) -> None:
         """Log the final metrics, keep the checkpoint as a LoggedModel and set the run FINISHED.
 
         `checkpoint` is `model.safetensors`; the SHA-256 beside it, `<name>.sha256`, goes with it. The model
-        carries the metrics too, so that the UI's list of models can be sorted by test error.
+        carries the metrics too, so that the UI's list of models can be sorted by test error. `epochs` are those
+        that `log_epochs` has not been told of: a call less for each trial.
         """
-        with guarded(f"keep the checkpoint of {self.name}"):
+        last, tags = _epochs(epochs)
+        with guarded(f"keep the checkpoint of {self.name}"), one_session(self.client):
             model_id = self._keep(checkpoint, config)
-            self.client.log_batch(self.run_id, _metrics(metrics, 0, model_id))
-        self.end("FINISHED")
+            self.client.log_batch(self.run_id, [*last, *_metrics(metrics, 0, model_id)], tags=tags)
+            self.end("FINISHED")
 
     def _keep(self, checkpoint: Path, config: Path) -> str:
         from mlflow.entities import LoggedModelOutput
@@ -88,8 +94,8 @@ class TrialRun(Run):
         )
         model_id = str(model.model_id)
         try:
-            for path in (checkpoint, Path(f"{checkpoint}.sha256"), config):
-                self.client.log_model_artifact(model_id, str(path))
+            with _gathered(checkpoint, Path(f"{checkpoint}.sha256"), config) as folder:
+                self.client.log_model_artifacts(model_id, str(folder))
         except BaseException:
             with contextlib.suppress(TrackingError), guarded("close a model"):
                 self.client.finalize_logged_model(model_id, "FAILED")
@@ -120,6 +126,24 @@ class TrialRun(Run):
     def kill(self) -> None:
         """Set the run KILLED: it was interrupted and will be tried again."""
         self.end("KILLED")
+
+
+@contextlib.contextmanager
+def _gathered(*paths: Path) -> Iterator[Path]:
+    """Show files as a folder of their own: mlflow looks its model up once for a folder, and anew for each file."""
+    with tempfile.TemporaryDirectory(prefix="resnet-lab-") as folder:
+        for path in paths:
+            (Path(folder) / path.name).symlink_to(path.absolute())
+        yield Path(folder)
+
+
+def _epochs(records: Sequence[Mapping[str, float]]) -> "tuple[list[Metric], list[RunTag]]":
+    """Return the metrics of epochs, and a tag where one of them diverged."""
+    from mlflow.entities import RunTag
+
+    metrics = [metric for record in records for metric in _metrics(record, int(record["epoch"]))]
+    diverged = any(not math.isfinite(value) for record in records for value in record.values())
+    return metrics, [RunTag(_DIVERGED, "true")] if diverged else []
 
 
 def _metrics(record: Mapping[str, float], step: int, model_id: str | None = None) -> "list[Metric]":

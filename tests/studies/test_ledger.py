@@ -51,7 +51,8 @@ def test_a_trial_left_running_by_a_dead_driver_is_failed_and_can_start_again(tmp
 
 
 def test_a_trial_left_waiting_by_a_dead_driver_is_never_handed_out_for_another(tmp_path, trial):
-    study = Ledger.open(tmp_path, "s")._study
+    Ledger.open(tmp_path, "s")
+    study = optuna.load_study(storage=f"sqlite:///{tmp_path / 'optuna.db'}", study_name="s")
     study.enqueue_trial({"seed": 9}, user_attrs={"trial": "another"})
     ledger = Ledger.open(tmp_path, "s")
     ledger.start(trial, FIELDS)

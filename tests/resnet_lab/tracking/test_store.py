@@ -1,3 +1,4 @@
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -143,8 +144,8 @@ def test_a_store_that_breaks_in_mid_study_is_a_tracking_error(
 ) -> None:
     path = Path(tracker.uri.removeprefix("sqlite:///"))
     launch = tracker.start_launch("launch", {}, {})
-    path.unlink()
-    path.write_bytes(b"not a database at all, " * 100)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE metrics")
     with pytest.raises(TrackingError, match="run the same command again"):
         launch.log_metrics({"seconds": 1.0})
     assert "Traceback" not in capfd.readouterr().err
