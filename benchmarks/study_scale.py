@@ -150,24 +150,24 @@ def _peak_mb() -> float:
 COLUMNS = {
     "trials": ("trials", "d"),
     "planning_s": ("plan s", ".1f"),
-    "trial_ms": ("ms/trial", ".1f"),
+    "trial_ms": ("ms each", ".1f"),
     "trial_cpu_ms": ("CPU ms", ".1f"),
     "closing_s": ("close s", ".1f"),
-    "resume_s": ("resume s", ".1f"),
+    "resume_s": ("resume", ".1f"),
     "resume_cpu_s": ("CPU s", ".1f"),
-    "report_s": ("report s", ".1f"),
+    "report_s": ("report", ".1f"),
     "memory_mb": ("MB", ".0f"),
 }
 
 
 def head() -> str:
-    return "".join(f"{title:>9}" for title, _ in COLUMNS.values())
+    return "".join(f"{title:>8}" for title, _ in COLUMNS.values())
 
 
 def line(figures: Figures) -> str:
-    """Return one size's figures in 81 columns at most."""
+    """Return one size's figures in 80 columns at most."""
     shown = ((figures[name], form) for name, (_, form) in COLUMNS.items())
-    return "".join(f"{format(int(value) if form == 'd' else value, form):>9}" for value, form in shown)
+    return "".join(f"{format(int(value) if form == 'd' else value, form):>8}" for value, form in shown)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -5,6 +5,7 @@ for every other store, and for a future schema; a test holds the two to the same
 """
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +58,10 @@ def _item(table: str) -> str:
 @contextlib.contextmanager
 def _reading(database: Path) -> Iterator[sqlite3.Connection]:
     """Open one read transaction, so that a study that is running cannot change rows between two queries."""
-    opened = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=20)
+    # A database with a write-ahead log makes files beside it even for a reader, which an archive does not allow.
+    archived = not os.access(database.parent, os.W_OK) and not database.with_name(f"{database.name}-wal").exists()
+    how = "mode=ro&immutable=1" if archived else "mode=ro"
+    opened = sqlite3.connect(f"{database.as_uri()}?{how}", uri=True, timeout=20)
     with contextlib.closing(opened) as connection:
         connection.execute("BEGIN")
         yield connection

@@ -99,6 +99,17 @@ def statuses(study):
     return Counter((run["tags"]["trial"], run["status"]) for run in read_runs(study[2], "bn_placement"))
 
 
+def test_a_free_slot_is_filled_before_the_books_are_closed(study, monkeypatch):
+    executor, told = Pretender(slots=1), []
+    complete = Ledger.complete
+    monkeypatch.setattr(
+        Ledger, "complete", lambda *args: (told.append(sum(executor.started.values())), complete(*args))
+    )
+    drive(study, executor)
+    count = len(study[1])
+    assert told == [min(ended + 1, count) for ended in range(1, count + 1)]
+
+
 def test_every_trial_runs_once_and_lands_in_both_books(study):
     executor = Pretender()
     drive(study, executor)

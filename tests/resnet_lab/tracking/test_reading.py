@@ -1,3 +1,7 @@
+import contextlib
+import os
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -53,3 +57,16 @@ def test_a_folder_without_a_database_is_refused_and_not_made(out: Path) -> None:
     with pytest.raises(UserError, match="there is no MLflow database"):
         read_runs(out / "nowhere", "bn_placement")
     assert not (out / "nowhere").exists()
+
+
+def test_an_archive_that_nobody_may_write_is_read_and_not_written(
+    study: Tracker, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(sqlite3.connect(out / "mlflow.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    archive = out / "archive"
+    archive.mkdir()
+    shutil.copy(out / "mlflow.db", archive)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert read_runs(archive, study.study) == read_runs(out, study.study)
+    assert [path.name for path in archive.iterdir()] == ["mlflow.db"]

@@ -1,0 +1,49 @@
+"""The benchmarks of what surrounds training: what they run is a study, what they print fits. Nothing is timed."""
+
+import json
+
+import pytest
+
+from benchmarks import fixed_cost, study_scale
+from benchmarks.simulated import SimulatedExecutor
+from benchmarks.timed_worker import PARTS
+from resnet_lab.errors import UserError
+from resnet_lab.fields import replace
+from resnet_lab.spec import RunSpec
+from resnet_lab.trial import Orders, Trial
+
+
+@pytest.mark.parametrize("trials", [4, 100, 1000, 10_000])
+def test_depths_and_seeds_grow_with_the_study(trials):
+    depths, seeds = study_scale.shape(trials)
+    assert trials <= study_scale.ARMS * depths * seeds <= 1.1 * trials
+    assert study_scale.shape(10_000) == (25, 100)
+
+
+def test_a_simulated_trial_is_complete_once_waited_for(tmp_path):
+    orders = Orders(data_dir=None, device="cpu", environment={"git_sha": "abc"})
+    executor = SimulatedExecutor(slots=2, orders=orders, threads=1)
+    trial = Trial(root=tmp_path, spec=replace(RunSpec(), {"data.name": "digits"}))
+    executor.submit(trial)
+    assert trial.result() is None
+    assert [ended.trial for ended in executor.wait(0)] == [trial]
+    assert trial.result()["val/error"] == trial.history()[-1]["val/error"]
+    assert trial.environment()["git_sha"] == "abc"
+    assert executor.wait(0) == []
+
+
+def test_the_tables_fit_a_terminal():
+    figures = dict.fromkeys(study_scale.COLUMNS, 12345.6)
+    assert len(study_scale.head()) == len(study_scale.line(figures)) <= 80
+    parts = dict.fromkeys(PARTS, 0.1234)
+    result = {"wall_s": parts, "cpu_s": parts, "fixed_wall_s": 0.4, "fixed_cpu_s": 0.3, "first_fixed_wall_s": 1.0}
+    lines = fixed_cost.table(json.loads(json.dumps(result | {"limit_s": 0.5}))).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not any(line.startswith(fixed_cost.WORK) for line in lines)
+
+
+def test_an_option_out_of_range_is_refused():
+    with pytest.raises(UserError, match="--trials 1"):
+        fixed_cost.Options(trials=1)
+    with pytest.raises(UserError, match="--trials 100 3"):
+        study_scale.Options(trials=(100, 3))
