@@ -22,7 +22,7 @@ Spec = TypeVar("Spec")
 
 def flatten(spec: object) -> dict[str, Value]:
     """Return every field of a spec as {dotted name: primitive value}; enum members become their values."""
-    return pick(spec, field_types(type(spec)))  # type: ignore[arg-type]  # as above
+    return pick(spec, field_types(type(spec)))  # type: ignore[arg-type]  # a class is hashable
 
 
 def pick(spec: object, names: Iterable[str]) -> dict[str, Value]:
