@@ -85,11 +85,15 @@ def _sessions(options: Options) -> tuple["Session", "Session"]:
     name = DatasetName(options.dataset)
     facts = {"model.depth": options.depth, "data.name": name, **QUICK[name], "recipe.precision": options.precision}
     spec = replace(RunSpec(), facts)
-    native, plain = (Session(spec, benchmark_images(spec.data, None), torch.device("cpu")) for _ in range(2))
+    data, device = benchmark_images(spec.data, None), torch.device("cpu")
+    native = Session(spec, data, device)
     if native.kernels != "native":
         raise UserError(f"there are no kernels to measure: {native.kernels.removeprefix('torch: ')}")
-    plain.network = plain.model
-    return native, plain
+    torch.use_deterministic_algorithms(True)  # a network built under this flag stays with torch
+    try:
+        return native, Session(spec, data, device)
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def _milliseconds(session: "Session", steps: int) -> float:

@@ -63,7 +63,10 @@ class Session:
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         count = spec.recipe.effective_blocks
         self.effective = EffectiveBlocks(self.model, count) if count else None
-        self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
+        if compiled:
+            self.network, self.kernels = self.model, "torch: torch.compile was asked for"
+        else:
+            self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
         self.padded = bordered(data, padding_of(spec.recipe))
         forward = torch.compile(self.model) if compiled else self.network
         means = Means(device=device, dtype=self.dtype, forward=forward, effective=self.effective, recorder=recorder)

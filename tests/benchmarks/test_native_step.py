@@ -8,9 +8,11 @@ from resnet_lab.errors import UserError
 
 def test_both_sides_take_the_same_steps():
     native, plain = _sessions(Options(dataset="digits", depth=8))
-    assert (native.kernels, plain.network is plain.model) == ("native", True)
+    assert native.kernels == "native"
+    assert plain.kernels.startswith("torch: deterministic")
     ours, theirs = (session._train_until(20)[0] for session in (native, plain))
     assert ours == pytest.approx(theirs, rel=1e-3)
+    assert ours != theirs  # two ways to the same sums round differently
 
 
 def test_the_line_fits_a_terminal():
