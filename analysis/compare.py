@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, stdev
 
-from analysis.arms import ArmRow
+from analysis.arms import ArmRow, trials_of
 from analysis.paired_tests import (
     EXACT_UP_TO,
     Equivalence,
@@ -80,11 +80,11 @@ def compare(
     The rows are those of `summarise` for the same trials and measure. A margin above 0, in points, adds the test of
     equivalence within it.
     """
-    found = []
+    found, own = [], trials_of(trials, rows)
     for row in rows:
         if row.pairs:
             reference = next(r for r in rows if r.is_baseline and r.context == row.context)
-            pairs = _pairs(_results(trials, row, measure), _results(trials, reference, measure))
+            pairs = _pairs(*(results_by_seed(own(each), measure) for each in (row, reference)))
             found.append(_comparison(row, pairs, margin))
     corrected = holm([each.equivalence.p if each.equivalence else math.nan for each in found])
     return [dataclasses.replace(each, p_tost_holm=p) for each, p in zip(found, corrected, strict=True)]
@@ -143,11 +143,6 @@ def as_dict(comparison: Comparison) -> dict[str, Value | None]:
         **row.arm,
         **{n: None if isinstance(v, float) and math.isnan(v) else v for n, v in values.items()},
     }
-
-
-def _results(trials: Sequence[Trial], row: ArmRow, measure: str) -> dict[int, float]:
-    names = {**row.context, **row.arm}
-    return results_by_seed([t for t in trials if all(t[n] == v for n, v in names.items())], measure)
 
 
 def _pairs(own: Mapping[int, float], other: Mapping[int, float]) -> list[tuple[float, float]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.arm_marks import limits, log_ticks, spans_decades
-from analysis.arms import ArmRow
+from analysis.arms import ArmRow, trials_of
 from analysis.panels import Sheet, in_panels, write
 from analysis.statistics import t_interval
 from analysis.trials import Trial
@@ -34,9 +34,10 @@ def curve_data(trials: Sequence[Trial], histories: Histories, rows: Sequence[Arm
     import pandas as pd
 
     lines: list[dict[str, object]] = []
+    complete = trials_of([trial for trial in trials if trial["status"] == "complete"], rows)
     for row in rows:
         values: dict[int, list[float]] = {}
-        for trial in _complete(trials, row):
+        for trial in complete(row):
             for record in histories.get(trial["trial"], ()):
                 if measure in record:
                     values.setdefault(int(record["epoch"]), []).append(float(record[measure]))
@@ -46,11 +47,6 @@ def curve_data(trials: Sequence[Trial], histories: Histories, rows: Sequence[Arm
             lines.append({**row.context, **row.arm, "epoch": epoch, **numbers, "min": min(found), "max": max(found)})
     names = [*rows[0].context, *rows[0].arm] if rows else []
     return pd.DataFrame(lines, columns=[*names, "epoch", "n", "mean", "low", "high", "min", "max"])
-
-
-def _complete(trials: Sequence[Trial], row: ArmRow) -> list[Trial]:
-    names = {**row.context, **row.arm}
-    return [t for t in trials if t["status"] == "complete" and all(t[name] == v for name, v in names.items())]
 
 
 def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:

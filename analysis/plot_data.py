@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from analysis.arms import ArmRow
+from analysis.arms import ArmRow, trials_of
 from analysis.trials import Trial, failure
 from resnet_lab.fields import Value
 
@@ -31,10 +31,10 @@ def plot_data(
 
     names = [*context, *arm]
     lines: list[Mapping[str, Value]] = []
+    own = trials_of(trials, rows)
     for row in rows:
         values = {**row.context, **row.arm, "is_baseline": row.is_baseline}
-        own = [trial for trial in trials if all(trial[name] == values[name] for name in names)]
-        lines += [values | shown for trial in own if (shown := _shown(trial, measure))]
+        lines += [values | shown for trial in own(row) if (shown := _shown(trial, measure))]
         interval = {"n": row.n, "mean": row.mean, "low": row.low, "high": row.high}
         lines.append(values | {"shows": "interval"} | interval)
     frame = pd.DataFrame(lines, columns=[*names, *COLUMNS])

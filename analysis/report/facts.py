@@ -1,12 +1,12 @@
 """Everything a report is made of, read once from a study's folder."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from analysis.anova import Anova, anova
-from analysis.arms import ArmRow, summarise
+from analysis.arms import ArmRow, summarise, trials_of
 from analysis.compare import Comparison, compare
 from analysis.folders import ReportFolder
 from analysis.trials import Trial
@@ -43,10 +43,8 @@ class Facts(Traces):
     tables: Sequence[Anova]
     audit: Json | None
 
-    def runs_of(self, row: ArmRow) -> list[Trial]:
-        """Return the runs of one arm in one context."""
-        names = {**row.context, **row.arm}
-        return [run for run in self.runs if all(run[name] == value for name, value in names.items())]
+    runs_of: Callable[[ArmRow], list[Trial]]
+    """Gives the runs of one arm in one context."""
 
 
 def read_facts(folder: ReportFolder) -> Facts:
@@ -66,6 +64,7 @@ def read_facts(folder: ReportFolder) -> Facts:
         baseline=baseline,
         runs=runs,
         rows=rows,
+        runs_of=trials_of(runs, rows),
         margin=margin,
         comparisons=compare(runs, rows, margin=margin),
         tables=anova(runs, arm=arm, context=context),
