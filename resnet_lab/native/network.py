@@ -10,7 +10,7 @@ from resnet_lab.native.compiler import NoKernelsError, library
 from resnet_lab.native.walk import Body, UnsupportedError, check, record
 from resnet_lab.networks.resnet import ResNet
 
-# A core in the kernels does what three do in torch's own operations (benchmarks/NOTES.md).
+# A core in the kernels does what two do in torch's own operations (benchmarks/NOTES.md).
 MOST_THREADS = 2
 
 
