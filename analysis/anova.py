@@ -7,10 +7,17 @@ seeds that are complete in every cell enter, so that the design is balanced and 
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.trials import Trial, group, results_by_seed
 from resnet_lab.fields import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,40 +80,62 @@ def _table(
     seeds: Sequence[int],
     left_out: int,
 ) -> Anova:
-    import pandas as pd
-    from statsmodels.formula.api import ols
-    from statsmodels.stats.anova import anova_lm
+    import numpy as np
 
-    short = [f"f{i}" for i in range(len(names))]  # a formula of dotted names would be code
-    lines = [(*map(str, key), seed, cell[seed]) for key, cell in cells.items() for seed in seeds]
-    frame = pd.DataFrame(lines, columns=[*short, "seed", "y"])
-    model = ols(f"y ~ C(seed) + {' * '.join(f'C({name})' for name in short)}", frame).fit()
-    table = anova_lm(model, typ=1)
-    error, freedom = float(table.loc["Residual", "sum_sq"]), int(table.loc["Residual", "df"])
-    flat = error <= 1e-12 * max(float((frame["y"] ** 2).sum()), 1e-300)
-    effects = []
-    for size in range(1, len(names) + 1):
-        for chosen in itertools.combinations(range(len(names)), size):
-            line = table.loc[":".join(f"C({short[i]})" for i in chosen)]
-            effects.append(_effect([names[i] for i in chosen], line, 0.0 if flat else error))
+    levels = [list(dict.fromkeys(key[i] for key in cells)) for i in range(len(names))]
+    grid = [[cells[key][seed] for seed in seeds] for key in itertools.product(*levels)]
+    y = np.array(grid).reshape(*map(len, levels), len(seeds))
+    parts = _parts(y, len(names))
+    block = y.mean(axis=tuple(range(len(names))), keepdims=True) - y.mean()
+    error = _squares(y - sum(parts.values()) - block, y.size)
+    freedom = (len(seeds) - 1) * (y.size // len(seeds) - 1)
+    flat = error <= 1e-12 * max(_squares(y, y.size), 1e-300)
+    effects = [
+        _effect([names[i] for i in chosen], _squares(part, y.size), math.prod(len(levels[i]) - 1 for i in chosen))
+        for chosen, part in parts.items()
+        if chosen
+    ]
     return Anova(
         context=context,
-        effects=tuple(effects),
+        effects=tuple(effects if flat else [_tested(effect, error, freedom) for effect in effects]),
         seeds=len(seeds),
         left_out=left_out,
-        block_sum_of_squares=float(table.loc["C(seed)", "sum_sq"]),
+        block_sum_of_squares=_squares(block, y.size),
         error_sum_of_squares=error,
         error_freedom=freedom,
     )
 
 
-def _effect(factors: Sequence[str], line: Mapping[str, float], error: float) -> Effect:
-    squares = float(line["sum_sq"])
+def _parts(y: "Array", factors: int) -> dict[tuple[int, ...], "Array"]:
+    """Split y, [levels of each factor, seeds], into the grand mean, the main effects and the interactions.
+
+    In a balanced design each part is the mean over all other axes less the parts of fewer of its factors, and the parts
+    are orthogonal (Montgomery, chapter 5.4): the order of terms does not matter.
+    """
+    parts: dict[tuple[int, ...], Array] = {}
+    for size in range(factors + 1):
+        for chosen in itertools.combinations(range(factors), size):
+            others = tuple(axis for axis in range(y.ndim) if axis not in chosen)
+            smaller = [part for known, part in parts.items() if set(known) < set(chosen)]
+            parts[chosen] = y.mean(axis=others, keepdims=True) - sum(smaller)
+    return parts
+
+
+def _squares(part: "Array", size: int) -> float:
+    """Return the sum of squares of a part over all `size` values of y."""
+    return float((part**2).sum()) * size / part.size
+
+
+def _effect(factors: Sequence[str], squares: float, freedom: int) -> Effect:
+    nan = math.nan
     return Effect(
-        factors=tuple(factors),
-        sum_of_squares=squares,
-        freedom=int(line["df"]),
-        f=float(line["F"]) if error else math.nan,
-        p=float(line["PR(>F)"]) if error else math.nan,
-        partial_eta_squared=squares / (squares + error) if error else math.nan,
+        factors=tuple(factors), sum_of_squares=squares, freedom=freedom, f=nan, p=nan, partial_eta_squared=nan
     )
+
+
+def _tested(effect: Effect, error: float, freedom: int) -> Effect:
+    from scipy.special import fdtrc  # scipy.stats would add half a second to the import
+
+    f = effect.sum_of_squares / effect.freedom / (error / freedom)
+    share = effect.sum_of_squares / (effect.sum_of_squares + error)
+    return replace(effect, f=f, p=float(fdtrc(effect.freedom, freedom, f)), partial_eta_squared=share)

@@ -1,7 +1,11 @@
+import itertools
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
 
 from analysis.anova import anova
 
@@ -36,6 +40,30 @@ def test_the_textbook_table():
     assert table.block_sum_of_squares == pytest.approx(402.17, abs=0.01)
     assert (table.error_sum_of_squares, table.error_freedom) == (pytest.approx(166.33, abs=0.01), 15)
     assert table.effects[0].partial_eta_squared == pytest.approx(335.58 / (335.58 + 166.33), abs=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 2), (2, 3, 2)])
+def test_the_table_is_that_of_a_least_squares_fit(shape):
+    """statsmodels fits the same model with a dummy for each seed and level: no closed form, much slower."""
+    names = ["a", "b", "c"][: len(shape)]
+    noise = np.random.default_rng(len(shape))
+    trials = [
+        dict(zip(names, levels, strict=True), seed=seed, status="complete")
+        | {"test/error": 8 + sum(levels) ** 2 / 5 + seed / 3 + float(noise.normal(0, 1))}
+        for levels in itertools.product(*map(range, shape))
+        for seed in range(4)
+    ]
+    (table,) = anova(trials, arm=names, context=[])
+    frame = pd.DataFrame(trials).rename(columns={"test/error": "y"})
+    fit = anova_lm(ols(f"y ~ C(seed) + {' * '.join(f'C({name})' for name in names)}", frame).fit(), typ=1)
+    for effect in table.effects:
+        line = fit.loc[":".join(f"C({name})" for name in effect.factors)]
+        assert (effect.sum_of_squares, effect.f, effect.p) == pytest.approx((line["sum_sq"], line["F"], line["PR(>F)"]))
+        assert effect.freedom == line["df"]
+    assert (table.error_sum_of_squares, table.error_freedom) == pytest.approx(
+        tuple(fit.loc["Residual", ["sum_sq", "df"]])
+    )
+    assert table.block_sum_of_squares == pytest.approx(fit.loc["C(seed)", "sum_sq"])
 
 
 def test_each_context_has_its_table_and_an_incomplete_seed_is_left_out_and_counted():
