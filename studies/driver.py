@@ -119,7 +119,8 @@ class Driver:
         self.display.started(trial, attempt)
 
     def _open_run(self, trial: Trial, attempt: int) -> TrialRun:
-        arm = {name.rpartition(".")[2]: value for name, value in self.plan.fields(trial.spec).items()}
+        varied = self.plan.fields(trial.spec)
+        arm = {name.rpartition(".")[2]: value for name, value in varied.items()}
         tags = {
             "mlflow.runName": label(self.plan, trial),
             "arm": " ".join(str(arm[name.rpartition(".")[2]]) for name in self.plan.arm),
@@ -131,7 +132,8 @@ class Driver:
             "git_sha": str(self.environment.get("git_sha")),
             **self.tags,
         }
-        return self.launch.start_trial(trial.name, flatten(trial.spec), tags)
+        # In the list of models the varied fields tell one from another; the rest is a click away, on the run.
+        return self.launch.start_trial(trial.name, flatten(trial.spec), tags, on_model=varied)
 
     def _log_dataset(self, running: Running) -> None:
         """Log which images the trial saw: the worker has hashed them by its first epoch."""

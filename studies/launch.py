@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import time
+from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from studies.lock import driver_lock
 from studies.options import Options
 from studies.packing import eager_lines, make_executor
 from studies.plan import Plan, make_plan
-from studies.resources import resources
+from studies.resources import cores, resources
 from studies.study import Study
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Launch:
         from resnet_lab.tracking import Tracker, TrackingError
         from studies import audit_text
         from studies.aside import ask
-        from studies.audit import audit, measure, network_of
+        from studies.audit import audit, measure, shares_of
         from studies.closing import close
         from studies.display import make_display
         from studies.driver import Driver
@@ -104,12 +105,12 @@ class Launch:
             threads=1 if self.device == "cpu" else 0,
             runs=plan.cells,
         )
-        measured = ask(measure, [network_of(cell) for cell in plan.cells])
+        measured = [ask(measure, share) for share in shares_of(plan, cores())]
         tracker = Tracker.open(options.out, plan.study.name)
         ledger = Ledger.open(options.out, plan.study.name)
         tracker.close_stale()
         _print_links(console, tracker)
-        checked = audit(plan, measured.result())
+        checked = audit(plan, ChainMap(*(dict(share.result()) for share in measured)))
         plan = checked.plan
         for line in [*audit_text.left_out_lines(plan), *eager_lines(plan.cells, self.device)]:
             console.print(line, highlight=False, markup=False)

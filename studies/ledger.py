@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from resnet_lab.fields import Value, choices, field_types
 from resnet_lab.sqlite import use_log
 from resnet_lab.trial import Trial
 from studies.books import INTERRUPTED
+from studies.ledger_rows import Entry, entries
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -22,12 +23,12 @@ FILE = "optuna.db"
 class Ledger:
     """Cells are entered one by one as workers become free, never sampled: nothing is drawn twice or skipped."""
 
-    def __init__(self, storage: "BaseStorage", study: int) -> None:
+    def __init__(self, storage: "BaseStorage", study: int, held: Iterable[Entry]) -> None:
         self._storage, self._study = storage, study
         self._open: dict[str, int] = {}
         self._complete: set[str] = set()
         self._failures: Counter[str] = Counter()
-        self._reconcile()
+        self._reconcile(held)
 
     @classmethod
     def open(cls, out: Path, name: str) -> "Ledger":
@@ -39,20 +40,20 @@ class Ledger:
         use_log(path)
         storage = optuna.storages.get_storage(f"sqlite:///{path}")
         optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
-        return cls(storage, storage.get_study_id_from_name(name))
+        study = storage.get_study_id_from_name(name)
+        return cls(storage, study, entries(path, storage, study))
 
-    def _reconcile(self) -> None:
-        """Read what earlier drivers left: whoever holds the lock knows that a trial that has not ended is dead."""
+    def _reconcile(self, held: Iterable[Entry]) -> None:
+        """Take up what earlier drivers left: whoever holds the lock knows that a trial that has not ended is dead."""
         from optuna.trial import TrialState
 
-        for trial in self._storage.get_all_trials(self._study, deepcopy=False):
-            name = trial.user_attrs.get("trial", "")
-            if trial.state == TrialState.COMPLETE:
-                self._complete.add(name)
-            elif not trial.state.is_finished():
-                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-            elif trial.state == TrialState.FAIL and _reason(trial) not in (None, INTERRUPTED):
-                self._failures[name] += 1
+        for entry in held:
+            if entry.state == TrialState.COMPLETE.name:
+                self._complete.add(entry.name)
+            elif not TrialState[entry.state].is_finished():
+                self._storage.set_trial_state_values(entry.id, TrialState.FAIL)
+            elif entry.state == TrialState.FAIL.name and entry.reason not in (None, INTERRUPTED):
+                self._failures[entry.name] += 1
 
     def is_complete(self, trial: Trial) -> bool:
         return trial.name in self._complete
@@ -107,8 +108,3 @@ def _distribution(name: str) -> "BaseDistribution":
     if field_types()[name] is int or name == "seed":
         return IntDistribution(0, 2**31 - 1)
     return FloatDistribution(-1e30, 1e30)
-
-
-def _reason(trial: Any) -> str | None:
-    reason: str | None = trial.user_attrs.get("reason")
-    return reason

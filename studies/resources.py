@@ -22,7 +22,7 @@ def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
     device = "cpu" if device == "auto" else device
     if options.jobs != "auto":
         return device, options.jobs
-    return device, _cores() if device == "cpu" else _packed(device, cells, options)
+    return device, cores() if device == "cpu" else _packed(device, cells, options)
 
 
 def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
@@ -50,5 +50,6 @@ def _may_have_gpu() -> bool:
     return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

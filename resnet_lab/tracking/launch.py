@@ -1,7 +1,7 @@
 """One launch of a study: the parent run, which holds the plan, the table and the figure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,10 +74,12 @@ class Launch(Run):
         params: Mapping[str, Value],
         tags: Mapping[str, str],
         dataset: DatasetRecord | None = None,
+        on_model: Collection[str] | None = None,
     ) -> TrialRun:
         """Create a trial's child run with its params, tags and, where it is known by then, its dataset.
 
-        The UI shows the run as `name`, or as the tag `mlflow.runName` where that is given.
+        The UI shows the run as `name`, or as the tag `mlflow.runName` where that is given. `on_model` names the params
+        that the checkpoint's LoggedModel carries beside its run, all by default.
         """
         everything = {
             **self.common,
@@ -88,7 +90,8 @@ class Launch(Run):
         }
         shown = everything.pop("mlflow.runName", name)
         run_id = create(self.client, self.experiment_id, shown, params, everything)
-        trial = TrialRun(self.client, self.experiment_id, run_id, name, dict(params))
+        carried = {key: value for key, value in params.items() if on_model is None or key in on_model}
+        trial = TrialRun(self.client, self.experiment_id, run_id, name, carried)
         if dataset is not None:
             trial.log_dataset(dataset)
         return trial

@@ -40,6 +40,7 @@ class TrialRun(Run):
 
     name: str
     params: Mapping[str, Value]
+    """Those that the model carries too."""
 
     def log_dataset(self, dataset: DatasetRecord) -> None:
         """Attach the dataset to the run's inputs."""

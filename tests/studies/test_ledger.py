@@ -7,6 +7,7 @@ from resnet_lab.fields import replace
 from resnet_lab.spec import RunSpec
 from resnet_lab.trial import Trial
 from studies.ledger import INTERRUPTED, Ledger
+from studies.ledger_rows import entries, from_storage
 
 FIELDS = {"model.depth": 20, "model.block.norm_position": "after_add", "recipe.lr": 0.1, "seed": 3}
 
@@ -69,3 +70,26 @@ def test_later_launches_may_ask_for_levels_the_first_did_not_know(tmp_path):
         ledger.start(trial, fields)
         ledger.complete(trial, {"val/error": 1.0})
     assert [t.params["model.depth"] for t in stored(tmp_path)] == [20, 1202]
+
+
+def test_the_tables_hold_what_optuna_reads_and_it_reads_where_they_are_not_as_known(tmp_path, trial):
+    for reason in ("out of memory", INTERRUPTED):
+        ledger = Ledger.open(tmp_path, "s")
+        ledger.start(trial, FIELDS)
+        ledger.fail(trial, reason)
+    ledger.start(trial, FIELDS)
+    ledger.complete(trial, {"val/error": 1.0})
+    Ledger.open(tmp_path, "another").start(trial, FIELDS)
+    path = tmp_path / "optuna.db"
+    storage = optuna.storages.get_storage(f"sqlite:///{path}")
+    study = storage.get_study_id_from_name("s")
+    optuna.load_study(storage=storage, study_name="s").enqueue_trial({"seed": 9})  # by another program
+    found = entries(path, storage, study)
+    assert found == from_storage(storage, study)
+    assert [(e.state, e.name, e.reason) for e in found] == [
+        ("FAIL", trial.name, "out of memory"),
+        ("FAIL", trial.name, INTERRUPTED),
+        ("COMPLETE", trial.name, None),
+        ("WAITING", "", None),
+    ]
+    assert entries(tmp_path / "no tables", storage, study) == found

@@ -128,6 +128,16 @@ def test_a_finished_trial_keeps_its_checkpoint_as_a_model(trial: TrialRun, kept:
     }
 
 
+def test_a_model_carries_the_params_that_are_asked_for(tracker: Tracker, kept: tuple[Path, Path]) -> None:
+    launch = tracker.start_launch("launch", {}, {})
+    trial = launch.start_trial("a", {"model.depth": 20, "recipe.lr": 0.1}, {}, on_model=["model.depth"])
+    trial.finish({"test/error": 0.25}, *kept)
+    run = stored(trial)
+    (output,) = run.outputs.model_outputs
+    assert trial.client.get_logged_model(output.model_id).params == {"model.depth": "20"}
+    assert run.data.params == {"model.depth": "20", "recipe.lr": "0.1"}
+
+
 def test_a_checkpoint_that_is_gone_leaves_a_failed_model_and_an_open_run(
     trial: TrialRun, tracker: Tracker, tmp_path: Path
 ) -> None:

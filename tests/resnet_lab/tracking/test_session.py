@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from resnet_lab.tracking import Tracker, TrackingError, session, trial_run
 from resnet_lab.tracking import run as runs
@@ -44,3 +45,16 @@ def test_what_fails_half_way_is_told_and_leaves_the_store_as_it_was(tracker: Tra
     assert tracker.client._tracking_client.store.ManagedSessionMaker is maker
     (model,) = tracker.client.search_logged_models([tracker.experiment_id])
     assert (tracker.client.get_run(trial.run_id).info.status, str(model.status)) == ("RUNNING", "FAILED")
+
+
+def test_what_was_written_before_a_failure_stays(tracker: Tracker) -> None:
+    trial = tracker.start_launch("launch", {}, {}).start_trial("a", {}, {})
+
+    def write_and_fail() -> None:
+        with session.one_session(tracker.client):
+            tracker.client.set_tag(trial.run_id, "before", "yes")
+            raise MlflowException("no room")
+
+    with pytest.raises(MlflowException, match="no room"):
+        write_and_fail()
+    assert tracker.client.get_run(trial.run_id).data.tags["before"] == "yes"
