@@ -19,8 +19,6 @@ Network = tuple[ModelSpec, DatasetName]
 """What facts depend on: a network, and the images that give its channels, classes and size."""
 Measured = Mapping[Network, Facts | str]
 """The facts of each network, or why it cannot be built."""
-WORTH_A_PROCESS = 8
-"""Networks: building one takes 20 to 100 ms, a process as much."""
 COMPARED = ("parameters", "flops", "depth", "residual_blocks", "final_norm", "final_activation")
 
 
@@ -85,13 +83,6 @@ class Audit:
 def network_of(spec: RunSpec) -> Network:
     """Return the part of a run that its facts depend on."""
     return spec.model, spec.data.name
-
-
-def shares_of(plan: Plan, processes: int) -> list[list[Network]]:
-    """Deal the networks of a plan out to at most so many processes, a few at least to each."""
-    networks = list(dict.fromkeys(network_of(cell) for cell in plan.cells))
-    count = max(1, min(processes, len(networks) // WORTH_A_PROCESS))
-    return [networks[start::count] for start in range(count)]
 
 
 def measure(networks: Sequence[Network]) -> dict[Network, Facts | str]:

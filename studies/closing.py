@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from analysis.folders import ReportFolder
 from analysis.report.facts import read_facts
 from analysis.report.search_write import write_search
+from analysis.report.stamp import is_stamped, stamp
 from analysis.report.write import write_facts
 from resnet_lab import atomic
 
@@ -22,14 +23,19 @@ def close(
 ) -> list[Path]:
     """Write the report of every folder that a launch has written to, log it with its arms; return its files.
 
-    `files` are those the launch has written; a folder that holds a study's runs, or a search, gets a page.
+    `files` are those the launch has written; a folder that holds a study's runs, or a search, gets a page. A stamped
+    one has its page, which tells of the launch that had something to run.
     """
     folders = [folder for folder in dict.fromkeys(path.parent for path in files) if ReportFolder(folder).is_whole]
     written: list[Path] = []
     for folder in folders:
+        if is_stamped(folder):
+            continue
         made = _close(folder, tracker, parent, {"seconds": dict(seconds), "energy_j": joules})
         parent.log_files(made, folder.name if len(folders) > 1 else "")
         written += made
+        if not ReportFolder(folder).is_search:
+            _stamp(folder, [path for path in files if path.parent == folder] + made)
     if joules is not None:
         parent.log_metrics({"energy/joules": joules})
     return written
@@ -51,6 +57,11 @@ def _close(folder: Path, tracker: "Tracker", parent: "Launch", spent: Mapping[st
     for row in facts.rows:
         _log_arm(row, parent, {"scale": str(facts.plan["scale"]), "report": folder.name})
     return write_facts(facts, folder)
+
+
+def _stamp(folder: Path, files: Sequence[Path]) -> None:
+    source = ReportFolder(folder)
+    stamp(folder, files, [source.trials / str(run["trial"]) for run in source.runs()])
 
 
 def _log_arm(row: "ArmRow", parent: "Launch", tags: Mapping[str, str]) -> None:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import sys
 import time
-from collections import ChainMap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from analysis.report.stamp import remove_stamps
 from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
 from resnet_lab.environment import describe_code, describe_machine
@@ -23,7 +23,7 @@ from studies.lock import driver_lock
 from studies.options import Options
 from studies.packing import eager_lines, make_executor
 from studies.plan import Plan, make_plan
-from studies.resources import cores, resources
+from studies.resources import resources
 from studies.study import Study
 
 if TYPE_CHECKING:
@@ -45,14 +45,15 @@ def launch(study: Study, options: Options) -> int:
 
 def preview(study: Study, options: Options) -> int:
     """Print the plan and write nothing."""
-    from studies.audit import audit, measure, network_of
+    from studies.audit import audit
+    from studies.inquiry import measured
     from studies.preview import show
 
     plan = make_plan(study, options)
     course = make_course(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
-    checked = audit(plan, measure([network_of(cell) for cell in plan.cells]))
+    checked = audit(plan, measured(plan))
     show(checked, trials_of(checked.plan, options.out), device=device, jobs=jobs, as_json=options.json)
     if course.forecast() and not options.json:
         print(course.forecast())
@@ -79,11 +80,11 @@ class Launch:
         from resnet_lab.energy import Meter
         from resnet_lab.tracking import Tracker, TrackingError
         from studies import audit_text
-        from studies.aside import ask
-        from studies.audit import audit, measure, shares_of
+        from studies.audit import audit
         from studies.closing import close
         from studies.display import make_display
         from studies.driver import Driver
+        from studies.inquiry import measuring
         from studies.ledger import Ledger
         from studies.report import closing_lines
 
@@ -105,24 +106,26 @@ class Launch:
             threads=1 if self.device == "cpu" else 0,
             runs=plan.cells,
         )
-        measured = [ask(measure, share) for share in shares_of(plan, cores())]
+        facts_of_all = measuring(plan)
         tracker = Tracker.open(options.out, plan.study.name)
         ledger = Ledger.open(options.out, plan.study.name)
         tracker.close_stale()
         _print_links(console, tracker)
-        checked = audit(plan, ChainMap(*(dict(share.result()) for share in measured)))
+        checked = audit(plan, facts_of_all())
         plan = checked.plan
         for line in [*audit_text.left_out_lines(plan), *eager_lines(plan.cells, self.device)]:
             console.print(line, highlight=False, markup=False)
         tags = {"study": plan.study.name, "scale": plan.scale, "git_sha": str(environment["git_sha"])}
         tags["audit"] = "\n".join(audit_text.lines(checked))[:TAG_LENGTH]
         parent = tracker.start_launch(f"{plan.study.name} {plan.scale}", tags, {"command": " ".join(sys.argv)})
+        finished = tracker.finished()
+        known = len(finished)
         driver = Driver(
             plan=plan,
             trials=trials_of(plan, options.out),
             ledger=ledger,
             launch=parent,
-            finished_runs=tracker.finished(),
+            finished_runs=finished,
             executor=executor,
             display=make_display(plan, console),
             environment=environment,
@@ -138,6 +141,8 @@ class Launch:
                 parent.end("KILLED")
             raise
         after, joules = time.perf_counter(), meter.stop()
+        if len(finished) > known:
+            remove_stamps(options.out, plan.study.name)
         runs, files = self.course.report(options.out, console, as_json=options.json)
         folders = dict.fromkeys(path.parent for path in files)
         for folder in folders:

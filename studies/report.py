@@ -12,6 +12,7 @@ from analysis.arms import ArmRow, as_dict, summarise
 from analysis.compare import compare
 from analysis.figures import plot_arms
 from analysis.report.equivalence import equivalent_arms
+from analysis.report.stamp import kept_files
 from analysis.table import explain, markdown, render
 from resnet_lab import atomic
 from resnet_lab.trial import Trial
@@ -41,6 +42,8 @@ class Written:
     rows: list[ArmRow]
     sections: tuple[Section, ...]
     files: list[Path]
+    kept: bool
+    """Whether the report on disk is what would have been written, and was left alone."""
 
     def table(self) -> list[Any]:
         """Return the main table as JSON takes it."""
@@ -97,8 +100,10 @@ def write(audit: Audit, trials: Sequence[Trial], out: Path, sections: Sequence[S
     runs, rows = rows_of(plan, trials)
     folder = out / "reports" / plan.title
     folder.mkdir(parents=True, exist_ok=True)
-    files = [*_write_tables(folder, audit, runs, rows, sections), *_plot(folder, plan, runs, rows)]
-    return Written(audit=audit, runs=runs, rows=rows, sections=tuple(sections), files=files)
+    contents = _contents(audit, runs, rows, sections)
+    kept = kept_files(folder, contents, [trial.folder for trial in trials])
+    files = kept or [*_write_tables(folder, contents), *_plot(folder, plan, runs, rows)]
+    return Written(audit=audit, runs=runs, rows=rows, sections=tuple(sections), files=files, kept=bool(kept))
 
 
 def _print(console: Console, written: Written) -> None:
@@ -116,11 +121,12 @@ def _print(console: Console, written: Written) -> None:
             console.print(f"failed: {varied} seed {run['seed']}: {run['reason']} ({run['trial']})", highlight=False)
     for section in written.sections:
         console.print(f"\n{section.text}", highlight=False, markup=False)
+    if written.kept:
+        console.print("Nothing has changed since the report was written: it stays as it is.", highlight=False)
 
 
-def _write_tables(
-    folder: Path, audit: Audit, runs: Sequence[Row], rows: Sequence[ArmRow], sections: Sequence[Section]
-) -> list[Path]:
+def _contents(audit: Audit, runs: Sequence[Row], rows: Sequence[ArmRow], sections: Sequence[Section]) -> dict[str, str]:
+    """Return the tables by file name."""
     plan, told = audit.plan, "\n".join(audit_text.lines(audit))
     told += "".join(f"\n\n```\n{section.text}\n```" for section in sections)
     contents = {
@@ -131,8 +137,12 @@ def _write_tables(
         "table.md": f"{markdown(rows)}\n{explain(rows, plan.baseline())}\n{told}",
         "audit.json": json.dumps(audit_text.as_dict(audit), indent=2),
     }
+    return {name: f"{text}\n" for name, text in contents.items()}
+
+
+def _write_tables(folder: Path, contents: Mapping[str, str]) -> list[Path]:
     for name, text in contents.items():
-        atomic.write(folder / name, (text + "\n").encode())
+        atomic.write(folder / name, text.encode())
     return [folder / name for name in contents]
 
 

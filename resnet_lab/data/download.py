@@ -1,6 +1,5 @@
 """Downloading a set on first use, with torchvision's addresses and checksums, into the user's cache."""
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -10,13 +9,6 @@ from tarfile import TarError
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
-
-
-def cache_dir() -> Path:
-    """Return `$XDG_CACHE_HOME/resnet-lab/data`, by default below `~/.cache`."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification says to ignore a relative path.
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "resnet-lab" / "data"
 
 
 def download(name: DatasetName, root: Path) -> None:

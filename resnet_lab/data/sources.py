@@ -5,8 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from resnet_lab.cache import cache_dir
 from resnet_lab.data import cifar_binary, cifar_python, digits, idx
-from resnet_lab.data.download import cache_dir, download
+from resnet_lab.data.download import download
 from resnet_lab.data.raw import RawImages
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
@@ -33,10 +34,10 @@ def _with_files(name: DatasetName, data_dir: Path | None, use: Callable[[Path], 
             reason = f"cannot be used ({error.strerror})"
             raise UserError(f"the data folder {data_dir} {reason}: give --data-dir another one") from None
     try:
-        return use(cache_dir())
+        return use(cache_dir("data"))
     except UserError:  # nothing there yet, or what an interrupted download left
-        download(name, cache_dir())
-        return use(cache_dir())
+        download(name, cache_dir("data"))
+        return use(cache_dir("data"))
 
 
 def _existing(data_dir: Path) -> Path:

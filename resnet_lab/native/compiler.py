@@ -12,6 +12,8 @@ from pathlib import Path
 
 import torch
 
+from resnet_lab.cache import cache_dir
+
 KERNELS = Path(__file__).parent / "kernels"
 # No errno and no traps: the only library function is sqrt, and nobody looks. Never fast-math, which would assume that
 # nothing is infinite or not a number: a diverging trial is recognised by just that.
@@ -31,7 +33,7 @@ def library(dtype: torch.dtype) -> ctypes.CDLL:
     The first call on a machine compiles them, in one or two seconds. Raises NoKernelsError where there is no working
     C compiler (`CC`, else cc, gcc or clang).
     """
-    path = _folder() / f"{_key(dtype)}.so"
+    path = cache_dir("kernels") / f"{_key(dtype)}.so"
     try:
         kernels = ctypes.CDLL(str(path))
     except OSError:  # not there yet, or damaged
@@ -92,8 +94,3 @@ def _processor() -> str:
         return f"{platform.machine()} {platform.processor()}"
     wanted = ("flags", "Features", "model name", "model\t", "cpu family")
     return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))
-
-
-def _folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "resnet-lab" / "kernels"

@@ -9,7 +9,7 @@ from resnet_lab.errors import RefusedError
 from resnet_lab.spec import DatasetName
 from resnet_lab.trial import Trial
 from studies import audit_text
-from studies.audit import WORTH_A_PROCESS, audit, measure, network_of, shares_of
+from studies.audit import audit, measure, network_of
 from studies.bn_placement import STUDY as BN_PLACEMENT
 from studies.options import Options
 from studies.plan import make_plan
@@ -160,13 +160,3 @@ def test_a_launch_and_a_trial_log_numbers(aliases):
     spec = checked.plan.runs()[-1]
     facts = checked.of(spec)
     assert checked.metrics_of(spec) == {"model/parameters": facts.parameters, "model/flops": facts.flops}
-
-
-def test_many_networks_are_dealt_out_to_the_processes_and_few_are_not():
-    few = make_plan(BN_PLACEMENT, Options())
-    assert len(shares_of(few, 8)) == 1
-    depths = ",".join(str(8 + 6 * n) for n in range(WORTH_A_PROCESS))
-    many = make_plan(BN_PLACEMENT, Options(assignments=(f"model.depth={depths}",)))
-    shares = shares_of(many, 3)
-    assert [len(share) for share in shares] == [11, 11, 10]
-    assert {network for share in shares for network in share} == set(map(network_of, many.cells))

@@ -53,6 +53,18 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, simulator
     assert (arms["before_add none"]["n"], round(arms["after_add none"]["mean"], 2)) == (2, 7.05)
     assert len(read_runs(books, STUDY.name)) == 8  # arms are no trials
 
+    again, kept = _second_report(plan, books, go, simulator)
+    assert "Nothing has changed since the report was written: it stays as it is." in again
+    assert set(kept) == {*files, *written}
+    assert close(kept, tracker, tracker.start_launch("launch", {}, {}), {}, None) == []
+    assert (folder / "report.html").read_text() == page
+
     frame = load_study("bn_placement", books)
     counts = frame.groupby("model.block.norm_position")["test/error"].count()
     assert counts.to_dict() == {"after_add": 4, "before_add": 4}
+
+
+def _second_report(plan, books, go, simulator):
+    screen = Console(file=io.StringIO(), width=120)
+    _, files = go(AsPlanned(), plan, simulator(lambda _: None)).report(books, screen, as_json=False)
+    return screen.file.getvalue(), files

@@ -7,7 +7,7 @@ from urllib.error import URLError
 import pytest
 from torchvision.datasets import utils
 
-from resnet_lab.data import download, sources
+from resnet_lab.data import sources
 from resnet_lab.data.load import ensure, load
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, DataSpec
@@ -50,15 +50,6 @@ def test_a_cache_that_cannot_be_made_is_reported(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(UserError, match="mnist could not be downloaded"):
         ensure(DataSpec(name=DatasetName.MNIST))
-
-
-def test_the_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
-    for ignored in ("", "relative/path"):
-        monkeypatch.setenv("XDG_CACHE_HOME", ignored)
-        assert download.cache_dir() == Path("/home/somebody/.cache/resnet-lab/data")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere")
-    assert download.cache_dir() == Path("/elsewhere/resnet-lab/data")
 
 
 def test_first_use_downloads_and_a_spoilt_cache_repairs_itself(

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ablations.spec import BlockSpec
+from resnet_lab.cache import cache_dir
 from resnet_lab.native import compiler
 from resnet_lab.native.compiler import NoKernelsError, library
 from resnet_lab.native.network import accelerate
@@ -60,7 +61,7 @@ def test_without_a_working_compiler_torch_computes_and_says_why(fresh_cache, mon
 
 @pytest.mark.usefixtures("fresh_cache")
 def test_a_torn_library_is_compiled_again():
-    path = compiler._folder() / f"{compiler._key(torch.float32)}.so"
+    path = cache_dir("kernels") / f"{compiler._key(torch.float32)}.so"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"torn")
     library(torch.float32)
