@@ -61,6 +61,7 @@ def timed(trial: Trial, orders: Orders, threads: int) -> None:
     """Run a worker in this process and leave a note of its parts in the trial's folder."""
     import resnet_lab.checkpoint as checkpoint
     import resnet_lab.data.load as data
+    import resnet_lab.resume as resume
     from resnet_lab.engine import Session
     from resnet_lab.launcher import launch
 
@@ -71,8 +72,8 @@ def timed(trial: Trial, orders: Orders, threads: int) -> None:
         _wrap(Session, name, parts["set-up"])
     for name in ("run_epoch", "test"):
         _wrap(Session, name, parts["training"])
-    for name in ("load_state", "save_state", "save_model"):
-        _wrap(checkpoint, name, parts["checkpoints"])
+    for owner, name in ((resume, "load_state"), (resume.Keeper, "save"), (checkpoint, "save_model")):
+        _wrap(owner, name, parts["checkpoints"])
     code: Any = None
     try:
         launch(trial, orders, threads)

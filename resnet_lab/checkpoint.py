@@ -1,13 +1,10 @@
-"""Checkpoints: safetensors with the spec as metadata for keeping, plain tensors and numbers for resuming."""
+"""Checkpoints to keep: safetensors with the spec as metadata."""
 
 import hashlib
-import io
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
@@ -97,24 +94,3 @@ def _verified_digest(path: Path) -> str:
     if kept.exists() and not kept.read_bytes().startswith(digest.encode()):
         raise UserError(f"{path} has changed since it was written: its SHA-256 is not that in {kept.name}; train again")
     return digest
-
-
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write a session's state for resuming: one file that begins with the SHA-256 of the rest."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    content = buffer.getvalue()
-    atomic.write(path, hashlib.sha256(content).digest() + content)
-
-
-def load_state(path: Path) -> dict[str, Any] | None:
-    """Read a session's state, or None where there is none or its content is damaged: the run starts afresh."""
-    if not path.exists():
-        return None
-    raw = path.read_bytes()
-    digest, content = raw[:32], raw[32:]
-    if hashlib.sha256(content).digest() != digest:
-        return None
-    # Onto the CPU first, so that a trial begun on a GPU can go on without one.
-    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    return state

@@ -110,10 +110,11 @@ def run_trial(
 
 
 def _train(trial: Trial, orders: Orders, load: "Load | None", stopped: Callable[[], bool]) -> None:
-    from resnet_lab.checkpoint import load_state, save_model, save_state
+    from resnet_lab.checkpoint import save_model
     from resnet_lab.data.load import load as load_anew
     from resnet_lab.engine import Session
     from resnet_lab.precision import resolve_device
+    from resnet_lab.resume import keeping, load_state
 
     atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
     device = resolve_device(orders.device)
@@ -125,17 +126,18 @@ def _train(trial: Trial, orders: Orders, load: "Load | None", stopped: Callable[
     if state is not None:
         session.restore(state)
     _trim_history(trial, session.epoch)
-    while not session.done:
-        record = session.run_epoch().as_dict()
-        with (trial.folder / "history.jsonl").open("a") as file:
-            file.write(json.dumps(record) + "\n")
-        save_state(trial.folder / "resume.pt", session.state())
-        if _driver_is_gone():
-            raise OrphanedError("the driver is gone; the last epoch is kept")
-        if stopped() and not session.done:
-            raise StoppedError
-    test = session.test()
-    digest = save_model(trial.folder, trial.spec, session.model)
+    with keeping(trial.folder / "resume.pt") as keeper:
+        while not session.done:
+            record = session.run_epoch().as_dict()
+            with (trial.folder / "history.jsonl").open("a") as file:
+                file.write(json.dumps(record) + "\n")
+            keeper.save(session.state())
+            if _driver_is_gone():
+                raise OrphanedError("the driver is gone; the last epoch is kept")
+            if stopped() and not session.done:
+                raise StoppedError
+        test = session.test()
+        digest = save_model(trial.folder, trial.spec, session.model)
     _write(trial.folder / "result.json", _result(trial, session, test, digest))
     (trial.folder / "resume.pt").unlink(missing_ok=True)
 

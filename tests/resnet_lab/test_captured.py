@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from resnet_lab.captured import WARM_UP, CapturedSteps, why_eager
-from resnet_lab.checkpoint import load_state, save_state
 from resnet_lab.data.load import load
 from resnet_lab.eager import EagerSteps
 from resnet_lab.engine import Session
 from resnet_lab.fields import replace
 from resnet_lab.recorder import EagerRecorder, GraphRecorder
+from resnet_lab.resume import load_state, save_state
 from resnet_lab.spec import Augmentation, Optimizer, RunSpec
 
 CPU = torch.device("cpu")

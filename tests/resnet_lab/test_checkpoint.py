@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from resnet_lab.checkpoint import MODEL_FILE, load_model, load_state, save_model, save_state
+from resnet_lab.checkpoint import MODEL_FILE, load_model, save_model
 from resnet_lab.errors import UserError
 from resnet_lab.fields import flatten, replace
 from resnet_lab.initialise import initialise
@@ -137,32 +137,3 @@ def test_a_failing_write_keeps_the_old_checkpoint(saved, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save_model(saved.parent, dataclasses.replace(TINY, seed=8), trained())
     assert load_model(saved).sha256 == before
-
-
-STATE = {"epoch": 3, "lr": 0.1, "model": {"weight": torch.arange(4.0)}, "rng": torch.get_rng_state(), "seen": [1, 2]}
-
-
-def test_a_state_comes_back(tmp_path):
-    save_state(tmp_path / "resume.pt", STATE)
-    state = load_state(tmp_path / "resume.pt")
-    assert (state["epoch"], state["lr"], state["seen"]) == (3, 0.1, [1, 2])
-    assert torch.equal(state["model"]["weight"], STATE["model"]["weight"])
-    assert torch.equal(state["rng"], STATE["rng"])
-
-
-def test_without_a_state_the_run_starts_afresh(tmp_path):
-    assert load_state(tmp_path / "resume.pt") is None
-
-
-@pytest.mark.parametrize("damage", ["empty", "short", "truncated", "first byte", "last byte", "plain torch.save"])
-def test_a_damaged_state_is_none_at_all(tmp_path, damage):
-    path = tmp_path / "resume.pt"
-    save_state(path, STATE)
-    raw = path.read_bytes()
-    if damage == "plain torch.save":
-        torch.save(STATE, path)
-    else:
-        flipped = {"first byte": bytes([raw[0] ^ 1]) + raw[1:], "last byte": raw[:-1] + bytes([raw[-1] ^ 1])}
-        cut = {"empty": b"", "short": raw[:31], "truncated": raw[:-1]}
-        path.write_bytes((flipped | cut)[damage])
-    assert load_state(path) is None

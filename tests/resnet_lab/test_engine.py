@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from resnet_lab.checkpoint import load_state, save_state
 from resnet_lab.data.load import load
 from resnet_lab.engine import DivergenceError, Session, train
 from resnet_lab.fields import replace
+from resnet_lab.resume import load_state, save_state
 from resnet_lab.schedules import Plateau
 from resnet_lab.spec import Augmentation, Init, Optimizer, RunSpec, Schedule
 
