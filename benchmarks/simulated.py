@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from resnet_lab.fields import to_json
+from resnet_lab.orders import Orders
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Orders, Trial
+from resnet_lab.trial import Trial
 from studies.executor import Exit
 
 EPOCHS = 8

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from resnet_lab.interrupt import held
-from resnet_lab.trial import Orders, Trial
+from resnet_lab.orders import Orders
+from resnet_lab.trial import Trial
 from studies.executor import Exit, LocalExecutor
 
 PARTS = ("process", "data", "set-up", "training", "checkpoints", "files", "tracking")

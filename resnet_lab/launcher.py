@@ -6,7 +6,8 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resnet_lab.trial import Orders, Trial
+    from resnet_lab.orders import Orders
+    from resnet_lab.trial import Trial
 
 START, STOP = "start", "stop"
 """What a worker of several trials is told to do with one."""

@@ -16,10 +16,12 @@ import torch
 from resnet_lab.data.images import ImageData
 from resnet_lab.data.load import load
 from resnet_lab.launcher import START
+from resnet_lab.orders import Orders
 from resnet_lab.precision import resolve_device
+from resnet_lab.run_trial import run_trial
 from resnet_lab.spec import DataSpec
 from resnet_lab.streams import Streams
-from resnet_lab.trial import Orders, Trial, run_trial
+from resnet_lab.trial import Trial
 from resnet_lab.worker import FAILED, prepare
 
 # A GPU has 8 queues for its streams unless told otherwise, and streams of one queue wait for each other.

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from resnet_lab.fields import from_json, to_json
+from resnet_lab.orders import Orders
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Orders
 
 VARIABLE = "RESNET_LAB_PRELOAD"
 MOST = 4  # sets that differ in `train_images` are held apart, 184 MB each for CIFAR

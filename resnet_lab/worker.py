@@ -11,8 +11,10 @@ import torch
 
 import resnet_lab.checkpoint
 import resnet_lab.engine  # noqa: F401  # preloaded for the fork server
+from resnet_lab.orders import Orders
 from resnet_lab.precision import be_deterministic
-from resnet_lab.trial import Orders, Trial, run_trial
+from resnet_lab.run_trial import run_trial
+from resnet_lab.trial import Trial
 
 FAILED = 3
 

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from resnet_lab import preload
 from resnet_lab.interrupt import held
+from resnet_lab.orders import Orders
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Orders, Trial
+from resnet_lab.trial import Trial
 
 # glibc gives freed activations back to the system and faults them in again at the next step unless told otherwise.
 WORKER_ENVIRONMENT = {

@@ -16,7 +16,8 @@ from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
 from resnet_lab.environment import describe_code, describe_machine
 from resnet_lab.errors import UserError
-from resnet_lab.trial import Orders, Trial
+from resnet_lab.orders import Orders
+from resnet_lab.trial import Trial
 from studies.course import Course, make_course
 from studies.executor import Executor
 from studies.lock import driver_lock

@@ -10,8 +10,9 @@ from multiprocessing.process import BaseProcess
 
 from resnet_lab import preload
 from resnet_lab.launcher import MOST, START, STOP, launch_pack
+from resnet_lab.orders import Orders
 from resnet_lab.spec import DataSpec, RunSpec
-from resnet_lab.trial import Orders, Trial
+from resnet_lab.trial import Trial
 from studies.executor import Executor, Exit, LocalExecutor, start_server
 
 

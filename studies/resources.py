@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from resnet_lab import preload
+from resnet_lab.orders import Orders
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Orders
 from studies.options import Options
 
 

@@ -15,8 +15,10 @@ from resnet_lab.checkpoint import save_model
 from resnet_lab.fields import replace
 from resnet_lab.initialise import initialise
 from resnet_lab.network import build_network
+from resnet_lab.orders import Orders
+from resnet_lab.run_trial import run_trial
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Orders, Trial, run_trial
+from resnet_lab.trial import Trial
 
 SPEC = replace(
     RunSpec(),

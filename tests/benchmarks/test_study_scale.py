@@ -9,8 +9,9 @@ from benchmarks.simulated import SimulatedExecutor
 from benchmarks.timed_worker import PARTS
 from resnet_lab.errors import UserError
 from resnet_lab.fields import replace
+from resnet_lab.orders import Orders
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Orders, Trial
+from resnet_lab.trial import Trial
 
 
 @pytest.mark.parametrize("trials", [4, 100, 1000, 10_000])

@@ -9,12 +9,14 @@ import torch
 import resnet_lab.engine
 from resnet_lab.captured import CapturedSteps
 from resnet_lab.fields import replace
+from resnet_lab.orders import Orders
 from resnet_lab.pack import Pack, SharedImages
 from resnet_lab.recorder import EagerRecorder
+from resnet_lab.run_trial import run_trial
 from resnet_lab.spec import DataSpec, RunSpec
 from resnet_lab.steps import make_steps
 from resnet_lab.streams import Streams
-from resnet_lab.trial import Orders, Trial, run_trial
+from resnet_lab.trial import Trial
 
 SPEC = replace(
     RunSpec(),

@@ -8,8 +8,8 @@ import sys
 from resnet_lab import preload
 from resnet_lab.data.load import load
 from resnet_lab.fields import replace
+from resnet_lab.orders import Orders
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Orders
 
 DIGITS = replace(RunSpec(), {"data.name": "digits", "model.depth": 8})
 FEWER = replace(DIGITS, {"data.train_images": 100})

@@ -9,8 +9,10 @@ import resnet_lab.engine
 from resnet_lab.checkpoint import load_model
 from resnet_lab.errors import UserError
 from resnet_lab.fields import replace
+from resnet_lab.orders import Orders
+from resnet_lab.run_trial import run_trial
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Orders, Trial, read_trial, run_trial
+from resnet_lab.trial import Trial, read_trial
 
 SPEC = replace(
     RunSpec(),

@@ -8,9 +8,10 @@ import time
 import pytest
 
 from resnet_lab.fields import replace
+from resnet_lab.orders import Orders
 from resnet_lab.spec import RunSpec
 from resnet_lab.tracking import read_runs
-from resnet_lab.trial import Orders, Trial
+from resnet_lab.trial import Trial
 from studies.executor import LocalExecutor
 
 SMALL = ["--set", "model.depth=8", "model.block.act_position=none", "--epochs", "1", "--seeds", "0", "1"]

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from resnet_lab.fields import replace
+from resnet_lab.orders import Orders
+from resnet_lab.run_trial import run_trial
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Orders, Trial, run_trial
+from resnet_lab.trial import Trial
 from studies.executor import LocalExecutor
 from studies.options import Options
 from studies.packing import PackedExecutor, eager_lines, make_executor
