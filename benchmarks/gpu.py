@@ -51,10 +51,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
     from benchmarks import gpu_measures as measures
+    from benchmarks.gpu_bench import FULL_SIZE, SMOKE, Bench
 
     device = torch.device("cpu" if options.smoke else "cuda")
-    scale = measures.SMOKE if options.smoke else measures.FULL_SIZE
-    bench = measures.Bench(scale, device, options.data_dir)
+    scale = SMOKE if options.smoke else FULL_SIZE
+    bench = Bench(scale, device, options.data_dir)
     depth = scale.spec.model.depth
     steps: dict[str, Callable[[], dict[str, Any]]] = {
         "equality": lambda: measures.equality(bench),

@@ -7,26 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resnet_lab.fields import flatten
-from resnet_lab.fingerprint import cell_fingerprint, fingerprint
-from resnet_lab.tracking import DatasetRecord, Launch, TrackingError, TrialRun
+from resnet_lab.tracking import Launch, TrackingError, TrialRun
 from resnet_lab.trial import Trial
 from studies.audit import Audit
 from studies.books import FINAL, INTERRUPTED, MAX_RETRIES, Books, Source, tried_again
-from studies.display import Display, label
+from studies.display import Display
 from studies.executor import Executor, Exit
 from studies.plan import Plan
+from studies.running import Record, Running, shown, tags_of
 
 POLL_S = 0.5
-
-
-@dataclass(slots=True)
-class Running:
-    """A trial in a worker's hands: how much of its history is already in MLflow."""
-
-    trial: Trial
-    run: TrialRun | None = None
-    size: int = 0
-    logged: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,53 +109,27 @@ class Driver:
         self.display.started(trial, attempt)
 
     def _open_run(self, trial: Trial, attempt: int) -> TrialRun:
-        varied = self.plan.fields(trial.spec)
-        arm = {name.rpartition(".")[2]: value for name, value in varied.items()}
-        tags = {
-            "mlflow.runName": label(self.plan, trial),
-            "arm": " ".join(str(arm[name.rpartition(".")[2]]) for name in self.plan.arm),
-            "cell": cell_fingerprint(trial.spec),
-            "seed": str(trial.spec.seed),
-            "fingerprint": fingerprint(trial.spec),
-            "attempt": str(attempt),
-            "scale": self.plan.scale,
-            "git_sha": str(self.environment.get("git_sha")),
-            **self.tags,
-        }
+        tags = tags_of(self.plan, trial, attempt, self.environment) | dict(self.tags)
         # In the list of models the varied fields tell one from another; the rest is a click away, on the run.
-        return self.launch.start_trial(trial.name, flatten(trial.spec), tags, on_model=varied)
-
-    def _log_dataset(self, running: Running) -> None:
-        """Log which images the trial saw: the worker has hashed them by its first epoch."""
-        data = running.trial.environment().get("data")
-        if data and running.run is not None:
-            running.run.log_dataset(
-                DatasetRecord(name=data["name"], digest=data["sha256"], source=self.data_source, context="train")
-            )
+        telling = self.plan.fields(trial.spec) if self.search is None else None
+        return self.launch.start_trial(trial.name, flatten(trial.spec), tags, on_model=telling)
 
     def _follow(self, running: Running) -> bool:
         """Log the epochs finished since the last look, in one call. Returns whether the search would stop the trial."""
         fresh = self._fresh(running)
         if fresh and running.run is not None:
-            running.run.log_epochs(_shown(fresh))
+            running.run.log_epochs(shown(fresh))
         return self._hopeless(running, fresh)
 
-    def _hopeless(self, running: Running, fresh: list[dict[str, Any]]) -> bool:
+    def _hopeless(self, running: Running, fresh: list[Record]) -> bool:
         return self.search is not None and bool(fresh) and self.search.hopeless(running.trial, fresh)
 
-    def _fresh(self, running: Running) -> list[dict[str, Any]]:
+    def _fresh(self, running: Running) -> list[Record]:
         """Return the epochs finished since the last look, and show them; with the first, log what they were made of."""
-        path = running.trial.folder / "history.jsonl"
-        size = path.stat().st_size if path.exists() else 0
-        if size == running.size or running.run is None:
-            return []
-        running.size = size
-        history = running.trial.history()
-        fresh = history[running.logged :]
+        first, fresh = not running.logged, running.fresh()
         if fresh:
-            if not running.logged:
-                self._log_dataset(running)
-            running.logged = len(history)
+            if first:
+                running.log_dataset(self.data_source)
             self.display.epoch(running.trial, fresh[-1])
         return fresh
 
@@ -210,7 +174,7 @@ class Driver:
         fresh, folder = self._fresh(running), running.trial.folder
         self._hopeless(running, fresh)  # too late to stop it, but the search takes note
         if running.run is not None:
-            running.run.finish(metrics, folder / "model.safetensors", folder / "config.json", _shown(fresh))
+            running.run.finish(metrics, folder / "model.safetensors", folder / "config.json", shown(fresh))
             self.finished_runs[running.trial.name] = running.run.run_id
 
     def _reason(self, ended: Exit) -> str:
@@ -232,8 +196,3 @@ class Driver:
             if running.run is not None:
                 with contextlib.suppress(TrackingError):
                     running.run.kill()
-
-
-def _shown(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return epochs as MLflow shows them, which counts epochs and not iterations."""
-    return [{name: value for name, value in record.items() if name != "iteration"} for record in history]
