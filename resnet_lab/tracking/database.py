@@ -4,9 +4,13 @@ import contextlib
 import os
 import sqlite3
 import tempfile
+import time
 import uuid
+from importlib import metadata
 from pathlib import Path
 
+from resnet_lab import atomic
+from resnet_lab.cache import cache_dir
 from resnet_lab.errors import UserError
 from resnet_lab.tracking.client import connect
 
@@ -58,15 +62,46 @@ def _create(path: Path) -> None:
     fast = memory if os.access(memory, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="resnet-lab-", dir=fast) as folder:
         built = Path(folder) / "mlflow.db"
-        connect(sqlite_uri(built))
+        if not _take_template(built):
+            connect(sqlite_uri(built))
+            _keep_template(built)
         _point_default_experiment(built, path.parent / "artifacts" / "0")
         _put(built, path)
 
 
+def _template() -> Path:
+    """An empty database of this version of mlflow: the migrations are the same for each, and take seconds."""
+    return cache_dir("mlflow") / f"empty-{metadata.version('mlflow')}.db"
+
+
+def _take_template(target: Path) -> bool:
+    """Copy the template, if there is one and it is whole."""
+    try:
+        target.write_bytes(_template().read_bytes())
+        with contextlib.closing(sqlite3.connect(target)) as connection:
+            whole: bool = connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except (OSError, sqlite3.DatabaseError):
+        whole = False
+    if not whole:
+        target.unlink(missing_ok=True)
+    return whole
+
+
+def _keep_template(built: Path) -> None:
+    with contextlib.suppress(OSError):  # done without, where there is no cache
+        _template().parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(_template(), built.read_bytes())
+
+
 def _point_default_experiment(database: Path, artifacts: Path) -> None:
-    """mlflow has placed its own (unused) experiment 0 relative to the working directory."""
+    """mlflow has placed its own (unused) experiment 0 relative to the working directory, when the template was made."""
+    now = time.time_ns() // 1_000_000
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("UPDATE experiments SET artifact_location = ?", (artifacts.absolute().as_uri(),))
+        connection.execute(
+            "UPDATE experiments SET artifact_location = ?, creation_time = ?, last_update_time = ?",
+            (artifacts.absolute().as_uri(), now, now),
+        )
 
 
 def _put(source: Path, target: Path) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -41,6 +42,29 @@ def test_a_driver_killed_while_it_makes_the_database_leaves_none(
     with pytest.raises(KeyboardInterrupt):
         ensure_database(tmp_path / "mlflow.db")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"no database, " * 400, "cut"])
+def test_the_migrations_run_once_for_all_folders_and_again_where_the_template_is_damaged(
+    damage: bytes | str | None, empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made: list[str] = []
+
+    def make(uri: str) -> None:  # what mlflow leaves
+        made.append(uri)
+        Path(uri.removeprefix("sqlite:///")).write_bytes(empty_database.read_bytes())
+
+    monkeypatch.setattr(database, "connect", make)
+    ensure_database(tmp_path / "a" / "mlflow.db")
+    (template,) = (tmp_path / "cache" / "resnet-lab" / "mlflow").iterdir()
+    if damage is not None:
+        template.write_bytes(template.read_bytes()[:50_000] if damage == "cut" else bytes(damage))
+    ensure_database(tmp_path / "b" / "mlflow.db")
+    assert len(made) == (1 if damage is None else 2)
+    with contextlib.closing(sqlite3.connect(tmp_path / "b" / "mlflow.db")) as connection:
+        default = connection.execute("SELECT artifact_location FROM experiments").fetchall()
+    assert default == [((tmp_path / "b" / "artifacts" / "0").as_uri(),)]
 
 
 def test_a_database_made_meanwhile_is_kept(tmp_path: Path) -> None:
