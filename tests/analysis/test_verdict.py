@@ -41,12 +41,17 @@ def test_a_deviation_names_field_and_both_values():
 
 
 def test_figures_of_another_data_set_are_no_ones_but_its_own():
-    block = {"model.depth": 164, "model.block.kind": "bottleneck"}
+    block = {"model.depth": 164, "model.block.kind": "bottleneck", "model.block.shortcut": "B"}
     values = {
         name: [one.value for one in figures_for(replace(RunSpec(), {**block, "data.name": name}))]
         for name in ("cifar10", "cifar100", "digits")
     }
     assert values == {"cifar10": [5.93], "cifar100": [25.16], "digits": [5.93]}
+
+
+@pytest.mark.parametrize(("name", "value"), [("preact_resnet164", 5.46), ("preact_resnet1001", 4.92)])
+def test_a_network_by_its_name_has_its_figure(name, value):
+    assert [one.value for one in figures_for(replace(RunSpec(), {"model.name": name}))] == [value]
 
 
 def test_a_figure_without_its_recipe_gets_no_verdict():
