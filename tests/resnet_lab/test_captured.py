@@ -12,6 +12,8 @@ from resnet_lab.recorder import EagerRecorder, GraphRecorder
 from resnet_lab.resume import load_state, save_state
 from resnet_lab.spec import Augmentation, Optimizer, RunSpec
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 SMALL = replace(
     RunSpec(),
@@ -43,14 +45,6 @@ CASES = [
 
 def named(switches):
     return ",".join(f"{name.rpartition('.')[2]}={value}" for name, value in switches.items())
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Counting(EagerRecorder):

@@ -12,6 +12,8 @@ from resnet_lab.resume import load_state, save_state
 from resnet_lab.schedules import Plateau
 from resnet_lab.spec import Augmentation, Init, Optimizer, RunSpec, Schedule
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CPU = torch.device("cpu")
 TINY = replace(
     RunSpec(),
@@ -28,14 +30,6 @@ TINY = replace(
     },
 )
 RATES = {"sgd": 0.1, "nesterov": 0.1, "adadelta": 1.0, "adagrad": 0.01, "muon": 0.01}  # elsewhere 1e-3
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def new_session(spec=TINY):

@@ -18,6 +18,8 @@ from resnet_lab.steps import make_steps
 from resnet_lab.streams import Streams
 from resnet_lab.trial import Trial
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SPEC = replace(
     RunSpec(),
     {
@@ -41,14 +43,6 @@ ARMS = [
     {"recipe.optimizer": "adam", "recipe.lr": 1e-3},
     {"recipe.batch_size": 64, "recipe.augmentation": "cutout", "recipe.cutout_size": 3},
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=["eager", "captured"])

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import torch
 
 import resnet_lab.engine
 from resnet_lab.checkpoint import load_model
@@ -13,6 +12,8 @@ from resnet_lab.orders import Orders
 from resnet_lab.run_trial import run_trial
 from resnet_lab.spec import RunSpec
 from resnet_lab.trial import Trial, read_trial
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SPEC = replace(
     RunSpec(),
@@ -28,14 +29,6 @@ SPEC = replace(
 ORDERS = Orders(data_dir=None, device="cpu", environment={"git_sha": "abc", "git_dirty": False, "argv": ["x"]})
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def interrupt_after(monkeypatch, epochs, error):
     """Make sessions fail at the start of the epoch after `epochs`."""
     original = resnet_lab.engine.Session.run_epoch
@@ -46,6 +39,18 @@ def interrupt_after(monkeypatch, epochs, error):
         return original(self)
 
     monkeypatch.setattr(resnet_lab.engine.Session, "run_epoch", run_epoch)
+
+
+@pytest.fixture
+def whole_and_broken(tmp_path, monkeypatch):
+    """A trial that was trained to its end, and the same one interrupted after two of its three epochs."""
+    whole, broken = Trial(root=tmp_path / "a", spec=SPEC), Trial(root=tmp_path / "b", spec=SPEC)
+    run_trial(whole, ORDERS)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(broken, ORDERS)
+    return whole, broken
 
 
 def test_a_complete_trial_leaves_everything_a_reader_needs(tmp_path):
@@ -75,13 +80,8 @@ def test_a_complete_trial_is_not_trained_again(tmp_path, monkeypatch):
     assert run_trial(trial, ORDERS)
 
 
-def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(tmp_path, monkeypatch):
-    whole, broken = Trial(root=tmp_path / "a", spec=SPEC), Trial(root=tmp_path / "b", spec=SPEC)
-    run_trial(whole, ORDERS)
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, 2, KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            run_trial(broken, ORDERS)
+def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(whole_and_broken):
+    whole, broken = whole_and_broken
     assert broken.result() is None
     # The process died after it had written a line of an epoch whose state was never saved, and half of another.
     with (broken.folder / "history.jsonl").open("a") as file:
@@ -92,13 +92,8 @@ def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(tm
     assert broken.result()["sha256"] == whole.result()["sha256"]
 
 
-def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(tmp_path, monkeypatch):
-    whole, broken = Trial(root=tmp_path / "a", spec=SPEC), Trial(root=tmp_path / "b", spec=SPEC)
-    run_trial(whole, ORDERS)
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, 2, KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            run_trial(broken, ORDERS)
+def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(whole_and_broken):
+    whole, broken = whole_and_broken
     state = broken.folder / "resume.pt"
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 1

@@ -18,6 +18,8 @@ from studies.options import Options
 from studies.packing import PackedExecutor, eager_lines, make_executor
 from studies.resources import resources
 
+pytestmark = pytest.mark.usefixtures("one_thread")  # as the workers are
+
 ORDERS = Orders(data_dir=None, device="cpu", environment={}, deterministic=True)
 SPEC = replace(
     RunSpec(),
@@ -55,19 +57,9 @@ def all_ended(executor, trials):
     return [codes[trial.name] for trial in trials]
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def digest_alone(folder, trial):
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     same = Trial(root=folder, spec=trial.spec)
     assert run_trial(same, ORDERS)
-    torch.set_num_threads(before)
     return same.result()["sha256"]
 
 
@@ -95,20 +87,11 @@ def test_trials_of_one_data_set_share_a_process_and_end_as_alone(tmp_path, execu
     )
 
 
-def test_one_trial_of_a_process_is_stopped_and_the_other_goes_on(tmp_path, executor):
-    stopped, other = trials_in(tmp_path, LONG, LONG)
-    for trial in (stopped, other):
-        executor.submit(trial)
-    wait_for(lambda: stopped.history() and other.history())
-    executor.cancel(stopped.name)
-    kept, before = len(stopped.history()), len(other.history())
-    wait_for(lambda: len(other.history()) > before + 1)
-    assert executor.wait(0) == []
-    assert len(stopped.history()) == kept
-    assert (stopped.result(), stopped.failure()) == (None, None)
+def test_one_trial_of_a_process_is_stopped_and_the_other_goes_on(tmp_path, executor, stop_one):
+    stop_one(executor, *trials_in(tmp_path, LONG, LONG))
 
 
-def test_a_killed_process_leaves_the_last_epoch_of_each_trial(tmp_path, executor):
+def test_a_killed_process_leaves_the_last_epoch_of_each_trial(tmp_path, executor, wait_for):
     shorter = {"recipe.iterations": 160}
     trials = trials_in(tmp_path, shorter, shorter)
     for trial in trials:
