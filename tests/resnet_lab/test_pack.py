@@ -13,25 +13,15 @@ from resnet_lab.orders import Orders
 from resnet_lab.pack import Pack, SharedImages
 from resnet_lab.recorder import EagerRecorder
 from resnet_lab.run_trial import run_trial
-from resnet_lab.spec import DataSpec, RunSpec
+from resnet_lab.spec import DataSpec
 from resnet_lab.steps import make_steps
 from resnet_lab.streams import Streams
 from resnet_lab.trial import Trial
+from tests.specs import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SPEC = replace(
-    RunSpec(),
-    {
-        "model.depth": 8,
-        "model.width": 4,
-        "data.name": "digits",
-        "data.train_images": 128,
-        "recipe.batch_size": 32,
-        "recipe.iterations": 10,
-        "recipe.crop_padding": 1,
-    },
-)
+SPEC = replace(TINY, {"recipe.iterations": 10})
 ORDERS = Orders(data_dir=None, device="cpu", environment={})
 ARMS = [
     {},
