@@ -91,23 +91,21 @@ def test_place_and_statistics_change_the_numbers(tmp_path):
     assert len(seen) == 4
 
 
-def test_a_run_and_a_study_are_found_and_logged_to(empty_database, tmp_path, capsys, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    spec = keep(tmp_path / "net")
-    trial = Trial(root=tmp_path / "trials", spec=spec)
-    shutil.copytree(tmp_path / "net", trial.folder)
-    (tmp_path / "config.json").write_text("{}")
-    tracker = Tracker.open(tmp_path, "placement")
+def test_a_run_and_a_study_are_found_and_logged_to(books, capsys):
+    spec = keep(books / "net")
+    trial = Trial(root=books / "trials", spec=spec)
+    shutil.copytree(books / "net", trial.folder)
+    (books / "config.json").write_text("{}")
+    tracker = Tracker.open(books, "placement")
     run = tracker.start_launch("launch", {}, {}).start_trial(trial.name, flatten(spec), {})
-    run.finish({"test/error": 90.0}, trial.folder / "model.safetensors", tmp_path / "config.json")
+    run.finish({"test/error": 90.0}, trial.folder / "model.safetensors", books / "config.json")
     for options in (("--run", run.run_id), ("--study", "placement")):
-        main([*options, "--out", str(tmp_path), *FEW, "--json"])
+        main([*options, "--out", str(books), *FEW, "--json"])
         assert {row["network"] for row in json.loads(capsys.readouterr().out)} == {trial.name}
     logged = {Path(file.path).name for file in tracker.client.list_artifacts(run.run_id, "paths")}
     assert logged == {"spectrum.csv", "spectrum.png", "spectrum.svg", "summary.json"}
     assert tracker.client.get_run(run.run_id).info.status == "FINISHED"
-    assert "'no_such'" in refusal(capsys, "--study", "no_such", "--out", str(tmp_path), *FEW)
+    assert "'no_such'" in refusal(capsys, "--study", "no_such", "--out", str(books), *FEW)
 
 
 def test_refusals_are_one_line(tmp_path, capsys):

@@ -37,12 +37,10 @@ def chromium(profile, *arguments):
 
 
 @pytest.fixture
-def tracker(tmp_path, empty_database, build_study, monkeypatch):
+def tracker(books, build_study):
     """A study whose trials are in MLflow too."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = build_study(tmp_path)
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    found = Tracker.open(tmp_path, "odd")
+    folder = build_study(books)
+    found = Tracker.open(books, "odd")
     launch = found.start_launch("odd paper", {}, {})
     for name, error in (("20 before_add seed 0", 8.5), ("20 after_add seed 0", 12.5)):
         trial = launch.start_trial(name, {"model.depth": 20}, {"arm": name})

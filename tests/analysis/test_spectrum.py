@@ -18,6 +18,8 @@ from resnet_lab.initialise import initialise
 from resnet_lab.network import build_network
 from resnet_lab.spec import ModelSpec
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 DRAW = torch.Generator().manual_seed(0)
 IMAGES = torch.randn(4, 1, 8, 8, generator=DRAW, dtype=torch.float64)
 LABELS = torch.tensor([0, 3, 3, 9])
@@ -53,14 +55,6 @@ BLOCKS = {
     "leaky": BlockSpec(activation="leaky_relu"),
     "elu": BlockSpec(activation="elu"),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def chain_of(spec: BlockSpec, bn="eval", depth: int | None = None, width: int = 4) -> Chain:

@@ -10,22 +10,13 @@ from resnet_lab.engine import Session
 from resnet_lab.fields import replace
 from resnet_lab.recorder import EagerRecorder, GraphRecorder
 from resnet_lab.resume import load_state, save_state
-from resnet_lab.spec import Augmentation, Optimizer, RunSpec
+from resnet_lab.spec import Augmentation, Optimizer
+from tests.specs import TINY
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
-SMALL = replace(
-    RunSpec(),
-    {
-        "model.depth": 8,
-        "model.width": 4,
-        "data.name": "digits",
-        "data.train_images": 128,
-        "recipe.batch_size": 32,
-        "recipe.iterations": 10,  # the third epoch is cut after two of its four steps
-        "recipe.crop_padding": 1,
-        "recipe.cutout_size": 3,
-    },
-)
+SMALL = replace(TINY, {"recipe.iterations": 10})  # the third epoch is cut after two of its four steps
 RATES = {"sgd": 0.1, "nesterov": 0.1, "adadelta": 1.0}
 CASES = [
     *({"recipe.optimizer": each, "recipe.lr": RATES.get(each, 1e-3)} for each in ("sgd", "nesterov", "adam", "adamw")),
@@ -43,14 +34,6 @@ CASES = [
 
 def named(switches):
     return ",".join(f"{name.rpartition('.')[2]}={value}" for name, value in switches.items())
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class Counting(EagerRecorder):

@@ -11,31 +11,12 @@ from resnet_lab.fields import replace
 from resnet_lab.resume import load_state, save_state
 from resnet_lab.schedules import Plateau
 from resnet_lab.spec import Augmentation, Init, Optimizer, RunSpec, Schedule
+from tests.specs import TINY
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
-TINY = replace(
-    RunSpec(),
-    {
-        "model.depth": 8,
-        "model.width": 4,
-        "data.name": "digits",
-        "data.train_images": 128,
-        "recipe.batch_size": 32,
-        "recipe.iterations": 12,
-        "recipe.augmentation": "crop_flip",
-        "recipe.crop_padding": 1,
-        "recipe.cutout_size": 3,
-    },
-)
 RATES = {"sgd": 0.1, "nesterov": 0.1, "adadelta": 1.0, "adagrad": 0.01, "muon": 0.01}  # elsewhere 1e-3
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def new_session(spec=TINY):

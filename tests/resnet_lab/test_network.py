@@ -14,6 +14,8 @@ from resnet_lab.networks.sizes import ONLY, SMALLEST
 from resnet_lab.presets import PRESETS
 from resnet_lab.spec import RunSpec
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 # The least of each family; families that are not here have one member.
 LEAST = {
     "cifar_resnet": {"model.depth": 8, "model.width": 4},
@@ -22,14 +24,6 @@ LEAST = {
     "densenet_bc": {"model.depth": 10, "model.width": 4},
 }
 HAVE_BLOCKS = ("cifar_resnet", "wide_resnet", "imagenet_resnet", "resnet50v2", "mnist_resnet")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def least(name):

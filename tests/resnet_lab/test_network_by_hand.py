@@ -7,27 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ablations.spec import BlockSpec
-from resnet_lab.initialise import initialise
-from resnet_lab.network import build_network
-from resnet_lab.spec import ModelSpec
-
-
-def network(depth: int, width: int, **switches):
-    """Return one of our networks in float64, its norms' scales and shifts drawn, so that each of them matters."""
-    model = build_network(ModelSpec(depth=depth, width=width, block=BlockSpec(**switches)))
-    initialise(model, 0)
-    draw = torch.Generator().manual_seed(0)
-    for part in model.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.weight.data.uniform_(0.5, 1.5, generator=draw)
-            part.bias.data.normal_(generator=draw)
-    return model.double()
-
-
-def images(size: int = 9) -> torch.Tensor:
-    return torch.randn(4, 3, size, size - 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-
 
 class ByHand:
     """The nets of He et al. 2016, written from the paper: `net` is read for its weights alone."""
@@ -126,8 +105,8 @@ BY_HAND = {
 
 @pytest.mark.parametrize("shortcut", ["A", "B"])
 @pytest.mark.parametrize(("switches", "block", "head"), BY_HAND.values(), ids=BY_HAND)
-def test_each_placement_is_the_papers_network(switches, block, head, shortcut):
-    net = network(14, 4, shortcut=shortcut, **switches)
+def test_each_placement_is_the_papers_network(switches, block, head, shortcut, float64_network, float64_images):
+    net, x = float64_network(14, 4, shortcut=shortcut, **switches), float64_images
     reference = ByHand(net)
-    torch.testing.assert_close(net.train()(images()), reference.logits(images(), block, head), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(net.train()(x), reference.logits(x, block, head), rtol=1e-10, atol=1e-10)
     assert next(reference.norms, None) is None, "the reference has left a norm of ours unused"

@@ -1,35 +1,14 @@
 """The baseline against independent networks of equal weights: torchvision's, and one published for CIFAR-10."""
 
 import re
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ablations.spec import BlockSpec
-from resnet_lab.initialise import initialise
 from resnet_lab.network import build_network
 from resnet_lab.spec import ModelSpec
-
-CHECKPOINTS = Path(__file__).resolve().parents[2].parent / "shared" / "checkpoints"
-
-
-def network(depth: int, width: int, **switches):
-    """Return one of our networks in float64, its norms' scales and shifts drawn, so that each of them matters."""
-    model = build_network(ModelSpec(depth=depth, width=width, block=BlockSpec(**switches)))
-    initialise(model, 0)
-    draw = torch.Generator().manual_seed(0)
-    for part in model.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.weight.data.uniform_(0.5, 1.5, generator=draw)
-            part.bias.data.normal_(generator=draw)
-    return model.double()
-
-
-def images(size: int = 9) -> torch.Tensor:
-    return torch.randn(4, 3, size, size - 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
 def torchvision_name(name: str) -> str:
@@ -53,15 +32,14 @@ def torchvision_net(kind: str, blocks: int) -> nn.Module:
 
 
 @pytest.mark.parametrize(("kind", "depth"), [("basic", 14), ("bottleneck", 20)])
-def test_the_baseline_with_projections_is_torchvisions_network(kind, depth):
-    ours, theirs = network(depth, 64, kind=kind, shortcut="B"), torchvision_net(kind, 2)
+def test_the_baseline_with_projections_is_torchvisions_network(kind, depth, float64_network, float64_images):
+    ours, theirs = float64_network(depth, 64, kind=kind, shortcut="B"), torchvision_net(kind, 2)
     theirs.load_state_dict({torchvision_name(name): tensor for name, tensor in ours.state_dict().items()})
-    x = images()
     for mode in (True, False):  # the second pass reads the statistics that the first has left
-        logits, expected = ours.train(mode)(x), theirs.train(mode)(x)
+        logits, expected = ours.train(mode)(float64_images), theirs.train(mode)(float64_images)
         torch.testing.assert_close(logits, expected, rtol=1e-10, atol=1e-10)
     for net in (ours, theirs):
-        F.cross_entropy(net.train()(x), torch.arange(4)).backward()
+        F.cross_entropy(net.train()(float64_images), torch.arange(4)).backward()
     gradients = {name: parameter.grad for name, parameter in theirs.named_parameters()}
     for name, parameter in ours.named_parameters():
         torch.testing.assert_close(parameter.grad, gradients[torchvision_name(name)], rtol=1e-8, atol=1e-10)
@@ -70,17 +48,14 @@ def test_the_baseline_with_projections_is_torchvisions_network(kind, depth):
         torch.testing.assert_close(tensor, running[torchvision_name(name)])
 
 
-def test_published_weights_make_their_published_error(cifar10_dir):
+def test_published_weights_make_their_published_error(public_resnet20, cifar10_dir):
     """Y. Idelbayev's ResNet-20 (option A) makes 8.27 % on CIFAR-10's test set: any slip in the network would show.
 
     In this network it makes 827 mistakes on all 10,000 images, and 85 of them on the first 1,000, which is enough here.
     """
-    path = CHECKPOINTS / "resnet20-12fca82f.th"
-    if not path.is_file():
-        pytest.skip(f"the published weights are not here: there is no {path}")
     from resnet_lab.data import sources
 
-    kept = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    kept = torch.load(public_resnet20, map_location="cpu", weights_only=True)["state_dict"]
     model = build_network(ModelSpec(depth=20)).eval()
     names = {torchvision_name(name).replace("fc.", "linear."): name for name in model.state_dict()}
     found = {names[name.removeprefix("module.")]: tensor.float() for name, tensor in kept.items()}

@@ -13,23 +13,15 @@ from resnet_lab.orders import Orders
 from resnet_lab.pack import Pack, SharedImages
 from resnet_lab.recorder import EagerRecorder
 from resnet_lab.run_trial import run_trial
-from resnet_lab.spec import DataSpec, RunSpec
+from resnet_lab.spec import DataSpec
 from resnet_lab.steps import make_steps
 from resnet_lab.streams import Streams
 from resnet_lab.trial import Trial
+from tests.specs import TINY
 
-SPEC = replace(
-    RunSpec(),
-    {
-        "model.depth": 8,
-        "model.width": 4,
-        "data.name": "digits",
-        "data.train_images": 128,
-        "recipe.batch_size": 32,
-        "recipe.iterations": 10,
-        "recipe.crop_padding": 1,
-    },
-)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SPEC = replace(TINY, {"recipe.iterations": 10})
 ORDERS = Orders(data_dir=None, device="cpu", environment={})
 ARMS = [
     {},
@@ -41,14 +33,6 @@ ARMS = [
     {"recipe.optimizer": "adam", "recipe.lr": 1e-3},
     {"recipe.batch_size": 64, "recipe.augmentation": "cutout", "recipe.cutout_size": 3},
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=["eager", "captured"])

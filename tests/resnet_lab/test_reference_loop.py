@@ -14,6 +14,8 @@ from resnet_lab.precision import be_deterministic
 from resnet_lab.recorder import EagerRecorder
 from resnet_lab.spec import RunSpec
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 STEPS = 20
 SPEC = replace(
     RunSpec(),
@@ -38,12 +40,10 @@ def deterministic(monkeypatch):
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     flags = (torch.backends.cudnn, "deterministic"), (torch.backends.cudnn, "benchmark")
     flags += (torch.backends.cudnn, "allow_tf32"), (torch.backends.cuda.matmul, "allow_tf32")
-    before, threads = [getattr(*flag) for flag in flags], torch.get_num_threads()
+    before = [getattr(*flag) for flag in flags]
     be_deterministic()
-    torch.set_num_threads(1)
     yield
     torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
     for (owner, name), value in zip(flags, before, strict=True):
         setattr(owner, name, value)
 

@@ -3,37 +3,18 @@
 import json
 
 import pytest
-import torch
 
 import resnet_lab.engine
 from resnet_lab.checkpoint import load_model
 from resnet_lab.errors import UserError
-from resnet_lab.fields import replace
 from resnet_lab.orders import Orders
 from resnet_lab.run_trial import run_trial
-from resnet_lab.spec import RunSpec
 from resnet_lab.trial import Trial, read_trial
+from tests.specs import TINY
 
-SPEC = replace(
-    RunSpec(),
-    {
-        "model.depth": 8,
-        "model.width": 4,
-        "data.name": "digits",
-        "data.train_images": 128,
-        "recipe.batch_size": 32,
-        "recipe.iterations": 12,
-    },
-)
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ORDERS = Orders(data_dir=None, device="cpu", environment={"git_sha": "abc", "git_dirty": False, "argv": ["x"]})
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def interrupt_after(monkeypatch, epochs, error):
@@ -48,8 +29,20 @@ def interrupt_after(monkeypatch, epochs, error):
     monkeypatch.setattr(resnet_lab.engine.Session, "run_epoch", run_epoch)
 
 
+@pytest.fixture
+def whole_and_broken(tmp_path, monkeypatch):
+    """A trial that was trained to its end, and the same one interrupted after two of its three epochs."""
+    whole, broken = Trial(root=tmp_path / "a", spec=TINY), Trial(root=tmp_path / "b", spec=TINY)
+    run_trial(whole, ORDERS)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(broken, ORDERS)
+    return whole, broken
+
+
 def test_a_complete_trial_leaves_everything_a_reader_needs(tmp_path):
-    trial = Trial(root=tmp_path, spec=SPEC)
+    trial = Trial(root=tmp_path, spec=TINY)
     assert run_trial(trial, ORDERS)
     assert trial.folder.name == trial.name == f"{trial.name.split('-')[0]}-seed0"
     result, environment = trial.result(), trial.environment()
@@ -63,25 +56,20 @@ def test_a_complete_trial_leaves_everything_a_reader_needs(tmp_path):
     assert environment["threads"] == 1
     assert not (trial.folder / "resume.pt").exists()
     checkpoint = load_model(trial.folder)
-    assert checkpoint.spec == SPEC
+    assert checkpoint.spec == TINY
     assert checkpoint.sha256 == result["sha256"]
-    assert read_trial(trial.folder).spec == SPEC
+    assert read_trial(trial.folder).spec == TINY
 
 
 def test_a_complete_trial_is_not_trained_again(tmp_path, monkeypatch):
-    trial = Trial(root=tmp_path, spec=SPEC)
+    trial = Trial(root=tmp_path, spec=TINY)
     run_trial(trial, ORDERS)
     interrupt_after(monkeypatch, 0, AssertionError("trained again"))
     assert run_trial(trial, ORDERS)
 
 
-def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(tmp_path, monkeypatch):
-    whole, broken = Trial(root=tmp_path / "a", spec=SPEC), Trial(root=tmp_path / "b", spec=SPEC)
-    run_trial(whole, ORDERS)
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, 2, KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            run_trial(broken, ORDERS)
+def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(whole_and_broken):
+    whole, broken = whole_and_broken
     assert broken.result() is None
     # The process died after it had written a line of an epoch whose state was never saved, and half of another.
     with (broken.folder / "history.jsonl").open("a") as file:
@@ -92,13 +80,8 @@ def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(tm
     assert broken.result()["sha256"] == whole.result()["sha256"]
 
 
-def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(tmp_path, monkeypatch):
-    whole, broken = Trial(root=tmp_path / "a", spec=SPEC), Trial(root=tmp_path / "b", spec=SPEC)
-    run_trial(whole, ORDERS)
-    with monkeypatch.context() as patch:
-        interrupt_after(patch, 2, KeyboardInterrupt())
-        with pytest.raises(KeyboardInterrupt):
-            run_trial(broken, ORDERS)
+def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(whole_and_broken):
+    whole, broken = whole_and_broken
     state = broken.folder / "resume.pt"
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 1
@@ -118,7 +101,7 @@ def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(tmp_path
     ],
 )
 def test_a_failure_is_recorded_with_its_reason_and_forgotten_by_the_next_attempt(tmp_path, monkeypatch, error, reason):
-    trial = Trial(root=tmp_path, spec=SPEC)
+    trial = Trial(root=tmp_path, spec=TINY)
     with monkeypatch.context() as patch:
         interrupt_after(patch, 1, error)
         assert not run_trial(trial, ORDERS)

@@ -1,6 +1,7 @@
 """An executor that pretends, epoch by epoch: real ledger, real MLflow store, no training."""
 
 import json
+import time
 from collections import Counter
 
 import pytest
@@ -73,18 +74,10 @@ def simulator():
 
 
 @pytest.fixture
-def books(tmp_path, empty_database, monkeypatch):
-    """An output folder with an empty store."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "mlflow.db").write_bytes(empty_database.read_bytes())
-    return tmp_path
+def drive(books):
+    """Give the driver of a plan and an executor to some work, within a launch."""
 
-
-@pytest.fixture
-def go(books):
-    """Run a course over a plan with an executor, as a launch does."""
-
-    def run(course, plan, executor):
+    def run(plan, executor, work=Driver.run):
         tracker = Tracker.open(books, plan.study.name)
         tracker.close_stale()
         launch = tracker.start_launch("launch", {}, {})
@@ -101,9 +94,50 @@ def go(books):
             audit=audit(plan, measure([network_of(cell) for cell in plan.cells])),
         )
         try:
-            course.run(driver, Console(quiet=True))
+            work(driver)
         finally:
             launch.end("FINISHED")
+
+    return run
+
+
+@pytest.fixture
+def go(drive):
+    """Run a course over a plan with an executor, as a launch does."""
+
+    def run(course, plan, executor):
+        drive(plan, executor, lambda driver: course.run(driver, Console(quiet=True)))
         return course
 
     return run
+
+
+@pytest.fixture
+def wait_for():
+    """Wait until a condition holds, two minutes at most."""
+
+    def wait(condition):
+        deadline = time.monotonic() + 120
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture
+def stop_one(wait_for):
+    """Start two trials that would last, stop one by name, and see that it leaves nothing more and the other goes on."""
+
+    def stop(executor, stopped, other):
+        for trial in (stopped, other):
+            executor.submit(trial)
+        wait_for(lambda: stopped.history() and other.history())
+        executor.cancel(stopped.name)
+        kept, before = len(stopped.history()), len(other.history())
+        wait_for(lambda: len(other.history()) > before + 1)
+        assert executor.wait(0) == []
+        assert len(stopped.history()) == kept
+        assert (stopped.result(), stopped.failure()) == (None, None)
+
+    return stop

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -19,18 +18,14 @@ DIGITS = {"data.name": "digits", "model.depth": 8, "recipe.batch_size": 32, "rec
 
 
 @pytest.fixture
-def study(tmp_path, empty_database, monkeypatch):
+def study(books):
     """Run the study's command and return what it printed as JSON, and its output folder."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    out = tmp_path / "runs"
-    out.mkdir()
-    (out / "mlflow.db").write_bytes(empty_database.read_bytes())
 
     def run(*options):
-        command = [sys.executable, "-m", "studies.bn_placement", *SMALL, *options, "--json", "--out", str(out)]
+        command = [sys.executable, "-m", "studies.bn_placement", *SMALL, *options, "--json", "--out", str(books)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout), out
+        return json.loads(done.stdout), books
 
     return run
 
@@ -56,27 +51,10 @@ def test_search(study):
     assert (out / "reports" / "bn_placement-quick-digits-search" / "report.html").exists()
 
 
-def test_one_worker_is_stopped_and_the_other_goes_on(tmp_path):
+def test_one_worker_is_stopped_and_the_other_goes_on(tmp_path, stop_one):
     executor = LocalExecutor(slots=2, orders=Orders(data_dir=None, device="cpu", environment={}), threads=1)
     specs = [replace(RunSpec(), {**DIGITS, "recipe.iterations": 100_000, "seed": seed}) for seed in (0, 1)]
-    stopped, other = (Trial(root=tmp_path, spec=spec) for spec in specs)
     try:
-        for trial in (stopped, other):
-            executor.submit(trial)
-        wait_for(lambda: stopped.history() and other.history())
-        executor.cancel(stopped.name)
-        kept, before = len(stopped.history()), len(other.history())
-        wait_for(lambda: len(other.history()) > before + 1)
-        assert executor.wait(0) == []
-        assert len(stopped.history()) == kept
-        assert stopped.result() is None
-        assert stopped.failure() is None
+        stop_one(executor, *(Trial(root=tmp_path, spec=spec) for spec in specs))
     finally:
         executor.cancel()
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -4,16 +4,13 @@ import json
 from collections import Counter
 
 import pytest
-from rich.console import Console
 
 from resnet_lab import atomic
 from resnet_lab.fields import to_json
-from resnet_lab.tracking import Tracker, read_runs
+from resnet_lab.tracking import read_runs
 from resnet_lab.trial import Trial
-from studies.audit import audit, measure, network_of
 from studies.bn_placement import STUDY
-from studies.display import Lines
-from studies.driver import MAX_RETRIES, Driver
+from studies.driver import MAX_RETRIES
 from studies.executor import Exit
 from studies.ledger import Ledger
 from studies.options import Options
@@ -64,55 +61,29 @@ def write(trial, outcome):
 
 
 @pytest.fixture
-def study(tmp_path, empty_database, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "mlflow.db").write_bytes(empty_database.read_bytes())
+def study(books):
     plan = make_plan(STUDY, Options(seeds=(0, 1), assignments=("model.depth=8", "model.block.act_position=none")))
-    return plan, [Trial(root=tmp_path / "trials", spec=spec) for spec in plan.runs()], tmp_path
-
-
-def drive(study, executor):
-    plan, trials, out = study
-    tracker = Tracker.open(out, "bn_placement")
-    tracker.close_stale()
-    launch = tracker.start_launch("launch", {}, {})
-    driver = Driver(
-        plan=plan,
-        trials=trials,
-        ledger=Ledger.open(out, "bn_placement"),
-        launch=launch,
-        finished_runs=tracker.finished(),
-        executor=executor,
-        display=Lines(plan, Console(quiet=True)),
-        environment={"git_sha": "abc"},
-        data_source="here",
-        audit=audit(plan, measure([network_of(cell) for cell in plan.cells])),
-    )
-    try:
-        driver.run()
-    finally:
-        launch.end("FINISHED")
-    return driver
+    return plan, [Trial(root=books / "trials", spec=spec) for spec in plan.runs()], books
 
 
 def statuses(study):
     return Counter((run["tags"]["trial"], run["status"]) for run in read_runs(study[2], "bn_placement"))
 
 
-def test_a_free_slot_is_filled_before_the_books_are_closed(study, monkeypatch):
+def test_a_free_slot_is_filled_before_the_books_are_closed(study, drive, monkeypatch):
     executor, told = Pretender(slots=1), []
     complete = Ledger.complete
     monkeypatch.setattr(
         Ledger, "complete", lambda *args: (told.append(sum(executor.started.values())), complete(*args))
     )
-    drive(study, executor)
+    drive(study[0], executor)
     count = len(study[1])
     assert told == [min(ended + 1, count) for ended in range(1, count + 1)]
 
 
-def test_every_trial_runs_once_and_lands_in_both_books(study):
+def test_every_trial_runs_once_and_lands_in_both_books(study, drive):
     executor = Pretender()
-    drive(study, executor)
+    drive(study[0], executor)
     _, trials, out = study
     assert executor.started == Counter(trial.name for trial in trials)
     assert statuses(study) == Counter((trial.name, "FINISHED") for trial in trials)
@@ -128,31 +99,31 @@ def test_every_trial_runs_once_and_lands_in_both_books(study):
     assert all(ledger.is_complete(trial) for trial in trials)
 
 
-def test_the_same_command_again_starts_nothing(study):
-    drive(study, Pretender())
+def test_the_same_command_again_starts_nothing(study, drive):
+    drive(study[0], Pretender())
     again = Pretender()
-    drive(study, again)
+    drive(study[0], again)
     assert not again.started
     assert sum(statuses(study).values()) == len(study[1])
 
 
-def test_a_trial_that_dies_is_tried_again_at_most_three_times(study):
+def test_a_trial_that_dies_is_tried_again_at_most_three_times(study, drive):
     name, spared = study[1][0].name, study[1][1].name
     executor = Pretender({name: [9] * 10, spared: ["out of memory", 11]})
-    drive(study, executor)
+    drive(study[0], executor)
     assert executor.started[name] == 1 + MAX_RETRIES
     assert executor.started[spared] == 3
     assert statuses(study)[name, "FAILED"] == 1 + MAX_RETRIES
     assert statuses(study)[spared, "FINISHED"] == 1
     later = Pretender()
-    drive(study, later)
+    drive(study[0], later)
     assert not later.started
 
 
-def test_a_diverged_trial_is_not_tried_again_and_shows_in_the_table(study):
+def test_a_diverged_trial_is_not_tried_again_and_shows_in_the_table(study, drive):
     name = study[1][0].name
     executor = Pretender({name: ["diverged"]})
-    drive(study, executor)
+    drive(study[0], executor)
     assert executor.started[name] == 1
     rows = outcomes(study[0], study[1])
     assert [row["status"] for row in rows].count("failed") == 1
@@ -161,34 +132,34 @@ def test_a_diverged_trial_is_not_tried_again_and_shows_in_the_table(study):
     assert (run["status"], run["tags"]["reason"]) == ("FAILED", "diverged")
 
 
-def test_an_interrupted_study_goes_on_without_counting_a_failure(study):
+def test_an_interrupted_study_goes_on_without_counting_a_failure(study, drive):
     name = study[1][0].name
     with pytest.raises(KeyboardInterrupt):
-        drive(study, Pretender({name: [KeyboardInterrupt()]}))
+        drive(study[0], Pretender({name: [KeyboardInterrupt()]}))
     assert "RUNNING" not in {status for _, status in statuses(study)}
     executor = Pretender()
-    drive(study, executor)
+    drive(study[0], executor)
     assert Ledger.open(study[2], "bn_placement").failures(study[1][0]) == 0
     assert all(statuses(study)[trial.name, "FINISHED"] == 1 for trial in study[1])
 
 
-def test_what_is_complete_on_disk_is_adopted_by_books_that_do_not_know_it(study):
+def test_what_is_complete_on_disk_is_adopted_by_books_that_do_not_know_it(study, drive):
     for trial in study[1][:2]:
         write(trial, "complete")
     executor = Pretender()
-    drive(study, executor)
+    drive(study[0], executor)
     assert executor.started == Counter(trial.name for trial in study[1][2:])
     assert statuses(study) == Counter((trial.name, "FINISHED") for trial in study[1])
     again = Pretender()
-    drive(study, again)
+    drive(study[0], again)
     assert sum(statuses(study).values()) == len(study[1])
 
 
-def test_another_plan_shares_the_books_without_disturbing_them(study):
+def test_another_plan_shares_the_books_without_disturbing_them(study, drive):
     _, trials, out = study
-    drive(study, Pretender())
+    drive(study[0], Pretender())
     wider = make_plan(STUDY, Options(seeds=(0, 1, 2), assignments=("model.depth=8", "model.block.act_position=none")))
     more = [Trial(root=out / "trials", spec=spec) for spec in wider.runs()]
     executor = Pretender()
-    drive((wider, more, out), executor)
+    drive(wider, executor)
     assert set(executor.started) == {trial.name for trial in more} - {trial.name for trial in trials}

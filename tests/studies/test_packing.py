@@ -11,26 +11,16 @@ import torch
 from resnet_lab.fields import replace
 from resnet_lab.orders import Orders
 from resnet_lab.run_trial import run_trial
-from resnet_lab.spec import RunSpec
 from resnet_lab.trial import Trial
 from studies.executor import LocalExecutor
 from studies.options import Options
 from studies.packing import PackedExecutor, eager_lines, make_executor
 from studies.resources import resources
+from tests.specs import TINY
+
+pytestmark = pytest.mark.usefixtures("one_thread")  # as the workers are
 
 ORDERS = Orders(data_dir=None, device="cpu", environment={}, deterministic=True)
-SPEC = replace(
-    RunSpec(),
-    {
-        "model.depth": 8,
-        "model.width": 4,
-        "data.name": "digits",
-        "data.train_images": 128,
-        "recipe.batch_size": 32,
-        "recipe.iterations": 12,
-        "recipe.crop_padding": 1,
-    },
-)
 LONG = {"recipe.iterations": 200_000}
 
 
@@ -42,7 +32,7 @@ def executor():
 
 
 def trials_in(folder, *changes):
-    return [Trial(root=folder, spec=replace(SPEC, {**each, "seed": seed})) for seed, each in enumerate(changes)]
+    return [Trial(root=folder, spec=replace(TINY, {**each, "seed": seed})) for seed, each in enumerate(changes)]
 
 
 def all_ended(executor, trials):
@@ -55,19 +45,9 @@ def all_ended(executor, trials):
     return [codes[trial.name] for trial in trials]
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def digest_alone(folder, trial):
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     same = Trial(root=folder, spec=trial.spec)
     assert run_trial(same, ORDERS)
-    torch.set_num_threads(before)
     return same.result()["sha256"]
 
 
@@ -95,20 +75,11 @@ def test_trials_of_one_data_set_share_a_process_and_end_as_alone(tmp_path, execu
     )
 
 
-def test_one_trial_of_a_process_is_stopped_and_the_other_goes_on(tmp_path, executor):
-    stopped, other = trials_in(tmp_path, LONG, LONG)
-    for trial in (stopped, other):
-        executor.submit(trial)
-    wait_for(lambda: stopped.history() and other.history())
-    executor.cancel(stopped.name)
-    kept, before = len(stopped.history()), len(other.history())
-    wait_for(lambda: len(other.history()) > before + 1)
-    assert executor.wait(0) == []
-    assert len(stopped.history()) == kept
-    assert (stopped.result(), stopped.failure()) == (None, None)
+def test_one_trial_of_a_process_is_stopped_and_the_other_goes_on(tmp_path, executor, stop_one):
+    stop_one(executor, *trials_in(tmp_path, LONG, LONG))
 
 
-def test_a_killed_process_leaves_the_last_epoch_of_each_trial(tmp_path, executor):
+def test_a_killed_process_leaves_the_last_epoch_of_each_trial(tmp_path, executor, wait_for):
     shorter = {"recipe.iterations": 160}
     trials = trials_in(tmp_path, shorter, shorter)
     for trial in trials:
@@ -143,7 +114,7 @@ def test_jobs_auto_on_a_gpu_is_what_was_measured_with_the_largest_network(monkey
 
     monkeypatch.setattr("studies.aside.ask", measured)
     monkeypatch.setattr("resnet_lab.precision.resolve_device", torch.device)
-    cells = [replace(SPEC, {"model.depth": depth}) for depth in (8, 20, 14)]
+    cells = [replace(TINY, {"model.depth": depth}) for depth in (8, 20, 14)]
     assert resources(Options(device="cuda"), cells) == ("cuda", 2)
     assert asked == [("rates", (cells[1], "cuda"))]
     assert capsys.readouterr().err.startswith("--jobs auto: 2 trials at once")
@@ -157,11 +128,11 @@ def test_where_nothing_can_be_measured_trials_run_one_at_a_time(monkeypatch, cap
     future.set_exception(RuntimeError("ended without an answer"))
     monkeypatch.setattr("studies.aside.ask", lambda *_: future)
     monkeypatch.setattr("resnet_lab.precision.resolve_device", torch.device)
-    assert resources(Options(device="cuda"), [SPEC]) == ("cuda", 1)
+    assert resources(Options(device="cuda"), [TINY]) == ("cuda", 1)
     assert "one at a time" in capsys.readouterr().err
 
 
 def test_a_gpu_study_says_which_cells_train_eagerly():
-    cells = [SPEC, replace(SPEC, {"model.block.drop_path": 0.5}), replace(SPEC, {"recipe.optimizer": "muon"})]
+    cells = [TINY, replace(TINY, {"model.block.drop_path": 0.5}), replace(TINY, {"recipe.optimizer": "muon"})]
     assert eager_lines(cells, "cpu") == []
     assert [line.partition(": ")[0] for line in eager_lines(cells, "cuda")] == ["1 of 3 cells train eagerly"] * 2

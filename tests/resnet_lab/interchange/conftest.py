@@ -1,35 +1,12 @@
-"""Fixtures: foreign networks with random weights, the public CIFAR files, one thread."""
-
-from pathlib import Path
+"""Fixtures: foreign networks with random weights, one thread."""
 
 import pytest
 import torch
 
-SHARED = Path(__file__).resolve().parents[3].parent / "shared" / "checkpoints"
-
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def public_resnet20():
-    path = SHARED / "resnet20-12fca82f.th"
-    if not path.is_file():
-        pytest.skip("the public CIFAR checkpoints are not here: shared/checkpoints is missing")
-    return path
-
-
-@pytest.fixture(scope="session")
-def public_resnet56():
-    path = SHARED / "resnet56-4bfd9763.th"
-    if not path.is_file():
-        pytest.skip("the public CIFAR checkpoints are not here: shared/checkpoints is missing")
-    return path
+def on_one_thread(one_thread: None) -> None:
+    """Every test of this folder runs on one thread."""
 
 
 def randomised(model):

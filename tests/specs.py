@@ -1,0 +1,19 @@
+"""The run that tests train for real: tiny, and three epochs long."""
+
+from resnet_lab.fields import replace
+from resnet_lab.spec import RunSpec
+
+TINY = replace(
+    RunSpec(),
+    {
+        "model.depth": 8,
+        "model.width": 4,
+        "data.name": "digits",
+        "data.train_images": 128,
+        "recipe.batch_size": 32,  # 4 steps an epoch
+        "recipe.iterations": 12,
+        # The defaults are for CIFAR's 32 pixels; the digits have 8.
+        "recipe.crop_padding": 1,
+        "recipe.cutout_size": 3,
+    },
+)
