@@ -118,6 +118,9 @@ class Driver:
         """Log the epochs finished since the last look, in one call. Returns whether the search would stop the trial."""
         fresh = self._fresh(running)
         if fresh and running.run is not None:
+            dataset = running.dataset(self.data_source)
+            if dataset is not None:
+                running.run.log_dataset(dataset)
             running.run.log_epochs(shown(fresh))
         return self._hopeless(running, fresh)
 
@@ -125,11 +128,9 @@ class Driver:
         return self.search is not None and bool(fresh) and self.search.hopeless(running.trial, fresh)
 
     def _fresh(self, running: Running) -> list[Record]:
-        """Return the epochs finished since the last look, and show them; with the first, log what they were made of."""
-        first, fresh = not running.logged, running.fresh()
+        """Return the epochs finished since the last look, and show them."""
+        fresh = running.fresh()
         if fresh:
-            if first:
-                running.log_dataset(self.data_source)
             self.display.epoch(running.trial, fresh[-1])
         return fresh
 
@@ -174,7 +175,8 @@ class Driver:
         fresh, folder = self._fresh(running), running.trial.folder
         self._hopeless(running, fresh)  # too late to stop it, but the search takes note
         if running.run is not None:
-            running.run.finish(metrics, folder / "model.safetensors", folder / "config.json", shown(fresh))
+            kept = folder / "model.safetensors", folder / "config.json"
+            running.run.finish(metrics, *kept, shown(fresh), running.dataset(self.data_source))
             self.finished_runs[running.trial.name] = running.run.run_id
 
     def _reason(self, ended: Exit) -> str:

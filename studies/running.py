@@ -20,6 +20,7 @@ class Running:
     """None until it is opened, which is after the worker has started."""
     size: int = 0
     logged: int = 0
+    told_dataset: bool = False
 
     def fresh(self) -> list[Record]:
         """Return the epochs finished since the last look; none before there is a run to log them in."""
@@ -32,13 +33,13 @@ class Running:
         self.logged = len(history)
         return history[before:]
 
-    def log_dataset(self, source: str) -> None:
-        """Log which images the trial saw: the worker has hashed them by its first epoch."""
-        data = self.trial.environment().get("data")
-        if data and self.run is not None:
-            self.run.log_dataset(
-                DatasetRecord(name=data["name"], digest=data["sha256"], source=source, context="train")
-            )
+    def dataset(self, source: str) -> DatasetRecord | None:
+        """Return, once, which images the trial saw: the worker has hashed them by its first epoch."""
+        data = None if self.told_dataset else self.trial.environment().get("data")
+        if not data:
+            return None
+        self.told_dataset = True
+        return DatasetRecord(name=data["name"], digest=data["sha256"], source=source, context="train")
 
 
 def tags_of(plan: Plan, trial: Trial, attempt: int, environment: Mapping[str, Any]) -> dict[str, str]:

@@ -1,16 +1,15 @@
 """One trial's child run: its dataset, its epochs, its kept checkpoint, its end."""
 
-import contextlib
 import json
 import math
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet_lab.fields import Value
-from resnet_lab.tracking.client import TrackingError, guarded
+from resnet_lab.tracking.client import guarded
+from resnet_lab.tracking.model import keep_model
 from resnet_lab.tracking.run import Run, now
 from resnet_lab.tracking.session import one_session
 
@@ -44,13 +43,16 @@ class TrialRun(Run):
 
     def log_dataset(self, dataset: DatasetRecord) -> None:
         """Attach the dataset to the run's inputs."""
+        with guarded("store the dataset"), one_session(self.client):
+            self._log_dataset(dataset)
+
+    def _log_dataset(self, dataset: DatasetRecord) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         source = json.dumps({"uri": dataset.source, "sha256": dataset.digest})
         entity = Dataset(dataset.name, dataset.digest[:_DIGEST_LENGTH], "local", source)
         tags = [InputTag("mlflow.data.context", dataset.context)]
-        with guarded("store the dataset"), one_session(self.client):
-            self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
+        self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
 
     def log_epochs(self, records: Sequence[Mapping[str, float]]) -> None:
         """Log any number of epochs in one call; a record holds `epoch`, which becomes the step, and metrics.
@@ -69,41 +71,21 @@ class TrialRun(Run):
         checkpoint: Path,
         config: Path,
         epochs: Sequence[Mapping[str, float]] = (),
+        dataset: DatasetRecord | None = None,
     ) -> None:
         """Log the final metrics, keep the checkpoint as a LoggedModel and set the run FINISHED.
 
         `checkpoint` is `model.safetensors`; the SHA-256 beside it, `<name>.sha256`, goes with it. The model
-        carries the metrics too, so that the UI's list of models can be sorted by test error. `epochs` are those
-        that `log_epochs` has not been told of: a call less for each trial.
+        carries the metrics too, so that the UI's list of models can be sorted by test error. `epochs` and `dataset`
+        are what the run has not been told of: a call less for each trial.
         """
         last, tags = _epochs(epochs)
         with guarded(f"keep the checkpoint of {self.name}"), one_session(self.client):
-            model_id = self._keep(checkpoint, config)
+            if dataset is not None:
+                self._log_dataset(dataset)
+            model_id = keep_model(self, self.name, self.params, checkpoint, config)
             self.client.log_batch(self.run_id, [*last, *_metrics(metrics, 0, model_id)], tags=tags)
             self.end("FINISHED")
-
-    def _keep(self, checkpoint: Path, config: Path) -> str:
-        from mlflow.entities import LoggedModelOutput
-
-        model = self.client.create_logged_model(
-            self.experiment_id,
-            name=self.name,
-            source_run_id=self.run_id,
-            tags={"trial": self.name, "format": "safetensors"},
-            params={key: str(value) for key, value in self.params.items()},
-            model_type="resnet",
-        )
-        model_id = str(model.model_id)
-        try:
-            with _gathered(checkpoint, Path(f"{checkpoint}.sha256"), config) as folder:
-                self.client.log_model_artifacts(model_id, str(folder))
-        except BaseException:
-            with contextlib.suppress(TrackingError), guarded("close a model"):
-                self.client.finalize_logged_model(model_id, "FAILED")
-            raise
-        self.client.finalize_logged_model(model_id, "READY")
-        self.client.log_outputs(self.run_id, [LoggedModelOutput(model_id, 0)])
-        return model_id
 
     def fail(self, reason: str) -> None:
         """Tag the run with the reason and set it FAILED."""
@@ -127,15 +109,6 @@ class TrialRun(Run):
     def kill(self) -> None:
         """Set the run KILLED: it was interrupted and will be tried again."""
         self.end("KILLED")
-
-
-@contextlib.contextmanager
-def _gathered(*paths: Path) -> Iterator[Path]:
-    """Show files as a folder of their own: mlflow looks its model up once for a folder, and anew for each file."""
-    with tempfile.TemporaryDirectory(prefix="resnet-lab-") as folder:
-        for path in paths:
-            (Path(folder) / path.name).symlink_to(path.absolute())
-        yield Path(folder)
 
 
 def _epochs(records: Sequence[Mapping[str, float]]) -> "tuple[list[Metric], list[RunTag]]":

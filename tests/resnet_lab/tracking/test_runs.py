@@ -1,6 +1,7 @@
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlparse
 
 import pytest
@@ -9,6 +10,7 @@ from mlflow.entities import Run as StoredRun
 from resnet_lab.fields import flatten, unflatten
 from resnet_lab.spec import RunSpec
 from resnet_lab.tracking import DatasetRecord, Tracker, TrackingError, TrialRun, read_runs
+from resnet_lab.tracking.model import store
 
 TAGS = {"arm": "before_add", "cell": "c0", "seed": "0", "attempt": "1", "git_sha": "abc123"}
 
@@ -136,6 +138,16 @@ def test_a_model_carries_the_params_that_are_asked_for(tracker: Tracker, kept: t
     (output,) = run.outputs.model_outputs
     assert trial.client.get_logged_model(output.model_id).params == {"model.depth": "20"}
     assert run.data.params == {"model.depth": "20", "recipe.lr": "0.1"}
+
+
+def test_what_is_no_folder_gets_the_files_through_the_client(kept: tuple[Path, Path]) -> None:
+    class Client:
+        def log_model_artifacts(self, model_id: str, folder: str) -> None:
+            self.seen = model_id, {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+    client, model = Client(), SimpleNamespace(artifact_location="s3://bucket/models/m-1", model_id="m-1")
+    store(client, model, *kept)  # type: ignore[arg-type]  # as much of both as it uses
+    assert client.seen == ("m-1", {"model.safetensors": b"weights", "config.json": b'{"seed": 0}'})
 
 
 def test_a_checkpoint_that_is_gone_leaves_a_failed_model_and_an_open_run(

@@ -1,0 +1,68 @@
+"""A trial's checkpoint as MLflow's LoggedModel: safetensors, its digest and the config of its run."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from resnet_lab.fields import Value
+from resnet_lab.tracking.client import TrackingError, guarded
+from resnet_lab.tracking.run import Run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+
+
+def keep_model(run: Run, name: str, params: Mapping[str, Value], checkpoint: Path, config: Path) -> str:
+    """Keep a checkpoint, the `<name>.sha256` beside it and its config as an output of a run; return the model's id.
+
+    Where a file cannot be stored, the model is FAILED and the error goes on.
+    """
+    from mlflow.entities import LoggedModelOutput
+
+    client = run.client
+    model = client.create_logged_model(
+        run.experiment_id,
+        name=name,
+        source_run_id=run.run_id,
+        tags={"trial": name, "format": "safetensors"},
+        params={key: str(value) for key, value in params.items()},
+        model_type="resnet",
+    )
+    model_id = str(model.model_id)
+    try:
+        store(client, model, checkpoint, Path(f"{checkpoint}.sha256"), config)
+    except BaseException:
+        with contextlib.suppress(TrackingError), guarded("close a model"):
+            client.finalize_logged_model(model_id, "FAILED")
+        raise
+    client.finalize_logged_model(model_id, "READY")
+    client.log_outputs(run.run_id, [LoggedModelOutput(model_id, 0)])
+    return model_id
+
+
+def store(client: "MlflowClient", model: "LoggedModel", *paths: Path) -> None:
+    """Put files where a model has its place: copied, where that is a folder, without asking the database for it."""
+    place = urlsplit(str(model.artifact_location))
+    if place.scheme == "file":
+        folder = Path(url2pathname(place.path))
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            shutil.copyfile(path, folder / path.name)
+    else:
+        with _gathered(*paths) as gathered:
+            client.log_model_artifacts(str(model.model_id), str(gathered))
+
+
+@contextlib.contextmanager
+def _gathered(*paths: Path) -> Iterator[Path]:
+    """Show files as a folder of their own: mlflow looks its model up once for a folder, and anew for each file."""
+    with tempfile.TemporaryDirectory(prefix="resnet-lab-") as folder:
+        for path in paths:
+            (Path(folder) / path.name).symlink_to(path.absolute())
+        yield Path(folder)
