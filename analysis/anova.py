@@ -7,7 +7,7 @@ seeds that are complete in every cell enter, so that the design is balanced and 
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.trials import Trial, group, results_by_seed
@@ -90,14 +90,15 @@ def _table(
     error = _squares(y - sum(parts.values()) - block, y.size)
     freedom = (len(seeds) - 1) * (y.size // len(seeds) - 1)
     flat = error <= 1e-12 * max(_squares(y, y.size), 1e-300)
-    effects = [
-        _effect([names[i] for i in chosen], _squares(part, y.size), math.prod(len(levels[i]) - 1 for i in chosen))
-        for chosen, part in parts.items()
-        if chosen
-    ]
+    noise = math.nan if flat else error
+    effects = []
+    for chosen, part in parts.items():
+        if chosen:
+            own = math.prod(len(levels[i]) - 1 for i in chosen)
+            effects.append(_effect([names[i] for i in chosen], _squares(part, y.size), own, noise, freedom))
     return Anova(
         context=context,
-        effects=tuple(effects if flat else [_tested(effect, error, freedom) for effect in effects]),
+        effects=tuple(effects),
         seeds=len(seeds),
         left_out=left_out,
         block_sum_of_squares=_squares(block, y.size),
@@ -126,16 +127,16 @@ def _squares(part: "Array", size: int) -> float:
     return float((part**2).sum()) * size / part.size
 
 
-def _effect(factors: Sequence[str], squares: float, freedom: int) -> Effect:
-    nan = math.nan
-    return Effect(
-        factors=tuple(factors), sum_of_squares=squares, freedom=freedom, f=nan, p=nan, partial_eta_squared=nan
-    )
-
-
-def _tested(effect: Effect, error: float, freedom: int) -> Effect:
+def _effect(factors: Sequence[str], squares: float, freedom: int, error: float, error_freedom: int) -> Effect:
+    """Test an effect against the error's sum of squares; where that is nan, so are the test and the share."""
     from scipy.special import fdtrc  # scipy.stats would add half a second to the import
 
-    f = effect.sum_of_squares / effect.freedom / (error / freedom)
-    share = effect.sum_of_squares / (effect.sum_of_squares + error)
-    return replace(effect, f=f, p=float(fdtrc(effect.freedom, freedom, f)), partial_eta_squared=share)
+    f = squares / freedom / (error / error_freedom)
+    return Effect(
+        factors=tuple(factors),
+        sum_of_squares=squares,
+        freedom=freedom,
+        f=f,
+        p=float(fdtrc(freedom, error_freedom, f)),
+        partial_eta_squared=squares / (squares + error),
+    )

@@ -1,9 +1,12 @@
 """The user's cache: where it is, and what tells whether the code that filled it is the code that reads it."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+from resnet_lab import atomic
 
 
 def cache_dir(name: str) -> Path:
@@ -11,6 +14,13 @@ def cache_dir(name: str) -> Path:
     base = os.environ.get("XDG_CACHE_HOME", "")
     # The XDG specification says to ignore a relative path.
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "resnet-lab" / name
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a file of the cache. One that cannot be written is done without."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(path, content)
 
 
 def digest_of(folders: Iterable[Path]) -> str:

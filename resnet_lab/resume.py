@@ -18,11 +18,6 @@ _TENSOR = "tensor of"
 """Begins the tuple that stands for a tensor: its part, then offset, shape and strides in elements."""
 
 
-def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write a session's state: one file that begins with the SHA-256 of the rest. Raises OSError."""
-    _write(path, *_flatten(state))
-
-
 def load_state(path: Path) -> dict[str, Any] | None:
     """Read a session's state, or None where there is none or its content is damaged: the run starts afresh."""
     if not path.exists():

@@ -31,17 +31,18 @@ def close(
     for folder in folders:
         if is_stamped(folder):
             continue
-        made = _close(folder, tracker, parent, {"seconds": dict(seconds), "energy_j": joules})
+        own = [path for path in files if path.parent == folder]
+        made = _close(folder, own, tracker, parent, {"seconds": dict(seconds), "energy_j": joules})
         parent.log_files(made, folder.name if len(folders) > 1 else "")
         written += made
-        if not ReportFolder(folder).is_search:
-            _stamp(folder, [path for path in files if path.parent == folder] + made)
     if joules is not None:
         parent.log_metrics({"energy/joules": joules})
     return written
 
 
-def _close(folder: Path, tracker: "Tracker", parent: "Launch", spent: Mapping[str, object]) -> list[Path]:
+def _close(
+    folder: Path, files: Sequence[Path], tracker: "Tracker", parent: "Launch", spent: Mapping[str, object]
+) -> list[Path]:
     known = {
         "argv": sys.argv,
         **spent,
@@ -56,12 +57,9 @@ def _close(folder: Path, tracker: "Tracker", parent: "Launch", spent: Mapping[st
     facts = read_facts(source)
     for row in facts.rows:
         _log_arm(row, parent, {"scale": str(facts.plan["scale"]), "report": folder.name})
-    return write_facts(facts, folder)
-
-
-def _stamp(folder: Path, files: Sequence[Path]) -> None:
-    source = ReportFolder(folder)
-    stamp(folder, files, [source.trials / str(run["trial"]) for run in source.runs()])
+    made = write_facts(facts, folder)
+    stamp(folder, [*files, *made], [source.trials / str(run["trial"]) for run in facts.runs])
+    return made
 
 
 def _log_arm(row: "ArmRow", parent: "Launch", tags: Mapping[str, str]) -> None:

@@ -15,17 +15,13 @@ WORTH_A_PROCESS = 8
 
 def measured(plan: Plan) -> Measured:
     """Return the facts of every network of a plan. Loads torch only for what is not known."""
-    networks = _networks(plan)
-    known = recall(networks)
-    unknown = [each for each in networks if each not in known]
-    return {**known, **_remembered(measure(unknown))} if unknown else known
+    known, unknown = _split(plan)
+    return {**known, **_remembered(measure(unknown) if unknown else {})}
 
 
 def measuring(plan: Plan) -> Callable[[], Measured]:
     """Start measuring in forks of the workers' server; return what waits for the facts."""
-    networks = _networks(plan)
-    known = recall(networks)
-    unknown = [each for each in networks if each not in known]
+    known, unknown = _split(plan)
     asked = [ask(measure, share) for share in shares_of(unknown, cores())]
     return lambda: {**known, **_remembered(ChainMap(*(dict(share.result()) for share in asked)))}
 
@@ -36,8 +32,11 @@ def shares_of(networks: Sequence[Network], processes: int) -> list[list[Network]
     return [list(networks[start::count]) for start in range(count) if networks]
 
 
-def _networks(plan: Plan) -> list[Network]:
-    return list(dict.fromkeys(network_of(cell) for cell in plan.cells))
+def _split(plan: Plan) -> tuple[Measured, list[Network]]:
+    """Return the facts that are known of a plan's networks, and the other networks."""
+    networks = list(dict.fromkeys(network_of(cell) for cell in plan.cells))
+    known = recall(networks)
+    return known, [each for each in networks if each not in known]
 
 
 def _remembered(fresh: Measured) -> Measured:

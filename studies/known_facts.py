@@ -15,8 +15,7 @@ from pathlib import Path
 
 import ablations
 import resnet_lab
-from resnet_lab import atomic
-from resnet_lab.cache import cache_dir, digest_of
+from resnet_lab.cache import cache_dir, digest_of, keep
 from resnet_lab.fields import flatten
 from resnet_lab.inspect.facts import Facts
 from studies.audit import Measured, Network
@@ -31,13 +30,10 @@ def recall(networks: Iterable[Network]) -> Measured:
 
 
 def remember(measured: Measured) -> None:
-    """Add facts to those that are known. A cache that cannot be written is done without."""
+    """Add facts to those that are known."""
     new = {_key(network): _plain(facts) for network, facts in measured.items()}
     if new:
-        content = json.dumps({"code": _code(), "networks": {**_held(), **new}})
-        with contextlib.suppress(OSError):
-            _path().parent.mkdir(parents=True, exist_ok=True)
-            atomic.write(_path(), content.encode())
+        keep(_path(), json.dumps({"code": _code(), "networks": {**_held(), **new}}).encode())
 
 
 Plain = dict[str, object] | str

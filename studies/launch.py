@@ -45,7 +45,7 @@ def launch(study: Study, options: Options) -> int:
 
 
 def preview(study: Study, options: Options) -> int:
-    """Print the plan and write nothing."""
+    """Print the plan and write nothing but what the cache remembers of its networks."""
     from studies.audit import audit
     from studies.inquiry import measured
     from studies.preview import show

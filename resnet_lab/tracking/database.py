@@ -9,8 +9,7 @@ import uuid
 from importlib import metadata
 from pathlib import Path
 
-from resnet_lab import atomic
-from resnet_lab.cache import cache_dir
+from resnet_lab.cache import cache_dir, keep
 from resnet_lab.errors import UserError
 from resnet_lab.tracking.client import connect
 
@@ -64,7 +63,7 @@ def _create(path: Path) -> None:
         built = Path(folder) / "mlflow.db"
         if not _take_template(built):
             connect(sqlite_uri(built))
-            _keep_template(built)
+            keep(_template(), built.read_bytes())
         _point_default_experiment(built, path.parent / "artifacts" / "0")
         _put(built, path)
 
@@ -86,12 +85,6 @@ def _take_template(target: Path) -> bool:
     if not whole:
         target.unlink(missing_ok=True)
     return whole
-
-
-def _keep_template(built: Path) -> None:
-    with contextlib.suppress(OSError):  # done without, where there is no cache
-        _template().parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(_template(), built.read_bytes())
 
 
 def _point_default_experiment(database: Path, artifacts: Path) -> None:

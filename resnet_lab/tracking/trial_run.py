@@ -43,16 +43,13 @@ class TrialRun(Run):
 
     def log_dataset(self, dataset: DatasetRecord) -> None:
         """Attach the dataset to the run's inputs."""
-        with guarded("store the dataset"), one_session(self.client):
-            self._log_dataset(dataset)
-
-    def _log_dataset(self, dataset: DatasetRecord) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         source = json.dumps({"uri": dataset.source, "sha256": dataset.digest})
         entity = Dataset(dataset.name, dataset.digest[:_DIGEST_LENGTH], "local", source)
         tags = [InputTag("mlflow.data.context", dataset.context)]
-        self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
+        with guarded("store the dataset"), one_session(self.client):
+            self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
 
     def log_epochs(self, records: Sequence[Mapping[str, float]]) -> None:
         """Log any number of epochs in one call; a record holds `epoch`, which becomes the step, and metrics.
@@ -82,7 +79,7 @@ class TrialRun(Run):
         last, tags = _epochs(epochs)
         with guarded(f"keep the checkpoint of {self.name}"), one_session(self.client):
             if dataset is not None:
-                self._log_dataset(dataset)
+                self.log_dataset(dataset)
             model_id = keep_model(self, self.name, self.params, checkpoint, config)
             self.client.log_batch(self.run_id, [*last, *_metrics(metrics, 0, model_id)], tags=tags)
             self.end("FINISHED")

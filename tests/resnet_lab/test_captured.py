@@ -9,7 +9,7 @@ from resnet_lab.eager import EagerSteps
 from resnet_lab.engine import Session
 from resnet_lab.fields import replace
 from resnet_lab.recorder import EagerRecorder, GraphRecorder
-from resnet_lab.resume import load_state, save_state
+from resnet_lab.resume import keeping, load_state
 from resnet_lab.spec import Augmentation, Optimizer
 from tests.specs import TINY
 
@@ -101,7 +101,8 @@ def test_a_captured_session_goes_on_from_a_state_of_either_engine(switches, tmp_
     for one in (whole, other):
         one.run_epoch()
     for number, source in enumerate((whole, other)):
-        save_state(tmp_path / "resume.pt", source.state())
+        with keeping(tmp_path / "resume.pt") as keeper:
+            keeper.save(source.state())
         for again in pair(switches):
             again.restore(load_state(tmp_path / "resume.pt"))
             assert_equal(again, source)

@@ -8,7 +8,7 @@ import torch
 from resnet_lab.data.load import load
 from resnet_lab.engine import DivergenceError, Session, train
 from resnet_lab.fields import replace
-from resnet_lab.resume import load_state, save_state
+from resnet_lab.resume import keeping, load_state
 from resnet_lab.schedules import Plateau
 from resnet_lab.spec import Augmentation, Init, Optimizer, RunSpec, Schedule
 from tests.specs import TINY
@@ -65,7 +65,8 @@ def test_a_session_restored_at_an_epoch_is_bit_equal_to_one_never_interrupted(sw
     records = [whole.run_epoch() for _ in range(3)]
     interrupted = new_session(spec)
     interrupted.run_epoch()
-    save_state(tmp_path / "resume.pt", interrupted.state())
+    with keeping(tmp_path / "resume.pt") as keeper:
+        keeper.save(interrupted.state())
     resumed = new_session(spec)
     resumed.restore(load_state(tmp_path / "resume.pt"))
     again = [resumed.run_epoch() for _ in range(2)]

@@ -6,13 +6,14 @@ import io
 import pytest
 import torch
 
-from resnet_lab.resume import Keeper, keeping, load_state, save_state
+from resnet_lab.resume import Keeper, keeping, load_state
 
 STATE = {"epoch": 3, "lr": 0.1, "model": {"weight": torch.arange(4.0)}, "rng": torch.get_rng_state(), "seen": [1, 2]}
 
 
 def test_a_state_comes_back(tmp_path):
-    save_state(tmp_path / "resume.pt", STATE)
+    with keeping(tmp_path / "resume.pt") as keeper:
+        keeper.save(STATE)
     state = load_state(tmp_path / "resume.pt")
     assert (state["epoch"], state["lr"], state["seen"]) == (3, 0.1, [1, 2])
     assert torch.equal(state["model"]["weight"], STATE["model"]["weight"])
@@ -26,7 +27,8 @@ def test_without_a_state_the_run_starts_afresh(tmp_path):
 @pytest.mark.parametrize("damage", ["empty", "short", "truncated", "first byte", "last byte", "plain torch.save"])
 def test_a_damaged_state_is_none_at_all(tmp_path, damage):
     path = tmp_path / "resume.pt"
-    save_state(path, STATE)
+    with keeping(path) as keeper:
+        keeper.save(STATE)
     raw = path.read_bytes()
     if damage == "plain torch.save":
         torch.save(STATE, path)
@@ -49,7 +51,8 @@ def test_tensors_come_back_in_their_layouts_and_with_memory_of_their_own(tmp_pat
         "learned": torch.rand(2, requires_grad=True),
         "deep": [({3: torch.ones(2, dtype=torch.int64)}, None, True)],
     }
-    save_state(tmp_path / "resume.pt", given)
+    with keeping(tmp_path / "resume.pt") as keeper:
+        keeper.save(given)
     found = load_state(tmp_path / "resume.pt")
     for name in set(given) - {"deep"}:
         assert torch.equal(found[name], given[name]), name
