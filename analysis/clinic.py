@@ -52,7 +52,7 @@ class Clinic:
         networks = self._treated([case.network for case in cases])
         total = None
         with contextlib.suppress(TypeError):  # a generator has no length
-            total = len(networks) * len(self.bench.batches)  # type: ignore[arg-type]
+            total = len(networks) * len(self.bench.batches)  # type: ignore[arg-type]  # or a TypeError
         step = self.bench.watch(label, total)
         outcomes = evaluate(networks, self.bench.batches, dtype=self.bench.dtype, step=step)
         batches = len(self.bench.healing) if self.healed else 0

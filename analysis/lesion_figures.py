@@ -50,7 +50,7 @@ def plot_lesions(rows: Sequence[Row], *, name: str, classes: int, out: Path) -> 
     import pandas as pd
 
     frame = panels.name_series(pd.DataFrame(rows))
-    changing = {int(block) for block in frame.loc[frame["downsamples"] == True, "block"]}  # noqa: E712
+    changing = {int(block) for block in frame.loc[frame["downsamples"] == True, "block"]}  # noqa: E712  # a column, not a bool
     base = frame[frame["experiment"] == "base"].iloc[0]
     about = f"{name}, {base['images']:,} test images, undamaged {base['error']:.2f} %"
     chance = 100 - 100 / classes

@@ -31,7 +31,7 @@ def by_block(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *,
         marker = _marker(place)
         axes.scatter(x, rows["error"], s=28, c=faces, marker=marker, edgecolors=[colour], linewidths=1.3, zorder=3)
         axes.scatter([], [], facecolors="white", label=name, marker=marker, edgecolors=[colour], linewidths=1.3)
-    changing = sorted(frame.loc[frame["downsamples"] == True, "block"].unique())  # noqa: E712
+    changing = sorted(frame.loc[frame["downsamples"] == True, "block"].unique())  # noqa: E712  # a column, not a bool
     for block in changing:
         axes.axvspan(block - 0.5, block + 0.5, color="0.93", zorder=0, linewidth=0)
     if changing:

@@ -117,7 +117,7 @@ def _rows_pulled(parts: list[tuple[Pull, Tensor]], g: Tensor, crew: Workers) -> 
         if isinstance(pull, Same):  # keeps the shape, so the other part does as well and writes into g
             continue
         slices = [index[low:high] for low, high in chunks(len(index), g[0].numel())]
-        for rows, part in crew.waves(lambda rows, pull=pull: pull(g[rows]), slices):  # type: ignore[misc]
+        for rows, part in crew.waves(lambda rows, pull=pull: pull(g[rows]), slices):  # type: ignore[misc]  # a default binds `pull`
             if out is None:
                 out = g if part.shape[1:] == g.shape[1:] else part.new_empty(len(g), *part.shape[1:])
             out[rows] = part

@@ -50,7 +50,7 @@ class ConvolutionPull(Pull):
     def __call__(self, g: Tensor) -> Tensor:
         conv = self.conv
         size = [len(g) * self.shape[0], *self.shape[1:]]
-        x: Tensor = conv2d_input(  # type: ignore[no-untyped-call]
+        x: Tensor = conv2d_input(  # type: ignore[no-untyped-call]  # torch leaves it untyped
             size, self.weight, g.flatten(0, 1), conv.stride, conv.padding, conv.dilation, conv.groups
         )
         return x.view(len(g), *self.shape)

@@ -30,7 +30,7 @@ class Axis:
         """Return the place of a value, 0 at the lower end and 1 at the upper; a lone level is in the middle."""
         if self.levels:
             return self.levels.index(str(value)) / (len(self.levels) - 1) if len(self.levels) > 1 else 0.5
-        low, high, number = (self._scaled(float(end)) for end in (self.low, self.high, value))  # type: ignore[arg-type]
+        low, high, number = (self._scaled(float(end)) for end in (self.low, self.high, value))  # type: ignore[arg-type]  # without levels it is a number
         return (number - low) / (high - low) if high > low else 0.5
 
     def ticks(self) -> list[tuple[float, str]]:

@@ -64,7 +64,7 @@ def step_times(bench: Bench, *, compiled: bool) -> Result:
     for name, make in ways.items():
         session = make()
         train_steps(3, session)
-        seconds = bench.seconds(lambda session=session: train_steps(bench.scale.steps, session))  # type: ignore[misc]
+        seconds = bench.seconds(lambda session=session: train_steps(bench.scale.steps, session))  # type: ignore[misc]  # bound now
         result[f"{name}_ms"] = round(1000 * seconds / bench.scale.steps, 4)
     result["captured_over_eager"] = round(result["eager_ms"] / result["captured_ms"], 2)
     return result

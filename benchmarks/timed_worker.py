@@ -38,7 +38,7 @@ class TimedExecutor(LocalExecutor):
         if self._last is not None:
             self.timings.append(self._timing(json.loads((self._last.folder / NOTE).read_text()), now))
         self._submitted, self._last = now, trial
-        process = self._context.Process(  # type: ignore[attr-defined]
+        process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
             target=timed, args=(trial, self._orders, self._threads), name=trial.name
         )
         with held():

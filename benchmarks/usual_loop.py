@@ -109,7 +109,7 @@ class UsualLoop:
             x, y = (tensor.to(self.device, non_blocking=True) for tensor in next(batches))
             self.optimizer.zero_grad(set_to_none=True)
             loss = F.cross_entropy(self.model(x), y)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             self.optimizer.step()
             self.loss += loss.item()
             done += 1

@@ -45,7 +45,7 @@ def field_types(cls: type = RunSpec) -> Mapping[str, type]:
     found: dict[str, type] = {}
     for name, hint in get_type_hints(cls).items():
         if dataclasses.is_dataclass(hint):
-            found |= {f"{name}.{leaf}": kind for leaf, kind in field_types(hint).items()}  # type: ignore[arg-type]
+            found |= {f"{name}.{leaf}": kind for leaf, kind in field_types(hint).items()}  # type: ignore[arg-type]  # a class is hashable
         else:
             found[name] = hint
     return types.MappingProxyType(found)
@@ -94,7 +94,7 @@ def _build(cls: type[Spec], flat: Mapping[str, Any], prefix: str) -> Spec:
     for name, hint in get_type_hints(cls).items():
         dotted = prefix + name
         if dataclasses.is_dataclass(hint):
-            values[name] = _build(hint, flat, dotted + ".")  # type: ignore[arg-type]
+            values[name] = _build(hint, flat, dotted + ".")  # type: ignore[arg-type]  # a spec class
         elif dotted in flat:
             values[name] = flat[dotted]
     try:

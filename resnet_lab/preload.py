@@ -34,7 +34,7 @@ def preload(told: str) -> None:
     """
     import torch
 
-    import resnet_lab.worker  # noqa: F401
+    import resnet_lab.worker  # noqa: F401  # what is to be loaded
     from resnet_lab.data.load import keep
     from resnet_lab.engine import Session
     from resnet_lab.optimizers import make_optimizer

@@ -30,7 +30,7 @@ class Learner:
         with autocast(self.device, self.dtype, cache=self.cast_cache):
             logits = self.forward(x)
         loss = F.cross_entropy(logits.float(), y, label_smoothing=self.label_smoothing)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         for parameter in self.parameters:
             # A branch that stochastic depth skipped still decays and coasts, as with its authors' zero gradients.
             if parameter.grad is None:

@@ -36,7 +36,7 @@ def _in_fork(function: Callable[[Question], Answer], question: Question) -> Answ
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     receiver, sender = context.Pipe(duplex=False)
     # A daemon: a driver that leaves early ends it and does not wait for its answer.
-    process = context.Process(target=_answer, args=(sender, function, question), daemon=True)  # type: ignore[attr-defined]
+    process = context.Process(target=_answer, args=(sender, function, question), daemon=True)  # type: ignore[attr-defined]  # not on the base class
     process.start()
     sender.close()
     try:

@@ -73,7 +73,7 @@ def _measure(trial: Trial, options: Options) -> dict[str, float]:
 
     checkpoint = load_model(trial.folder)
     data = load(trial.spec.data, options.data_dir)
-    pixels, labels = data.test.pixels.split(250), data.test.labels.split(250)  # type: ignore[no-untyped-call]
+    pixels, labels = data.test.pixels.split(250), data.test.labels.split(250)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     batches = [(normalise(x, data.mean, data.std), y) for x, y in zip(pixels, labels, strict=True)]
     rows = run(checkpoint.model, loader=batches)
     damages = [row["damage"] for row in rows if row["experiment"] == "single"]

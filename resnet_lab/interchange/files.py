@@ -83,7 +83,7 @@ def _verified(path: Path, content: bytes) -> str:
 def _safetensors(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118  # not a mapping
     except SafetensorError as error:
         raise UserError(f"{path} is truncated or no safetensors file ({_line(error)}): {_REMEDY}") from None
 

@@ -9,5 +9,5 @@ def build_densenet121(*, channels: int, classes: int) -> nn.Module:
 
     network: nn.Module = densenet121(num_classes=classes)
     if channels != 3:
-        network.features.conv0 = nn.Conv2d(channels, 64, 7, 2, padding=3, bias=False)  # type: ignore[union-attr]
+        network.features.conv0 = nn.Conv2d(channels, 64, 7, 2, padding=3, bias=False)  # type: ignore[union-attr]  # modules by attribute
     return network

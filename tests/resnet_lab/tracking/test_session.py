@@ -30,7 +30,7 @@ def test_the_store_holds_the_same_with_and_without(
     tracker: Tracker, kept: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared = finished(tracker, kept, "a")
-    assert shared["run"][0] == "FINISHED"  # type: ignore[index]
+    assert shared["run"][0] == "FINISHED"  # type: ignore[index]  # `finished` says no more
     assert sorted(each.name for each in (kept[0], kept[1])) == ["config.json", "model.safetensors"]
     for module in (runs, trial_run):
         monkeypatch.setattr(module, "one_session", lambda _: session.contextmanager(lambda: iter([None]))())
