@@ -5,16 +5,8 @@ The switches import without torch, so that command lines answer at once; `build_
 
 from typing import TYPE_CHECKING, Any
 
-from ablations.spec import (
-    Activation,
-    ActPosition,
-    BlockKind,
-    BlockSpec,
-    Norm,
-    NormPosition,
-    Preactivation,
-    Shortcut,
-)
+from ablations.choices import Activation, ActPosition, BlockKind, Norm, NormPosition, Preactivation, Shortcut
+from ablations.spec import BlockSpec
 
 if TYPE_CHECKING:
     from ablations.block import ResidualBlock, build_block

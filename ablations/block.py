@@ -3,10 +3,11 @@
 import torch
 from torch import nn
 
+from ablations.choices import BlockKind, ProjectionTap, Shortcut
 from ablations.layout import branch_of, layout_of, leading
 from ablations.parts import conv1x1, conv3x3, sequence
 from ablations.shortcuts import GATED, Gate, Scale, is_projection, make_shortcut
-from ablations.spec import BlockKind, BlockSpec, ProjectionTap, Shortcut
+from ablations.spec import BlockSpec
 
 EXPANSION = {BlockKind.BASIC: 1, BlockKind.BOTTLENECK: 4}
 
@@ -38,7 +39,7 @@ class ResidualBlock(nn.Module):
         self.gate = gate
         self.after = after
         self.drop_path = drop_path
-        self.active = True  # while False, only the shortcut takes part: see resnet_lab.effective
+        self.active = True  # while False, only the shortcut takes part: see resnet_lab.engine.effective_blocks
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.before(x)

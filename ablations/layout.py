@@ -6,16 +6,8 @@ Sources: He et al. 2015; He et al. 2016 (arXiv 1603.05027), fig. 4; Torch blog 2
 
 from dataclasses import dataclass
 
-from ablations.spec import (
-    ActPosition,
-    Attention,
-    BlockKind,
-    BlockSpec,
-    BranchInit,
-    Norm,
-    NormPosition,
-    Preactivation,
-)
+from ablations.choices import ActPosition, Attention, BlockKind, BranchInit, Norm, NormPosition, Preactivation
+from ablations.spec import BlockSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ablations.attention import SqueezeExcitation
+from ablations.choices import Activation, BranchInit, Norm
 from ablations.scalars import Factor, Shift
-from ablations.spec import Activation, BlockSpec, BranchInit, Norm
-from ablations.squeeze import SqueezeExcitation
+from ablations.spec import BlockSpec
 
 MAX_GROUPS = 32  # Wu and He 2018 (arXiv 1803.08494), section 4: the default number of groups
 

@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ablations.choices import Shortcut
+from ablations.constraints import PROJECTIONS, PROJECTIONS_EVERYWHERE
 from ablations.layout import layout_of
 from ablations.parts import conv1x1, sequence
-from ablations.refusals import PROJECTIONS, PROJECTIONS_EVERYWHERE
-from ablations.spec import BlockSpec, Shortcut
+from ablations.spec import BlockSpec
 
 GATED = frozenset({Shortcut.EXCLUSIVE_GATING, Shortcut.SHORTCUT_ONLY_GATING})
 

@@ -1,83 +1,26 @@
 """The switches of a residual block. The default of each is the baseline of He et al. 2015 (arXiv 1512.03385)."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from ablations.choices import (
+    Activation,
+    ActPosition,
+    Attention,
+    BlockKind,
+    BranchInit,
+    Downsample,
+    Norm,
+    NormPosition,
+    Preactivation,
+    ProjectionTap,
+    Shortcut,
+)
+from ablations.constraints import refuse
+
 FROZEN = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class NormPosition(StrEnum):
-    BEFORE_ADD = "before_add"
-    AFTER_ADD = "after_add"
-
-
-class ActPosition(StrEnum):
-    AFTER_ADD = "after_add"
-    BEFORE_ADD = "before_add"
-    NONE = "none"
-
-
-class Preactivation(StrEnum):
-    NONE = "none"
-    RELU_ONLY = "relu_only"
-    FULL = "full"
-
-
-class Shortcut(StrEnum):
-    A = "A"
-    B = "B"
-    C = "C"
-    NONE = "none"
-    CONSTANT_SCALING = "constant_scaling"
-    EXCLUSIVE_GATING = "exclusive_gating"
-    SHORTCUT_ONLY_GATING = "shortcut_only_gating"
-    CONV1X1 = "conv1x1"
-    DROPOUT = "dropout"
-
-
-class BlockKind(StrEnum):
-    BASIC = "basic"
-    BOTTLENECK = "bottleneck"
-
-
-class Norm(StrEnum):
-    BATCH = "batch"
-    GROUP = "group"
-    LAYER = "layer"
-    NONE = "none"
-
-
-class Activation(StrEnum):
-    RELU = "relu"
-    LEAKY_RELU = "leaky_relu"
-    ELU = "elu"
-    GELU = "gelu"
-    SILU = "silu"
-
-
-class Downsample(StrEnum):
-    IN_BLOCK = "in_block"
-    SEPARATE_CONV = "separate_conv"
-
-
-class ProjectionTap(StrEnum):
-    PREACTIVATED = "preactivated"
-    RAW = "raw"
-
-
-class Attention(StrEnum):
-    NONE = "none"
-    SE = "se"
-
-
-class BranchInit(StrEnum):
-    NORMAL = "normal"
-    ZERO_LAST = "zero_last"
-    SKIPINIT = "skipinit"
-    FIXUP = "fixup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
@@ -128,6 +71,4 @@ class BlockSpec:
     """End the branch of a full pre-activation with a norm (PyramidNet, arXiv 1610.02915, section 2.3)."""
 
     def __post_init__(self) -> None:
-        from ablations.refusals import refuse
-
         refuse(self)

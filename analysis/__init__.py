@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.load import load_study
+    from analysis.results.load import load_study
 
 __all__ = ["load_study"]
 
@@ -11,7 +11,7 @@ __all__ = ["load_study"]
 def __getattr__(name: str) -> Any:
     """Load what is asked for when it is asked for: `import analysis` alone costs nothing."""
     if name == "load_study":
-        from analysis.load import load_study
+        from analysis.results.load import load_study
 
         return load_study
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
-from resnet_lab.command import parse, reporting
 from resnet_lab.errors import UserError
-from resnet_lab.interrupt import interruptible
 from resnet_lab.spec import DatasetName
+from resnet_lab.system.command import parse, reporting
+from resnet_lab.system.interrupt import interruptible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from analysis.inputs import Target
-    from analysis.path_rows import PathReport
+    from analysis.inputs.targets import Target
+    from analysis.paths.rows import PathReport
 
 DESCRIPTION = "Through how many blocks does a trained network's gradient flow?"
 INTERRUPTED = "interrupted: what was finished is kept, the rest was not written"
@@ -80,9 +80,9 @@ def _measure(options: Options) -> None:
     """Measure each network, write its report and log it; loads torch, so not before the options are known."""
     from rich.console import Console
 
-    from analysis.inputs import resolve
-    from analysis.path_rows import Row, rows
-    from analysis.path_text import sentences, table
+    from analysis.inputs.targets import resolve
+    from analysis.paths.rows import Row, rows
+    from analysis.paths.text import sentences, table
 
     printed: list[Row] = []
     notes, console = Console(stderr=True), Console()
@@ -103,11 +103,11 @@ def examine(target: "Target", options: Options, bar: Bar) -> "PathReport":
     """Return one network's report. Raises UserError for a net without blocks, or without a usable gradient."""
     import torch
 
-    from analysis.chain import take_apart
-    from analysis.path_rows import Conventions, PathReport
-    from analysis.path_sampling import passes, sample
-    from analysis.recording import prepare
-    from analysis.spectrum import measure
+    from analysis.inputs.chain import take_apart
+    from analysis.paths.recording import prepare
+    from analysis.paths.rows import Conventions, PathReport
+    from analysis.paths.sampling import passes, sample
+    from analysis.paths.spectrum import measure
     from resnet_lab.data.augment import normalise
 
     test = target.data.test
@@ -128,10 +128,10 @@ def examine(target: "Target", options: Options, bar: Bar) -> "PathReport":
 
 def _keep(report: "PathReport", target: "Target", options: Options) -> Path:
     """Write CSV, figure and summary, and log them to the run the network came from."""
-    from analysis.path_figure import plot_paths
-    from analysis.path_rows import summary
-    from analysis.run_log import log_files
-    from resnet_lab import atomic
+    from analysis.paths.figure import plot_paths
+    from analysis.paths.rows import summary
+    from resnet_lab.system import atomic
+    from resnet_lab.tracking.attach import log_files
 
     folder = options.out / "paths" / target.name
     try:

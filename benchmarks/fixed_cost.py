@@ -23,10 +23,10 @@ from tyro.conf import arg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
 
-from benchmarks.timed_worker import PARTS, TimedExecutor, Timing
-from resnet_lab.command import parse, reporting
+from benchmarks.harness.timed_worker import PARTS, TimedExecutor, Timing
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
+from resnet_lab.system.command import parse, reporting
 
 DESCRIPTION = "What a trial costs beside its training: process, data, set-up, checkpoints, tracking."
 LIMIT_S = 0.5
@@ -86,10 +86,10 @@ def _timings(options: Options, out: Path) -> list[Timing]:
     # Every worker imports this module anew, as it does a study's: it is to be as light.
     from resnet_lab.data.load import ensure
     from studies.bn_placement import STUDY
-    from studies.course import make_course
-    from studies.launch import Launch
-    from studies.options import Options as StudyOptions
-    from studies.plan import make_plan
+    from studies.cli.launch import Launch
+    from studies.modes.mode import make_course
+    from studies.plan.options import Options as StudyOptions
+    from studies.plan.plan import make_plan
 
     told = StudyOptions(
         dataset=options.dataset,

@@ -50,8 +50,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run the measures in turn and return what each found."""
     import torch
 
-    from benchmarks import gpu_measures as measures
-    from benchmarks.gpu_bench import FULL_SIZE, SMOKE, Bench
+    from benchmarks.harness import gpu_measures as measures
+    from benchmarks.harness.gpu_bench import FULL_SIZE, SMOKE, Bench
 
     device = torch.device("cpu" if options.smoke else "cuda")
     scale = SMOKE if options.smoke else FULL_SIZE

@@ -17,11 +17,11 @@ from tyro.conf import arg
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
 
 from analysis import load_study
-from resnet_lab.command import parse, reporting
 from resnet_lab.errors import UserError
-from resnet_lab.fields import replace, to_json
-from resnet_lab.fingerprint import trial_name
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import replace, to_json
+from resnet_lab.spec.fingerprint import trial_name
+from resnet_lab.system.command import parse, reporting
 
 DESCRIPTION = "How long analysis.load_study takes for a study of many trials."
 LIMIT_S = 5.0

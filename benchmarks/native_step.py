@@ -16,13 +16,13 @@ from tyro.conf import arg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
 
-from resnet_lab.command import parse, reporting
 from resnet_lab.errors import UserError
-from resnet_lab.fields import replace
 from resnet_lab.spec import DatasetName, RunSpec
+from resnet_lab.spec.fields import replace
+from resnet_lab.system.command import parse, reporting
 
 if TYPE_CHECKING:
-    from resnet_lab.engine import Session
+    from resnet_lab.engine.session import Session
 
 DESCRIPTION = "A training step in our kernels against the same step in torch's operations, in turns."
 STEPS = {"cifar10": 2, "digits": 40}
@@ -78,9 +78,9 @@ def measure(options: Options) -> dict[str, Any]:
 def _sessions(options: Options) -> tuple["Session", "Session"]:
     import torch
 
-    from benchmarks.images import benchmark_images
-    from resnet_lab.engine import Session
-    from studies.recipes import QUICK
+    from benchmarks.harness.images import benchmark_images
+    from resnet_lab.engine.session import Session
+    from studies.plan.quick_recipes import QUICK
 
     name = DatasetName(options.dataset)
     facts = {"model.depth": options.depth, "data.name": name, **QUICK[name], "recipe.precision": options.precision}

@@ -21,13 +21,13 @@ from tyro.conf import arg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
 
-from resnet_lab.command import parse, reporting
 from resnet_lab.errors import UserError
+from resnet_lab.system.command import parse, reporting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from analysis.chain import Chain
+    from analysis.inputs.chain import Chain
 
 DESCRIPTION = "The exact path spectrum against the naive form: seconds of each, in turns."
 FORMS = ("ours", "kept_graphs", "naive")
@@ -60,7 +60,7 @@ def measure(options: Options) -> dict[str, Any]:
     """Run the rounds and return seconds, ratios and how far the forms' results lie apart."""
     import torch
 
-    from benchmarks.other_load import cores_used_by_others, snapshot
+    from benchmarks.harness.other_load import cores_used_by_others, snapshot
 
     torch.set_num_threads(options.threads or torch.get_num_threads())
     chain, images, labels = _subject(options)
@@ -96,12 +96,12 @@ def _ratio(seconds: dict[str, list[float]], form: str) -> float | None:
 def _subject(options: Options) -> "tuple[Chain, Tensor, Tensor]":
     import torch
 
-    from analysis.chain import take_apart
-    from analysis.recording import prepare
-    from resnet_lab.fields import replace
-    from resnet_lab.initialise import initialise
-    from resnet_lab.network import build_network
+    from analysis.inputs.chain import take_apart
+    from analysis.paths.recording import prepare
+    from resnet_lab.engine.initialise import initialise
+    from resnet_lab.networks import build_network
     from resnet_lab.spec import RunSpec
+    from resnet_lab.spec.fields import replace
 
     net = build_network(replace(RunSpec(), {"model.depth": options.depth}).model)
     initialise(net, 0)
@@ -113,14 +113,14 @@ def _subject(options: Options) -> "tuple[Chain, Tensor, Tensor]":
 
 
 def _form(name: str) -> "Callable[[Chain, Tensor, Tensor], Tensor]":
-    from benchmarks.naive_spectrum import kept_graphs, naive
+    from benchmarks.harness.naive_spectrum import kept_graphs, naive
 
     return {"ours": _ours, "kept_graphs": kept_graphs, "naive": naive}[name]
 
 
 def _ours(chain: "Chain", images: "Tensor", labels: "Tensor") -> "Tensor":
-    from analysis.recording import record_chain
-    from analysis.spectrum import by_length
+    from analysis.paths.recording import record_chain
+    from analysis.paths.spectrum import by_length
 
     return by_length(record_chain(chain, images, labels))
 

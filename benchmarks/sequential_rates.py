@@ -16,7 +16,7 @@ from tyro.conf import arg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
 
-from resnet_lab.command import parse, reporting
+from resnet_lab.system.command import parse, reporting
 
 DESCRIPTION = "Simulated error rates and expected seeds of `--until-decided`."
 ALPHA, SCHEDULE_FROM = 0.05, 3
@@ -40,7 +40,7 @@ class Options:
 
 def measure(options: Options) -> dict[str, Any]:
     """Return family-wise error by arms, the same with lost seeds, and power and seeds by effect."""
-    from analysis.sequential import looks
+    from analysis.stats.sequential import looks
 
     schedule = looks(SCHEDULE_FROM, options.max_seeds)
     return {
@@ -55,7 +55,7 @@ def family_wise_error(schedule: Sequence[int], arms: int, paths: int) -> dict[st
     """Return the share of studies that call any of `arms` equal arms better or worse; they share their baseline."""
     import numpy as np
 
-    from analysis.sequential import least_p, level
+    from analysis.stats.sequential import least_p, level
 
     rng, each, chunk = np.random.default_rng(7), level(tuple(schedule), ALPHA / arms), 50_000
     wrong = 0
@@ -75,7 +75,7 @@ def lost_seeds(schedule: Sequence[int], paths: int, share: float = 0.1) -> dict[
     import numpy as np
     from scipy.special import stdtr
 
-    from analysis.sequential import level
+    from analysis.stats.sequential import level
 
     rng, whole = np.random.default_rng(8), level(tuple(schedule), ALPHA)
     values = rng.standard_normal((paths, schedule[-1]))
@@ -98,8 +98,8 @@ def against_fixed(schedule: Sequence[int], effect: float, paths: int) -> dict[st
     import numpy as np
     from scipy.special import stdtrit
 
-    from analysis.power import power, seeds_needed
-    from analysis.sequential import level
+    from analysis.stats.power import power, seeds_needed
+    from analysis.stats.sequential import level
 
     each = level(tuple(schedule), ALPHA)
     values = np.random.default_rng(9).standard_normal((paths, schedule[-1])) + effect

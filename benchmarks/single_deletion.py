@@ -17,8 +17,8 @@ from tyro.conf import arg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
 
-from resnet_lab.command import parse, reporting
 from resnet_lab.errors import UserError
+from resnet_lab.system.command import parse, reporting
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,10 +51,10 @@ def measure(options: Options) -> dict[str, Any]:
     """Time both sides in turns; compare every logit. Raises UserError."""
     import torch
 
-    from analysis.chain import take_apart
-    from analysis.deletion import Damage, Subject, single
-    from analysis.lesion_choices import Lesion, Mode
-    from analysis.lesion_modes import Material, damaged_blocks
+    from analysis.inputs.chain import take_apart
+    from analysis.lesions.choices import Lesion, Mode
+    from analysis.lesions.experiments import Damage, Subject, single
+    from analysis.lesions.modes import Material, damaged_blocks
 
     model = _network(options)
     subject = Subject.of(take_apart(model))
@@ -88,11 +88,11 @@ def measure(options: Options) -> dict[str, Any]:
 def _network(options: Options) -> "nn.Module":
     import torch
 
-    from resnet_lab.fields import replace
-    from resnet_lab.initialise import initialise
+    from resnet_lab.engine.initialise import initialise
     from resnet_lab.interchange.importing import import_checkpoint
-    from resnet_lab.network import build_network
+    from resnet_lab.networks import build_network
     from resnet_lab.spec import RunSpec
+    from resnet_lab.spec.fields import replace
 
     if options.checkpoint is not None:
         model = import_checkpoint(options.checkpoint).model
@@ -106,7 +106,7 @@ def _seconds(
     networks: "Sequence[tuple[nn.Module, ...]]", batches: "Sequence[tuple[Tensor, Tensor]]", *, reuse: bool
 ) -> "tuple[float, list[Tensor]]":
     """Return the seconds of one evaluation, and the logits of every network and batch in a fixed order."""
-    from analysis.prefix import logits_of
+    from analysis.lesions.shared_prefix import logits_of
 
     start = time.perf_counter()
     found = {

@@ -26,8 +26,8 @@ from tyro.conf import arg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
 
-from resnet_lab.command import parse, reporting
 from resnet_lab.errors import UserError
+from resnet_lab.system.command import parse, reporting
 
 DESCRIPTION = "What a study of many trials costs beside its training."
 ARMS = 4
@@ -77,12 +77,12 @@ def _apart(step: Callable[[str, int], Figures], out: str, trials: int) -> Figure
 
 def launch_study(out: str, trials: int) -> Figures:
     """Launch the study in this process, as its command does."""
-    from benchmarks.simulated import SimulatedExecutor
+    from benchmarks.harness.simulated import SimulatedExecutor
     from studies.bn_placement import STUDY
-    from studies.course import AsPlanned
-    from studies.launch import Launch
-    from studies.options import Options as StudyOptions
-    from studies.plan import make_plan
+    from studies.cli.launch import Launch
+    from studies.modes.mode import AsPlanned
+    from studies.plan.options import Options as StudyOptions
+    from studies.plan.plan import make_plan
 
     made: list[SimulatedExecutor] = []
     clock = Clock()
@@ -111,8 +111,8 @@ def launch_study(out: str, trials: int) -> Figures:
 def write_reports(out: str, trials: int) -> Figures:  # noqa: ARG001  # as the other steps
     """Write the study's report anew, as `python -m analysis.report` does."""
     clock = Clock()
-    from analysis.folders import find_reports
     from analysis.report.write import write_report
+    from analysis.results.report_folder import find_reports
 
     for folder in find_reports("bn_placement", Path(out)):
         write_report(folder.path)

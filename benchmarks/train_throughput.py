@@ -17,12 +17,12 @@ from tyro.conf import arg
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
 
-from benchmarks.processes import Process, ask_all, seconds_together
-from benchmarks.rounds import Round, summarise, table
-from resnet_lab.command import parse, reporting
+from benchmarks.harness.processes import Process, ask_all, seconds_together
+from benchmarks.harness.rounds import Round, summarise, table
 from resnet_lab.errors import UserError
-from resnet_lab.fields import replace
 from resnet_lab.spec import DatasetName, RunSpec
+from resnet_lab.spec.fields import replace
+from resnet_lab.system.command import parse, reporting
 
 DESCRIPTION = "Training throughput of a sweep against the usual loop: images/s over all cores, in turns."
 STEPS = {"cifar10": 8, "digits": 200}
@@ -57,7 +57,7 @@ class Options:
 
     def spec(self) -> RunSpec:
         """Return the run both sides train. Raises UserError."""
-        from studies.recipes import QUICK
+        from studies.plan.quick_recipes import QUICK
 
         name = DatasetName(self.dataset)
         batch = {} if self.batch_size is None else {"recipe.batch_size": self.batch_size}
@@ -67,9 +67,9 @@ class Options:
 def measure(options: Options) -> tuple[list[Round], dict[str, Any]]:
     """Run the rounds; return them with their summary. Raises UserError before any process starts."""
     spec = _checked(options)
-    from benchmarks.engine_side import cores, start_engine
-    from benchmarks.usual_loop import start_usual_loop
-    from resnet_lab.throughput import forward_flops
+    from benchmarks.harness.engine_side import cores, start_engine
+    from benchmarks.harness.usual_loop import start_usual_loop
+    from resnet_lab.trials.throughput import forward_flops
 
     flops, steps = forward_flops(spec), options.steps or STEPS[options.dataset]
     workers, usual = start_engine(cores(), spec, options.data_dir), start_usual_loop(spec, options.data_dir)
@@ -100,8 +100,8 @@ def _checked(options: Options) -> RunSpec:
 
 def _round(workers: Sequence[Process], usual: Process, batch: int, steps: int) -> Round:
     """Give the engine and the matrix product a turn before each turn of the usual loop."""
-    from benchmarks.other_load import cores_used_by_others, snapshot
-    from benchmarks.usual_loop import LOADER_WORKERS
+    from benchmarks.harness.other_load import cores_used_by_others, snapshot
+    from benchmarks.harness.usual_loop import LOADER_WORKERS
 
     before = snapshot()
     seconds, gemm, reference = 0.0, [], {}
@@ -121,8 +121,8 @@ def _round(workers: Sequence[Process], usual: Process, batch: int, steps: int) -
 def _describe(options: Options, spec: RunSpec, workers: int) -> dict[str, Any]:
     import torch
 
-    from resnet_lab.environment import describe_machine, describe_torch
-    from resnet_lab.precision import resolve_dtype
+    from resnet_lab.engine.precision import resolve_dtype
+    from resnet_lab.system.environment import describe_machine, describe_torch
 
     device = torch.device("cpu")
     precision = describe_torch(device, resolve_dtype(spec.recipe.precision, device))

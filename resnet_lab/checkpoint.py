@@ -9,14 +9,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from resnet_lab import atomic
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.data.images import ImageData
 from resnet_lab.errors import UserError
-from resnet_lab.fields import flatten, from_json, to_json
-from resnet_lab.network import build_network
+from resnet_lab.networks import build_network
 from resnet_lab.provenance import Provenance, provenance_from, provenance_to
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import flatten, from_json, to_json
+from resnet_lab.system import atomic
 
 MODEL_FILE = "model.safetensors"
 

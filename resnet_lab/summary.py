@@ -13,12 +13,12 @@ from typing import Annotated
 import tyro.conf
 from tyro.conf import arg
 
-from resnet_lab.choices import ModelName, Stem
-from resnet_lab.command import parse, reporting
 from resnet_lab.data.catalog import CATALOG
-from resnet_lab.dotted import take_fields
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.choices import ModelName, Stem, Value
+from resnet_lab.spec.fields import replace
+from resnet_lab.system.command import parse, reporting
 
 PROG = "python -m resnet_lab.summary"
 DESCRIPTION = (
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         spec, rest = take_fields(sys.argv[1:] if argv is None else argv)
         options = parse(Options, prog=PROG, description=DESCRIPTION, argv=rest, underscores=True)
         # --help must not wait for torch.
-        from resnet_lab.inspect.report import as_dict, show
+        from resnet_lab.inspect.text import as_dict, show
         from resnet_lab.inspect.trace import trace
 
         info = CATALOG[spec.data.name]
@@ -78,3 +78,27 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def take_fields(argv: Sequence[str]) -> tuple[RunSpec, list[str]]:
+    """Split a command line into the run that its dotted names describe and the arguments that are left.
+
+    `--model.depth 110` and `--model.depth=110` mean the same, as do hyphens and underscores. A preset's name stands for
+    `model.name`; fields given beside it win. Raises UserError for an unknown field, a bad value or a missing one.
+    """
+    changes: dict[str, Value] = {}
+    rest: list[str] = []
+    left = list(argv)
+    while left:
+        argument = left.pop(0)
+        option, equals, value = argument.partition("=")
+        name = option.removeprefix("--").replace("-", "_")
+        if not option.startswith("--") or not ("." in name or name == "seed"):
+            rest.append(argument)
+            continue
+        if not equals:
+            if not left or left[0].startswith("--"):
+                raise UserError(f"{option} needs a value: write {option} VALUE")
+            value = left.pop(0)
+        changes[name] = value
+    return replace(RunSpec(), changes), rest

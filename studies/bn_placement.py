@@ -12,7 +12,7 @@ Placement interacts with depth, which is why the study crosses the two.
 """
 
 from resnet_lab.spec import DatasetName
-from studies.study import Scale, Study
+from studies.plan.study import Scale, Study
 
 STUDY = Study(
     name="bn_placement",

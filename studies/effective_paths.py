@@ -8,7 +8,7 @@ mini-batch, 6.10 with all. That difference takes 22 seeds an arm at an sd of 0.1
 """
 
 from resnet_lab.spec import DatasetName
-from studies.study import Scale, Study
+from studies.plan.study import Scale, Study
 
 STUDY = Study(
     name="effective_paths",

@@ -12,8 +12,8 @@ size changes): 5.93, 6.50, 6.14, 5.91, 5.46. Five seeds tell 8.17 and 7.84 from 
 """
 
 from resnet_lab.spec import DatasetName
-from studies.design import Design
-from studies.study import Scale, Study
+from studies.plan.design import Design
+from studies.plan.study import Scale, Study
 
 STUDY = Study(
     name="he2016_activation",

@@ -8,7 +8,7 @@ gating 8.70 (gate bias -6), shortcut-only gating 6.91 (bias -6), 1x1 convolution
 """
 
 from resnet_lab.spec import DatasetName
-from studies.study import Scale, Study
+from studies.plan.study import Scale, Study
 
 STUDY = Study(
     name="he2016_shortcuts",

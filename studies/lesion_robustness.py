@@ -14,11 +14,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from resnet_lab import atomic
 from resnet_lab.spec import DatasetName
-from resnet_lab.trial import Trial
-from studies.options import Options
-from studies.study import Scale, Study
+from resnet_lab.system import atomic
+from resnet_lab.trials.trial import Trial
+from studies.plan.options import Options
+from studies.plan.study import Scale, Study
 
 STUDY = Study(
     name="lesion_robustness",
@@ -36,11 +36,10 @@ def lesion_table(study: Study, options: Options) -> None:
     """Delete each block of each finished network and print the mean damage by arm, as the first table does errors."""
     from rich.console import Console
 
-    from analysis.arms import summarise
-    from analysis.table import markdown, render
-    from studies.launch import trials_of
-    from studies.plan import make_plan
-    from studies.report import outcomes
+    from analysis.comparison.arms import summarise
+    from analysis.tables.table import markdown, render
+    from studies.plan.plan import make_plan, trials_of
+    from studies.results.outcomes import outcomes
 
     plan = make_plan(study, options)
     trials = trials_of(plan, options.out)
@@ -66,7 +65,7 @@ def _damage(trial: Trial, options: Options) -> Mapping[str, Any]:
 
 
 def _measure(trial: Trial, options: Options) -> dict[str, float]:
-    from analysis.lesions import run
+    from analysis.lesions.examine import run
     from resnet_lab.checkpoint import load_model
     from resnet_lab.data.augment import normalise
     from resnet_lab.data.load import load

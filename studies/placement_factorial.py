@@ -8,7 +8,7 @@ interaction with the shortcut.
 """
 
 from resnet_lab.spec import DatasetName
-from studies.study import Scale, Study
+from studies.plan.study import Scale, Study
 
 STUDY = Study(
     name="placement_factorial",

@@ -11,8 +11,8 @@ Expect, from that single reproduction (test accuracy %, CIFAR-10): Adam 61, SGD 
 """
 
 from resnet_lab.spec import DatasetName
-from studies.design import Design
-from studies.study import Scale, Study
+from studies.plan.design import Design
+from studies.plan.study import Scale, Study
 
 STUDY = Study(
     name="reproduction_ladder",

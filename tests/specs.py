@@ -1,7 +1,7 @@
 """The run that tests train for real: tiny, and three epochs long."""
 
-from resnet_lab.fields import replace
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import replace
 
 TINY = replace(
     RunSpec(),

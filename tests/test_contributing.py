@@ -20,8 +20,8 @@ for _ in range(2):
     optimizer.step()
 assert all(not torch.equal(p, q) for p, q in zip(block.parameters(), before))
 from studies.bn_placement import STUDY
-from studies.options import Options
-from studies.plan import make_plan
+from studies.plan.options import Options
+from studies.plan.plan import make_plan
 plan = make_plan(STUDY, Options(assignments=("model.block.activation=mish",)))
 assert {cell.model.block.activation.value for cell in plan.cells} == {"mish"}
 print("ok")
@@ -44,7 +44,7 @@ def test_the_worked_example_is_all_it_takes(tmp_path):
     for room in ("ablations", "resnet_lab", "studies", "analysis"):
         shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     changes = worked_example()
-    assert changes.keys() == {"ablations/spec.py", "ablations/parts.py"}
+    assert changes.keys() == {"ablations/choices.py", "ablations/parts.py"}
     for name, (before, after) in changes.items():
         text = (tmp_path / name).read_text()
         assert text.count(before) == 1, name

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from resnet_lab.command import parse, reporting
+from resnet_lab.system.command import parse, reporting
 
 PROG = "python -m analysis.report"
 DESCRIPTION = "Writes the report of a finished study or search anew: HTML, Markdown, LaTeX, CSV and figures."
@@ -32,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with reporting():
         options = parse(Options, prog=PROG, description=DESCRIPTION, argv=argv)
         # --help must not wait for what draws.
-        from analysis.folders import find_reports
         from analysis.report.write import write_report
+        from analysis.results.report_folder import find_reports
 
         for folder in find_reports(options.study, options.out):
             print("\n".join(map(str, write_report(folder.path)[:4])))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from analysis.report.document import Block, Document, Picture, Section
 from analysis.report.render import to_html, to_markdown
-from resnet_lab import atomic
+from resnet_lab.system import atomic
 
 Parts = Mapping[str, list[Iterable[Block]]]
 """What makes each section, by its title."""

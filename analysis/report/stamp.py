@@ -9,9 +9,9 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from analysis.folders import REPORTS
-from resnet_lab import atomic
-from resnet_lab.cache import digest_of
+from analysis.results.report_folder import REPORTS
+from resnet_lab.system import atomic
+from resnet_lab.system.cache import digest_of
 
 FILE = "stamp.json"
 LIBRARIES = ("matplotlib", "pandas", "seaborn", "numpy", "scipy")

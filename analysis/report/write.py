@@ -3,19 +3,23 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from analysis.curves import plot_curves
-from analysis.ecdf import plot_ecdf
-from analysis.folders import ReportFolder
-from analysis.interactions import plot_interactions
-from analysis.report import closing, design_effects, opening, results
+from analysis.figures.ecdf import plot_ecdf
+from analysis.figures.interactions import plot_interactions
+from analysis.figures.learning_curves import plot_curves
 from analysis.report.assemble import Parts, now, picture, sections, write_document
+from analysis.report.data import Facts, read_facts
 from analysis.report.document import Code, Document
-from analysis.report.equivalence import equivalence
-from analysis.report.facts import Facts, read_facts
-from analysis.report.reproduce import environment, reproduce
-from analysis.report.search_write import write_search
-from analysis.report.tables import to_csv, to_latex
-from analysis.report.verdicts import published
+from analysis.report.exports import to_csv, to_latex
+from analysis.report.search.write import write_search
+from analysis.report.sections import design_effects, results
+from analysis.report.sections.costs import costs
+from analysis.report.sections.design import design
+from analysis.report.sections.equivalence import equivalence
+from analysis.report.sections.failures import failures
+from analysis.report.sections.published import published
+from analysis.report.sections.reproduce import environment, reproduce
+from analysis.report.sections.summary import summary
+from analysis.results.report_folder import ReportFolder
 
 FIGURES = {
     "figure": "Every seed, and each arm's mean with its interval.",
@@ -51,8 +55,8 @@ def compose(facts: Facts, folder: Path) -> Document:
     """Return the report without a format; the figures are those that lie in the folder."""
     plan = facts.plan
     parts: Parts = {
-        "Summary": [opening.summary(facts)],
-        "Design and audit": [opening.design(facts)],
+        "Summary": [summary(facts)],
+        "Design and audit": [design(facts)],
         "Results": [results.arms(facts), picture(FIGURES, folder, "figure")],
         "Comparisons": [results.comparisons(facts), equivalence(facts)],
         "Steps": [design_effects.steps(facts)],
@@ -65,8 +69,8 @@ def compose(facts: Facts, folder: Path) -> Document:
         "Learning curves": [picture(FIGURES, folder, "curves")],
         "Distribution over seeds": [picture(FIGURES, folder, "ecdf")],
         "Published figures": [published(facts)],
-        "Failed trials": [closing.failures(facts)],
-        "Costs": [closing.costs(facts)],
+        "Failed trials": [failures(facts)],
+        "Costs": [costs(facts)],
         "Environment": [environment(facts)],
         "How to reproduce": [reproduce(facts)],
     }

@@ -9,8 +9,7 @@ from torch import Tensor
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.distort import cutout, draw_affine, draw_centres, nearest_grey, warp
 from resnet_lab.data.images import ImageData, Images
-from resnet_lab.noise import EXCLUSIVE
-from resnet_lab.seeds import stream
+from resnet_lab.rng import EXCLUSIVE, stream
 from resnet_lab.spec import Augmentation, RecipeSpec
 
 _CROPS = (Augmentation.CROP, Augmentation.CROP_FLIP, Augmentation.CUTOUT)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from resnet_lab.seeds import stream
+from resnet_lab.rng import stream
 
 
 def nearest_grey(mean: Tensor) -> Tensor:

@@ -5,12 +5,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from resnet_lab.cache import cache_dir
 from resnet_lab.data import cifar_binary, cifar_python, digits, idx
 from resnet_lab.data.download import download
 from resnet_lab.data.raw import RawImages
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
+from resnet_lab.system.cache import cache_dir
 
 Parts = tuple[RawImages, RawImages]
 Result = TypeVar("Result")

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ablations.squeeze import SqueezeExcitation
+from ablations.attention import SqueezeExcitation
 from resnet_lab.spec import ModelName
 
 BESIDE_THE_PATH = frozenset({"shortcut", "gate", "downsample"})

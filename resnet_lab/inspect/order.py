@@ -4,11 +4,11 @@ from collections import Counter
 
 from torch import nn
 
+from ablations.attention import SqueezeExcitation
 from ablations.block import ResidualBlock
 from ablations.scalars import Factor, Shift
 from ablations.shortcuts import Scale
-from ablations.squeeze import SqueezeExcitation
-from resnet_lab.network import ResNet, residual_blocks
+from resnet_lab.networks.build import ResNet, residual_blocks
 
 LETTERS: dict[str, tuple[str, tuple[type[nn.Module], ...]]] = {
     "c": ("convolution", (nn.Conv2d,)),

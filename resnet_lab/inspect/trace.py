@@ -8,8 +8,9 @@ from torch import nn
 
 from ablations.block import ResidualBlock
 from resnet_lab.inspect.flops import FlopCounter
-from resnet_lab.network import build_network, count_parameters
-from resnet_lab.signature import Signature, signature
+from resnet_lab.inspect.signature import Signature, signature
+from resnet_lab.networks import build_network
+from resnet_lab.networks.build import count_parameters
 from resnet_lab.spec import ModelSpec
 
 Shape = tuple[int, ...]

@@ -4,8 +4,8 @@ import json
 import sys
 from collections.abc import Sequence
 
-from resnet_lab.command import parse, reporting
 from resnet_lab.interchange.options import Command, Export, Import
+from resnet_lab.system.command import parse, reporting
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _import(options: Import) -> None:
     from resnet_lab.interchange.importing import IncompleteError, import_checkpoint, write
-    from resnet_lab.interchange.reports import describe_coverage, describe_import
+    from resnet_lab.interchange.text import describe_coverage, describe_import
 
     try:
         imported = import_checkpoint(
@@ -43,7 +43,7 @@ def _import(options: Import) -> None:
 
 def _export(options: Export) -> None:
     from resnet_lab.interchange.exporting import export_checkpoint
-    from resnet_lab.interchange.reports import describe_export
+    from resnet_lab.interchange.text import describe_export
 
     _print(*describe_export(export_checkpoint(options.checkpoint, options.out), options.out), options.json)
 

@@ -8,13 +8,14 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from ablations.spec import Attention, BlockKind, BlockSpec, BranchInit, Shortcut
-from resnet_lab import atomic
+from ablations.choices import Attention, BlockKind, BranchInit, Shortcut
+from ablations.spec import BlockSpec
 from resnet_lab.checkpoint import Checkpoint, load_model
 from resnet_lab.errors import UserError
 from resnet_lab.interchange.names import Format, to_foreign
 from resnet_lab.provenance import Normalisation, normalisation_to
 from resnet_lab.spec import ModelName, ModelSpec, Stem
+from resnet_lab.system import atomic
 
 IMAGENET_WIDTH = 64
 PICKLES = (".pt", ".pth", ".th")

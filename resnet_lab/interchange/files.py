@@ -17,8 +17,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from resnet_lab import atomic
 from resnet_lab.errors import UserError
+from resnet_lab.system import atomic
 
 # Where training scripts keep the weights in the dictionary they save, in order of preference.
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "state_dict_ema", "model_ema")

@@ -8,18 +8,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from resnet_lab import atomic
 from resnet_lab.checkpoint import MODEL_FILE, load_model, save_model
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.errors import UserError
-from resnet_lab.fields import to_json
 from resnet_lab.interchange.coverage import Coverage, compare, matching
 from resnet_lab.interchange.files import TensorFile, read_tensors
 from resnet_lab.interchange.infer import Inferred, infer
 from resnet_lab.interchange.names import Format, Normalise, bare, translate
-from resnet_lab.network import build_network
+from resnet_lab.networks import build_network
 from resnet_lab.provenance import IMAGENET, Normalisation, Origin, Provenance, normalisation_from
 from resnet_lab.spec import ModelName, ModelSpec, RunSpec
+from resnet_lab.spec.fields import to_json
+from resnet_lab.system import atomic
 
 COVERAGE_FILE = "coverage.json"
 

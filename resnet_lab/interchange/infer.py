@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ablations.spec import BlockKind
-from resnet_lab.choices import DatasetName, ModelName, Stem
+from ablations.choices import BlockKind
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.errors import UserError
-from resnet_lab.families import EXTRA_LAYERS, IMAGENET_STAGES, LAYERS_PER_UNIT
-from resnet_lab.fields import Value, replace
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.choices import DatasetName, ModelName, Stem, Value
+from resnet_lab.spec.families import EXTRA_LAYERS, IMAGENET_STAGES, LAYERS_PER_UNIT
+from resnet_lab.spec.fields import replace
 
 _STEMS = {7: Stem.IMAGENET, 3: Stem.CIFAR}
 _READS = "ResNets of torchvision, timm and the public CIFAR kind, and DenseNet-121, are read"

@@ -4,6 +4,6 @@
 calls over buffers of its own, `walk` reads that list off the modules, `network` puts it behind autograd.
 """
 
-from resnet_lab.native.network import NativeNetwork, accelerate
+from resnet_lab.native.module import NativeNetwork, accelerate
 
 __all__ = ["NativeNetwork", "accelerate"]

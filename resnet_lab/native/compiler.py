@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from resnet_lab.cache import cache_dir
+from resnet_lab.system.cache import cache_dir
 
 KERNELS = Path(__file__).parent / "kernels"
 # No errno and no traps: the only library function is sqrt, and nobody looks. Never fast-math, which would assume that

@@ -7,9 +7,9 @@ from torch import nn
 
 from ablations.parts import conv1x1, conv3x3, sequence
 from ablations.spec import BlockSpec
-from resnet_lab.choices import ModelName
-from resnet_lab.families import EXTRA_LAYERS
 from resnet_lab.spec import ModelSpec
+from resnet_lab.spec.choices import ModelName
+from resnet_lab.spec.families import EXTRA_LAYERS
 
 DENSE_BLOCKS = 3
 BOTTLENECK = 4  # channels of a layer's 1x1 convolution, in growth rates

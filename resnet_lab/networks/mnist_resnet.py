@@ -3,8 +3,9 @@
 from torch import nn
 
 from ablations.block import ResidualBlock
+from ablations.choices import Shortcut
 from ablations.parts import sequence
-from ablations.spec import BlockSpec, Shortcut
+from ablations.spec import BlockSpec
 from resnet_lab.networks.resnet import ResNet
 
 BLOCKS = 2

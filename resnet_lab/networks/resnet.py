@@ -4,12 +4,13 @@ import torch
 from torch import nn
 
 from ablations.block import EXPANSION, ResidualBlock, build_block
+from ablations.choices import Downsample, Preactivation
 from ablations.layout import layout_of
 from ablations.parts import conv3x3, sequence
-from ablations.spec import BlockSpec, Downsample, Preactivation
-from resnet_lab.choices import ModelName, Stem
-from resnet_lab.families import WIDE_STEM, stages
+from ablations.spec import BlockSpec
 from resnet_lab.spec import ModelSpec
+from resnet_lab.spec.choices import ModelName, Stem
+from resnet_lab.spec.families import WIDE_STEM, stages
 
 
 class ResNet(nn.Module):

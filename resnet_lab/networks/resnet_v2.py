@@ -8,8 +8,9 @@ and each block's last convolution and projection have a bias.
 from torch import nn
 
 from ablations.block import ResidualBlock
+from ablations.choices import BlockKind, Preactivation, Shortcut
 from ablations.parts import conv1x1, conv3x3, sequence
-from ablations.spec import BlockKind, BlockSpec, Preactivation, Shortcut
+from ablations.spec import BlockSpec
 from resnet_lab.networks.resnet import ResNet
 
 BLOCKS = (3, 4, 6, 3)

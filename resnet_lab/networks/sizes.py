@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from resnet_lab.choices import ModelName
 from resnet_lab.errors import UserError
+from resnet_lab.spec.choices import ModelName
 
 # Smallest side in pixels that still leaves one after all pooling; networks that are not here take any image.
 SMALLEST: Mapping[ModelName, int] = MappingProxyType(

@@ -14,7 +14,7 @@ from typing import cast
 
 from torch import nn
 
-from resnet_lab.choices import ModelName
+from resnet_lab.spec.choices import ModelName
 
 CONFIGURATION = "D"
 WIDTH = 512

@@ -9,8 +9,8 @@ import uuid
 from importlib import metadata
 from pathlib import Path
 
-from resnet_lab.cache import cache_dir, keep
 from resnet_lab.errors import UserError
+from resnet_lab.system.cache import cache_dir, keep
 from resnet_lab.tracking.client import connect
 
 _SCHEME = "sqlite:///"

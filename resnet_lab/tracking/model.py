@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from resnet_lab.fields import Value
+from resnet_lab.spec.choices import Value
 from resnet_lab.tracking.client import TrackingError, guarded
 from resnet_lab.tracking.run import Run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resnet_lab.errors import UserError
-from resnet_lab.tracking import local_rows
+from resnet_lab.tracking import sqlite_runs as local_rows
 from resnet_lab.tracking.client import connect, guarded
 from resnet_lab.tracking.database import sqlite_path, sqlite_uri
 

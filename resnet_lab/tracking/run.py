@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from resnet_lab.fields import Value
+from resnet_lab.spec.choices import Value
 from resnet_lab.tracking.client import guarded
-from resnet_lab.tracking.session import one_session
+from resnet_lab.tracking.transaction import one_session
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resnet_lab.fields import Value
+from resnet_lab.spec.choices import Value
 from resnet_lab.tracking.client import guarded
 from resnet_lab.tracking.model import keep_model
 from resnet_lab.tracking.run import Run, now
-from resnet_lab.tracking.session import one_session
+from resnet_lab.tracking.transaction import one_session
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, RunTag

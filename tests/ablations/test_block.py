@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ablations.block import build_block
+from ablations.choices import Activation, BlockKind, Norm, NormPosition, Shortcut
 from ablations.layout import TABLE
-from ablations.spec import Activation, BlockKind, BlockSpec, Norm, NormPosition, Shortcut
+from ablations.spec import BlockSpec
 
 PLACEMENTS = [dict(zip(("preactivation", "norm_position", "act_position"), key, strict=True)) for key in TABLE]
 placements = st.sampled_from(PLACEMENTS)

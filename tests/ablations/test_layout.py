@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
+from ablations.choices import ActPosition, NormPosition, Preactivation
 from ablations.layout import TABLE, describe, layout_of, leading
-from ablations.spec import ActPosition, BlockSpec, NormPosition, Preactivation
+from ablations.spec import BlockSpec
 
 PAPER = {
     # He et al. 2015, fig. 5; He et al. 2016 (arXiv 1603.05027), fig. 4 a to e; Torch blog 2016: no ReLU after.

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from ablations.choices import Activation, Norm
 from ablations.parts import conv1x1, conv3x3, groups_of, make_activation, make_norm, sequence
-from ablations.spec import Activation, BlockSpec, Norm
+from ablations.spec import BlockSpec
 
 
 @given(st.integers(1, 4096))

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from ablations.choices import Norm, Shortcut
 from ablations.shortcuts import ZeroPad, is_projection, make_shortcut
-from ablations.spec import BlockSpec, Norm, Shortcut
+from ablations.spec import BlockSpec
 
 
 def images(*shape: int) -> torch.Tensor:

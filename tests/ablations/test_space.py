@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from ablations.block import ResidualBlock, build_block
-from ablations.spec import BlockKind, BlockSpec
-from resnet_lab.initialise import initialise
-from resnet_lab.network import ResNet, build_network
+from ablations.choices import BlockKind
+from ablations.spec import BlockSpec
+from resnet_lab.engine.initialise import initialise
+from resnet_lab.networks import build_network
+from resnet_lab.networks.build import ResNet
 from resnet_lab.spec import ModelSpec
 
 IMAGES = torch.randn(6, 1, 8, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -94,7 +96,7 @@ def assert_all_move(module: nn.Module, outputs, loss, lr: float) -> None:
 @pytest.fixture
 def wide_squeeze(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attention with many hidden units: the only one of a narrow block may be dead by the luck of the draw."""
-    monkeypatch.setattr("ablations.squeeze.REDUCTION", 1)
+    monkeypatch.setattr("ablations.attention.REDUCTION", 1)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import ablations
-from ablations.spec import ActPosition, BlockSpec, Norm, NormPosition, Preactivation, Shortcut
+from ablations.choices import ActPosition, Norm, NormPosition, Preactivation, Shortcut
+from ablations.spec import BlockSpec
 
 BASELINE = {
     "norm_position": "before_add",

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from resnet_lab.fields import replace, to_json
-from resnet_lab.fingerprint import trial_name
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import replace, to_json
+from resnet_lab.spec.fingerprint import trial_name
 
 NORM, ACT = "model.block.norm_position", "model.block.act_position"
 ARM = {NORM: ["before_add", "after_add"], ACT: ["after_add", "none"]}

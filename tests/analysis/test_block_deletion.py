@@ -12,13 +12,13 @@ import torch
 
 from analysis.block_deletion import main
 from resnet_lab.checkpoint import save_model
-from resnet_lab.fields import replace
-from resnet_lab.initialise import initialise
-from resnet_lab.network import build_network
-from resnet_lab.orders import Orders
-from resnet_lab.run_trial import run_trial
+from resnet_lab.engine.initialise import initialise
+from resnet_lab.networks import build_network
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Trial
+from resnet_lab.spec.fields import replace
+from resnet_lab.trials.run_trial import run_trial
+from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker_settings import Orders
 
 SPEC = replace(
     RunSpec(),

@@ -10,19 +10,19 @@ import pytest
 import torch
 
 from ablations.spec import BlockSpec
-from analysis.inputs import resolve
+from analysis.inputs.targets import resolve
 from analysis.path_length import Options, examine, main
-from analysis.path_rows import Conventions, PathReport, rows, summary
-from analysis.path_sampling import PathNorm
-from analysis.path_text import sentences, table
-from analysis.spectrum import Spectrum
+from analysis.paths.rows import Conventions, PathReport, rows, summary
+from analysis.paths.sampling import PathNorm
+from analysis.paths.spectrum import Spectrum
+from analysis.paths.text import sentences, table
 from resnet_lab.checkpoint import save_model
-from resnet_lab.fields import flatten
-from resnet_lab.initialise import initialise
-from resnet_lab.network import build_network
+from resnet_lab.engine.initialise import initialise
+from resnet_lab.networks import build_network
 from resnet_lab.spec import DataSpec, ModelSpec, RunSpec
+from resnet_lab.spec.fields import flatten
 from resnet_lab.tracking import Tracker
-from resnet_lab.trial import Trial
+from resnet_lab.trials.trial import Trial
 
 FEW = ("--images", "8", "--draws", "4", "--device", "cpu")
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import gpu
-from benchmarks.gpu_bench import FULL_SIZE
+from benchmarks.harness.gpu_bench import FULL_SIZE
 
 ROOT = Path(__file__).parents[2]
 # What a machine with torch alone lacks: importing any of these ends the command.

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from ablations.spec import BlockSpec
-from analysis.chain import take_apart
-from analysis.recording import prepare, record_chain
-from analysis.spectrum import by_length
-from benchmarks.naive_spectrum import kept_graphs, naive
+from analysis.inputs.chain import take_apart
+from analysis.paths.recording import prepare, record_chain
+from analysis.paths.spectrum import by_length
+from benchmarks.harness.naive_spectrum import kept_graphs, naive
 from benchmarks.path_spectrum import Options, measure, table
-from resnet_lab.initialise import initialise
-from resnet_lab.network import build_network
+from resnet_lab.engine.initialise import initialise
+from resnet_lab.networks import build_network
 from resnet_lab.spec import ModelSpec
 
 

@@ -5,13 +5,13 @@ import json
 import pytest
 
 from benchmarks import fixed_cost, study_scale
-from benchmarks.simulated import SimulatedExecutor
-from benchmarks.timed_worker import PARTS
+from benchmarks.harness.simulated import SimulatedExecutor
+from benchmarks.harness.timed_worker import PARTS
 from resnet_lab.errors import UserError
-from resnet_lab.fields import replace
-from resnet_lab.orders import Orders
 from resnet_lab.spec import RunSpec
-from resnet_lab.trial import Trial
+from resnet_lab.spec.fields import replace
+from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker_settings import Orders
 
 
 @pytest.mark.parametrize("trials", [4, 100, 1000, 10_000])

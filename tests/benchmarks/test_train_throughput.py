@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.engine_side import gemm_gflops
-from benchmarks.other_load import Snapshot, cores_used_by_others, snapshot
+from benchmarks.harness.engine_side import gemm_gflops
+from benchmarks.harness.other_load import Snapshot, cores_used_by_others, snapshot
 from benchmarks.train_throughput import Options
 from resnet_lab.errors import UserError
 from resnet_lab.spec import Precision

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from ablations.spec import BlockSpec
-from resnet_lab.initialise import initialise
-from resnet_lab.network import build_network
+from resnet_lab.engine.initialise import initialise
+from resnet_lab.networks import build_network
 from resnet_lab.spec import ModelSpec
 
 CHECKPOINTS = Path(__file__).resolve().parents[2].parent / "shared" / "checkpoints"

@@ -10,11 +10,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from resnet_lab.checkpoint import MODEL_FILE, load_model, save_model
+from resnet_lab.engine.initialise import initialise
 from resnet_lab.errors import UserError
-from resnet_lab.fields import flatten, replace
-from resnet_lab.initialise import initialise
-from resnet_lab.network import build_network
+from resnet_lab.networks import build_network
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import flatten, replace
 
 TINY = replace(RunSpec(), {"model.depth": 8, "model.width": 4, "data.name": "digits", "recipe.lr": 0.05, "seed": 7})
 IMAGES = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))

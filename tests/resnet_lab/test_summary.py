@@ -6,9 +6,8 @@ import sys
 
 import pytest
 
-from resnet_lab.dotted import take_fields
 from resnet_lab.errors import UserError
-from resnet_lab.summary import main
+from resnet_lab.summary import main, take_fields
 
 COMMAND = [sys.executable, "-m", "resnet_lab.summary"]
 

@@ -7,15 +7,15 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from resnet_lab import atomic
-from resnet_lab.fields import to_json
+from resnet_lab.spec.fields import to_json
+from resnet_lab.system import atomic
 from resnet_lab.tracking import Tracker
-from studies.audit import audit, measure, network_of
-from studies.display import Lines
-from studies.driver import Driver
-from studies.executor import Exit
-from studies.launch import trials_of
-from studies.ledger import Ledger
+from studies.audit.audit import audit, measure, network_of
+from studies.plan.plan import trials_of
+from studies.runner.display import Lines
+from studies.runner.driver import Driver
+from studies.runner.executor import Exit
+from studies.runner.optuna_store import Ledger
 
 
 class Simulator:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 import studies
-from studies.design import Design
-from studies.options import Options
-from studies.plan import make_plan
-from studies.power_plan import PowerOptions, find_study, plan_seeds
+from studies.cli.power import PowerOptions, find_study, plan_seeds
+from studies.plan.design import Design
+from studies.plan.options import Options
+from studies.plan.plan import make_plan
 
 NAMES = sorted(
     path.stem for path in Path(studies.__file__).parent.glob("*.py") if re.search(r"^STUDY = ", path.read_text(), re.M)

@@ -6,12 +6,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.errors import UserError
-from resnet_lab.fields import replace
 from resnet_lab.inspect import facts
 from resnet_lab.inspect.order import block_orders, tail
 from resnet_lab.inspect.trace import trace
-from resnet_lab.network import build_network, count_parameters
+from resnet_lab.networks import build_network
+from resnet_lab.networks.build import count_parameters
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import replace
 
 
 def spec(name="cifar_resnet", **changes):

@@ -6,12 +6,12 @@ from safetensors.torch import load_file
 
 from resnet_lab.checkpoint import load_model, save_model
 from resnet_lab.errors import UserError
-from resnet_lab.fields import replace
 from resnet_lab.interchange.exporting import counterpart, export_checkpoint
 from resnet_lab.interchange.importing import Normalise, import_checkpoint, write
 from resnet_lab.interchange.names import Format
-from resnet_lab.network import build_network
+from resnet_lab.networks import build_network
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import replace
 
 
 def kept(folder, randomise, changes, classes=10):

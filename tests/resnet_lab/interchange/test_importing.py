@@ -12,17 +12,17 @@ from torchvision import models
 from resnet_lab.checkpoint import load_model
 from resnet_lab.data.images import Images
 from resnet_lab.data.load import load
+from resnet_lab.engine.evaluate import evaluate
 from resnet_lab.errors import UserError
-from resnet_lab.evaluate import evaluate
-from resnet_lab.fields import replace
 from resnet_lab.interchange.coverage import compare
 from resnet_lab.interchange.importing import Normalise, import_checkpoint, write
 from resnet_lab.interchange.infer import infer
 from resnet_lab.interchange.names import Format, bare, translate
-from resnet_lab.network import build_network
+from resnet_lab.networks import build_network
 from resnet_lab.provenance import IMAGENET
 from resnet_lab.spec import DataSpec, RunSpec
-from resnet_lab.trial import read_trial
+from resnet_lab.spec.fields import replace
+from resnet_lab.trials.trial import read_trial
 
 
 def imported_from(path, tensors, **options):

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from ablations.spec import BlockSpec
-from resnet_lab.cache import cache_dir
 from resnet_lab.native import compiler
 from resnet_lab.native.compiler import NoKernelsError, library
-from resnet_lab.native.network import accelerate
-from resnet_lab.network import build_network
+from resnet_lab.native.module import accelerate
+from resnet_lab.networks import build_network
 from resnet_lab.spec import ModelSpec
+from resnet_lab.system.cache import cache_dir
 
 CPU = torch.device("cpu")
 

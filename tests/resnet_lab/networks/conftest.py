@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from resnet_lab.fields import replace
-from resnet_lab.network import build_network
+from resnet_lab.networks import build_network
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import replace
 
 
 @pytest.fixture(autouse=True)

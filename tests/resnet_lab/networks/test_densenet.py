@@ -4,7 +4,7 @@ import pytest
 import torch
 import torchvision
 
-from resnet_lab.network import count_parameters
+from resnet_lab.networks.build import count_parameters
 
 
 @pytest.mark.parametrize(("classes", "parameters"), [(10, 6_964_106), (1000, 7_978_856)])

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from resnet_lab.network import count_parameters, residual_blocks
+from resnet_lab.networks.build import count_parameters, residual_blocks
 
 
 def conv(inputs, outputs, kernel):

@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-from resnet_lab.network import count_parameters, residual_blocks
+from resnet_lab.networks.build import count_parameters, residual_blocks
 from resnet_lab.networks.resnet import ResNet
 
 DEPTHS = (20, 32, 44, 56, 110, 1202)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from resnet_lab.network import count_parameters
+from resnet_lab.networks.build import count_parameters
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.models import vgg16_bn
 
-from resnet_lab.network import count_parameters
+from resnet_lab.networks.build import count_parameters
 
 
 @pytest.mark.parametrize(("name", "linear"), [("vgg15_bn", 2), ("vgg16_bn", 3)])

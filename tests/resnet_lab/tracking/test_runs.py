@@ -7,8 +7,8 @@ from urllib.parse import unquote, urlparse
 import pytest
 from mlflow.entities import Run as StoredRun
 
-from resnet_lab.fields import flatten, unflatten
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import flatten, unflatten
 from resnet_lab.tracking import DatasetRecord, Tracker, TrackingError, TrialRun, read_runs
 from resnet_lab.tracking.model import store
 

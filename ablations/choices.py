@@ -1,0 +1,74 @@
+"""What the enum fields of a block can be; the baseline first. Imports no torch."""
+
+from enum import StrEnum
+
+
+class NormPosition(StrEnum):
+    BEFORE_ADD = "before_add"
+    AFTER_ADD = "after_add"
+
+
+class ActPosition(StrEnum):
+    AFTER_ADD = "after_add"
+    BEFORE_ADD = "before_add"
+    NONE = "none"
+
+
+class Preactivation(StrEnum):
+    NONE = "none"
+    RELU_ONLY = "relu_only"
+    FULL = "full"
+
+
+class Shortcut(StrEnum):
+    A = "A"
+    B = "B"
+    C = "C"
+    NONE = "none"
+    CONSTANT_SCALING = "constant_scaling"
+    EXCLUSIVE_GATING = "exclusive_gating"
+    SHORTCUT_ONLY_GATING = "shortcut_only_gating"
+    CONV1X1 = "conv1x1"
+    DROPOUT = "dropout"
+
+
+class BlockKind(StrEnum):
+    BASIC = "basic"
+    BOTTLENECK = "bottleneck"
+
+
+class Norm(StrEnum):
+    BATCH = "batch"
+    GROUP = "group"
+    LAYER = "layer"
+    NONE = "none"
+
+
+class Activation(StrEnum):
+    RELU = "relu"
+    LEAKY_RELU = "leaky_relu"
+    ELU = "elu"
+    GELU = "gelu"
+    SILU = "silu"
+
+
+class Downsample(StrEnum):
+    IN_BLOCK = "in_block"
+    SEPARATE_CONV = "separate_conv"
+
+
+class ProjectionTap(StrEnum):
+    PREACTIVATED = "preactivated"
+    RAW = "raw"
+
+
+class Attention(StrEnum):
+    NONE = "none"
+    SE = "se"
+
+
+class BranchInit(StrEnum):
+    NORMAL = "normal"
+    ZERO_LAST = "zero_last"
+    SKIPINIT = "skipinit"
+    FIXUP = "fixup"

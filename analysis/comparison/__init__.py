@@ -1,0 +1,1 @@
+"""Comparison of arms with a baseline, and of results with published figures."""

@@ -1,0 +1,149 @@
+"""Every arm against its baseline, seed by seed: the tests, the effect and what so many seeds could have found.
+
+It extends `analysis.comparison.arms`, whose rows hold the arms' own numbers and the paired t test.
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median, stdev
+
+from analysis.comparison.arms import ArmRow, trials_of
+from analysis.results.trials import Trial, results_by_seed
+from analysis.stats.intervals import ROUNDING, holm
+from analysis.stats.paired_tests import (
+    EXACT_UP_TO,
+    Equivalence,
+    SignedRanks,
+    cohens_dz,
+    pairing_gain,
+    sign_flip,
+    tost,
+    wilcoxon,
+)
+from analysis.stats.power import detectable
+from resnet_lab.spec.choices import Value
+
+POWER, ALPHA = 0.8, 0.05
+KEPT_APART = ("row", "wilcoxon", "equivalence")
+"""Fields of a comparison that have numbers of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One arm against the baseline of its context; a number that is not defined is nan."""
+
+    row: ArmRow
+    """The arm, with the paired difference in points, its interval, and the p of the paired t test."""
+    sd: float
+    """Of the paired differences, in points."""
+    p_sign_flip: float
+    """Exact two-sided permutation p, uncorrected; nan past 20 pairs."""
+    floor_sign_flip: float
+    """The least p that so many pairs can give."""
+    wilcoxon: SignedRanks | None
+    """None below six pairs that differ."""
+    dz: float
+    """Cohen's d_z: the mean difference over its sd."""
+    pairing_gain: float
+    """How many times the seeds an unpaired comparison would have needed."""
+    detectable: float
+    """Points: the least difference that so many pairs of this spread find with power 80 % at alpha 5 %."""
+    equivalence: Equivalence | None = None
+    """Two one-sided tests within the margin; None where no margin was given."""
+    p_tost_holm: float = math.nan
+    """Their p, Holm-corrected over every comparison of the table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What a study's number of seeds could have found, over its comparisons; points with power 80 % at alpha 5 %."""
+
+    comparisons: int
+    pairs: int
+    """The least number of pairs of a comparison."""
+    least: float
+    typical: float
+    """The median."""
+    most: float
+    sd_low: float
+    """The true sd lies, in 95 of 100 cases, between these multiples of one seen in so many pairs."""
+    sd_high: float
+
+
+def compare(
+    trials: Sequence[Trial], rows: Sequence[ArmRow], measure: str = "test/error", margin: float = 0.0
+) -> list[Comparison]:
+    """Return a comparison for each row that shares a seed with its baseline, in the order of the rows.
+
+    The rows are those of `summarise` for the same trials and measure. A margin above 0, in points, adds the test of
+    equivalence within it.
+    """
+    found, own = [], trials_of(trials, rows)
+    for row in rows:
+        if row.pairs:
+            reference = next(r for r in rows if r.is_baseline and r.context == row.context)
+            pairs = _pairs(*(results_by_seed(own(each), measure) for each in (row, reference)))
+            found.append(_comparison(row, pairs, margin))
+    corrected = holm([each.equivalence.p if each.equivalence else math.nan for each in found])
+    return [dataclasses.replace(each, p_tost_holm=p) for each, p in zip(found, corrected, strict=True)]
+
+
+def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float) -> Comparison:
+    differences = [own - other for own, other in pairs]
+    n = len(differences)
+    sd = stdev(differences) if n > 1 else math.nan
+    spread = sd > ROUNDING * max(map(abs, differences))  # equal differences, as `paired_t` has it; nan is False
+    exact = n <= EXACT_UP_TO
+    return Comparison(
+        row=row,
+        sd=sd,
+        p_sign_flip=sign_flip(differences) if exact else math.nan,
+        floor_sign_flip=2.0 ** (1 - n) if exact else math.nan,
+        wilcoxon=wilcoxon(differences),
+        dz=cohens_dz(differences) if spread else math.nan,
+        pairing_gain=pairing_gain(pairs) if spread else math.nan,
+        detectable=detectable(sd, n, alpha=ALPHA, wanted=POWER) if spread else math.nan,
+        equivalence=tost(differences, margin) if margin > 0 else None,
+    )
+
+
+def reach(comparisons: Sequence[Comparison]) -> Reach | None:
+    """Return what the study could have found, or None where no comparison has a spread."""
+    known = [c for c in comparisons if not math.isnan(c.detectable)]
+    if not known:
+        return None
+    from scipy.special import chdtri
+
+    pairs, effects = min(c.row.pairs for c in known), [c.detectable for c in known]
+    freedom = pairs - 1
+    return Reach(
+        comparisons=len(known),
+        pairs=pairs,
+        least=min(effects),
+        typical=median(effects),
+        most=max(effects),
+        sd_low=math.sqrt(freedom / float(chdtri(freedom, 0.025))),
+        sd_high=math.sqrt(freedom / float(chdtri(freedom, 0.975))),
+    )
+
+
+def as_dict(comparison: Comparison) -> dict[str, Value | None]:
+    """Return a comparison as JSON takes it: arm and context by their dotted names at the top level, nan as None."""
+    row, ranks, within = comparison.row, comparison.wilcoxon, comparison.equivalence
+    own = {name: getattr(row, name) for name in ("pairs", "difference", "difference_low", "difference_high", "p")}
+    kept = [field.name for field in dataclasses.fields(comparison) if field.name not in KEPT_APART]
+    values = own | {"p_holm": row.p_holm} | {name: getattr(comparison, name) for name in kept}
+    values["difference_sd"] = values.pop("sd")  # a row of the CSV has the arm's own sd too
+    values |= {"p_wilcoxon": ranks.p if ranks else math.nan, "floor_wilcoxon": ranks.floor if ranks else math.nan}
+    values["p_tost"] = within.p if within else math.nan
+    return {
+        **row.context,
+        **row.arm,
+        **{n: None if isinstance(v, float) and math.isnan(v) else v for n, v in values.items()},
+    }
+
+
+def _pairs(own: Mapping[int, float], other: Mapping[int, float]) -> list[tuple[float, float]]:
+    return [(value, other[seed]) for seed, value in own.items() if seed in other]

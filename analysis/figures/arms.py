@@ -1,0 +1,83 @@
+"""The main figure of a study: every seed's point and each arm's mean with its interval."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.comparison.arms import ArmRow, trials_of
+from analysis.figures.arm_panel import draw
+from analysis.figures.style import STYLE
+from analysis.results.trials import Trial, failure
+from resnet_lab.spec.choices import Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def plot_arms(
+    trials: Sequence[Trial],
+    rows: Sequence[ArmRow],
+    *,
+    arm: Sequence[str],
+    context: Sequence[str],
+    measure: str = "test/error",
+    title: str,
+    out: Path,
+) -> list[Path]:
+    """Draw the arms side by side in each context; write and return out.png, out.svg and out.csv.
+
+    The measure is in per cent. The axis spans the seeds, and an arrow marks an interval that leaves it;
+    failed trials are crosses at the top. The CSV holds all that is drawn. Same input, same bytes.
+    """
+    import matplotlib as mpl
+    import seaborn as sns
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    paths = [out.with_name(out.name + ending) for ending in (".png", ".svg", ".csv")]
+    frame = plot_data(trials, rows, arm=arm, context=context, measure=measure)
+    frame.to_csv(paths[2], index=False, lineterminator="\n")
+    with sns.axes_style("whitegrid"), mpl.rc_context(STYLE):
+        figure = draw(frame, arm=arm, context=context, title=title, measure=measure)
+        figure.savefig(paths[0], dpi=200, metadata={"Software": None})
+        figure.savefig(paths[1], metadata={"Date": None})
+    return paths
+
+
+COLUMNS = ("is_baseline", "shows", "seed", "value", "n", "mean", "low", "high", "reason")
+"""Behind the columns of the context and the arm."""
+
+
+def plot_data(
+    trials: Sequence[Trial],
+    rows: Sequence[ArmRow],
+    *,
+    arm: Sequence[str],
+    context: Sequence[str],
+    measure: str,
+) -> "pd.DataFrame":
+    """Return a line for each seed, each failed trial and each arm's interval, told apart by `shows`.
+
+    `shows` is "seed" (seed and value, in the unit of the measure), "failed" (seed and reason) or "interval"
+    (n, mean and Student-t limits); cells that do not apply are empty.
+    """
+    import pandas as pd
+
+    names = [*context, *arm]
+    lines: list[Mapping[str, Value]] = []
+    own = trials_of(trials, rows)
+    for row in rows:
+        values = {**row.context, **row.arm, "is_baseline": row.is_baseline}
+        lines += [values | shown for trial in own(row) if (shown := _shown(trial, measure))]
+        interval = {"n": row.n, "mean": row.mean, "low": row.low, "high": row.high}
+        lines.append(values | {"shows": "interval"} | interval)
+    frame = pd.DataFrame(lines, columns=[*names, *COLUMNS])
+    return frame.astype({"seed": "Int64", "n": "Int64"})
+
+
+def _shown(trial: Trial, measure: str) -> dict[str, Value]:
+    why = failure(trial, measure)
+    if why:
+        return {"shows": "failed", "seed": trial["seed"], "reason": why}
+    if trial["status"] == "complete":
+        return {"shows": "seed", "seed": trial["seed"], "value": float(trial[measure])}
+    return {}

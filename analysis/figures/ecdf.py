@@ -1,0 +1,46 @@
+"""The empirical distribution of the test error: which share of an arm's seeds came out at most so bad."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.comparison.arms import ArmRow
+from analysis.figures.arms import plot_data
+from analysis.figures.axes import spans_decades
+from analysis.figures.panels import Sheet, in_panels
+from analysis.figures.style import write
+from analysis.results.trials import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+SEEDS = 5
+"""Fewer steps are no distribution: the points of the main figure say all."""
+CAPTION = "each step is a seed; further left is better, steeper is steadier"
+
+
+def plot_ecdf(trials: Sequence[Trial], rows: Sequence[ArmRow], *, out: Path, measure: str = "test/error") -> list[Path]:
+    """Write out.png, .svg and .csv for the arms of at least SEEDS seeds; [] where there is none."""
+    shown = [row for row in rows if row.n >= SEEDS]
+    if not shown:
+        return []
+    names = {"arm": tuple(shown[0].arm), "context": tuple(shown[0].context)}
+    frame = plot_data(trials, shown, **names, measure=measure)
+    seeds = frame[frame["shows"] == "seed"][[*names["context"], *names["arm"], "seed", "value"]]
+    return write(lambda: _figure(seeds, shown, measure), seeds, out)
+
+
+def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
+    log = spans_decades(frame["value"].tolist())
+
+    def draw(axes: "Axes", row: ArmRow, style: Mapping[str, Any]) -> None:
+        mine = frame
+        for name, value in {**row.context, **row.arm}.items():
+            mine = mine[mine[name] == value]
+        axes.ecdf(mine["value"], linewidth=1.4, **style)
+        axes.set_xscale("log" if log else "linear")
+        axes.set_xlabel(f"{measure.replace('/', ' ')} (%)")
+        axes.set_ylabel("share of seeds")
+
+    return in_panels(rows, Sheet("Distribution over seeds", CAPTION + ("; log scale" if log else "")), draw)

@@ -1,0 +1,74 @@
+"""Learning curves: each arm's mean validation error after every epoch, with its Student-t band."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.comparison.arms import ArmRow, trials_of
+from analysis.figures.axes import limits, log_ticks, spans_decades
+from analysis.figures.panels import Sheet, in_panels
+from analysis.figures.style import write
+from analysis.results.trials import Trial
+from analysis.stats.intervals import t_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+Histories = Mapping[str, Sequence[Mapping[str, Any]]]
+"""The epochs of each trial by its name, as in history.jsonl."""
+CAPTION = "lines: mean over the seeds of complete trials; bands: 95 % Student-t interval of the mean"
+
+
+def plot_curves(
+    trials: Sequence[Trial], histories: Histories, rows: Sequence[ArmRow], *, out: Path, measure: str = "val/error"
+) -> list[Path]:
+    """Write out.png, .svg and .csv of a measure in per cent; [] where no complete trial has more than one epoch."""
+    frame = curve_data(trials, histories, rows, measure)
+    if frame["epoch"].nunique() < 2:
+        return []
+    return write(lambda: _figure(frame, rows, measure), frame, out)
+
+
+def curve_data(trials: Sequence[Trial], histories: Histories, rows: Sequence[ArmRow], measure: str) -> "pd.DataFrame":
+    """Return a line an arm and epoch: n, mean, low, high, and the least and largest seed, in per cent."""
+    import pandas as pd
+
+    lines: list[dict[str, object]] = []
+    complete = trials_of([trial for trial in trials if trial["status"] == "complete"], rows)
+    for row in rows:
+        values: dict[int, list[float]] = {}
+        for trial in complete(row):
+            for record in histories.get(trial["trial"], ()):
+                if measure in record:
+                    values.setdefault(int(record["epoch"]), []).append(float(record[measure]))
+        for epoch, found in sorted(values.items()):
+            mean = t_interval(found)
+            numbers = {"n": len(found), "mean": mean.mean, "low": mean.low, "high": mean.high}
+            lines.append({**row.context, **row.arm, "epoch": epoch, **numbers, "min": min(found), "max": max(found)})
+    names = [*rows[0].context, *rows[0].arm] if rows else []
+    return pd.DataFrame(lines, columns=[*names, "epoch", "n", "mean", "low", "high", "min", "max"])
+
+
+def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    log = spans_decades(frame["min"].tolist())
+    scale = "; log scale" if log else ""
+
+    def draw(axes: "Axes", row: ArmRow, style: Mapping[str, Any]) -> None:
+        mine = frame
+        for name, value in {**row.context, **row.arm}.items():
+            mine = mine[mine[name] == value]
+        bottom, top = limits([*frame["min"], *frame["max"]], [], [], log=log)
+        if log:
+            log_ticks(axes, bottom, top)
+        axes.set_ylim(bottom, top)
+        low, high = mine["low"].clip(bottom, top), mine["high"].clip(bottom, top)
+        axes.fill_between(mine["epoch"], low, high, color=style["color"], alpha=0.12, linewidth=0)
+        axes.plot(mine["epoch"], mine["mean"], linewidth=1.4, **style)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(f"{measure.replace('val/', 'validation ').replace('/', ' ')} (%)")
+
+    return in_panels(rows, Sheet("Learning curves", CAPTION + scale), draw)

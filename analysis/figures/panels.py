@@ -1,0 +1,104 @@
+"""Figures of several panels, one a context, that share one legend of the arms."""
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.comparison.arms import ArmRow
+from analysis.figures.arm_panel import LETTER, SMALL_LETTER, TITLE_LETTER
+from analysis.figures.style import look
+from analysis.tables.labels import full_label, names_label, values_label
+from resnet_lab.spec.choices import Value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+LINES = ("-", "--", "-.", ":")
+WIDTH, NARROW = 7.2, 5.2
+"""Inches: two columns of a journal, and one panel with few arms."""
+PANEL_HEIGHT = 2.5
+LINE, SMALL_LINE = 0.17, 0.12
+"""Inches a line of the key and of the caption takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A figure's words: its title, and what stands under it in small letters."""
+
+    title: str
+    caption: str
+
+
+def arms_of(rows: Sequence[ArmRow]) -> list[Mapping[str, Value]]:
+    """Return the arms in the order of the table, which is that of their colours."""
+    return list({tuple(row.arm.values()): row.arm for row in rows}.values())
+
+
+def contexts_of(rows: Sequence[ArmRow]) -> list[Mapping[str, Value]]:
+    """Return the contexts in the order of the table."""
+    return list({tuple(row.context.values()): row.context for row in rows}.values())
+
+
+def in_panels(
+    rows: Sequence[ArmRow], sheet: Sheet, draw: Callable[["Axes", ArmRow, Mapping[str, object]], None]
+) -> "Figure":
+    """Draw each row into the panel of its context with its arm's colour and line, and a legend under all."""
+    contexts, arms = contexts_of(rows), arms_of(rows)
+    baseline = next((row.arm for row in rows if row.is_baseline), {})
+    labels = [values_label(arm) + (" (baseline)" if arm == baseline else "") for arm in arms]
+    figure, axes = grid(len(contexts), sheet, key=(names_label(arms[0]), labels))
+    for panel, context in zip(axes, contexts, strict=True):
+        panel.set_title(full_label(context), fontsize=9)
+        for row in rows:
+            if row.context == context:
+                index = arms.index(row.arm)
+                draw(panel, row, {"color": look(index)[0], "linestyle": LINES[index % len(LINES)]})
+    return figure
+
+
+def grid(
+    count: int, sheet: Sheet, columns: int = 3, key: tuple[str, Sequence[str]] = ("", ()), width: float = 0.0
+) -> tuple["Figure", list["Axes"]]:
+    """Return a figure of `count` panels, at most `columns` side by side, above the caption and the key of the arms.
+
+    It is as wide as a page or a column, or `width` inches.
+    """
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    across = max(min(count, columns), 1)
+    down = -(-count // across)
+    width = width or (WIDTH if across > 1 or len(key[1]) > 4 else NARROW)
+    across_key = max(min(int(width / (LETTER * max(map(len, key[1]), default=0) + 0.6)), 4, len(key[1])), 1)
+    caption = textwrap.fill(sheet.caption, int(width / SMALL_LETTER))
+    key_height = LINE * (1 - (-len(key[1]) // across_key)) + 0.1 if key[1] else 0.0
+    heights = 0.3 + PANEL_HEIGHT * down, key_height + SMALL_LINE * (caption.count("\n") + 1) + 0.1
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained")
+    top, foot = figure.subfigures(2, 1, height_ratios=heights, squeeze=False).flat
+    axes = [top.add_subplot(down, across, index + 1) for index in range(count)]
+    for panel in axes:
+        sns.despine(ax=panel)
+    top.suptitle(textwrap.fill(sheet.title, int(width / TITLE_LETTER)), x=0.01, ha="left", fontsize=10)
+    foot.text(0.01, 0.03, caption, ha="left", va="bottom", fontsize=7, color="0.35")
+    if key[1]:
+        _legend(foot, key, across_key)
+    return figure, axes
+
+
+def _legend(foot: "SubFigure", key: tuple[str, Sequence[str]], columns: int) -> None:
+    from matplotlib.lines import Line2D
+
+    looks = [(look(i)[0], LINES[i % len(LINES)]) for i in range(len(key[1]))]
+    foot.legend(
+        [Line2D([], [], color=colour, ls=line, lw=1.6) for colour, line in looks],
+        key[1],
+        title=key[0],
+        ncols=columns,
+        loc="upper left",
+        alignment="left",
+        frameon=False,
+        fontsize=8,
+        title_fontsize=8,
+    )

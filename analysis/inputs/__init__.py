@@ -1,0 +1,1 @@
+"""Inputs of an analysis: trained networks, decomposed, and their images."""

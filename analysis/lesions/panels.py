@@ -1,0 +1,150 @@
+"""The panels of the lesion figures, each drawn on given axes from a frame of tidy rows."""
+
+from typing import TYPE_CHECKING
+
+from analysis.stats.intervals import t_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+MARKERS = "oDs^vPX*"
+
+
+def name_series(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the frame with `series`: the mode, and how many batches healed it."""
+    healed = frame["heal"].map(lambda batches: f", healed on {batches} batches" if batches else "")
+    return frame.assign(series=frame["mode"] + healed)
+
+
+def by_block(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *, unit: str = "block") -> None:
+    """Draw the error of each block lesioned alone with its 95 % Wilson interval; downsampling blocks are filled."""
+    names = list(frame["series"].unique())
+    _reference_lines(axes, frame["high"].max(), base, chance)
+    for place, name in enumerate(names):
+        rows = frame[frame["series"] == name]
+        x = rows["block"].astype(float) + (place - (len(names) - 1) / 2) * 0.6 / len(names)
+        colour = _colour(place)
+        spread = [rows["error"] - rows["low"], rows["high"] - rows["error"]]
+        axes.errorbar(x, rows["error"], spread, fmt="none", ecolor=colour, elinewidth=1.4, zorder=2)
+        faces = [colour if changes is True else (1.0, 1.0, 1.0) for changes in rows["downsamples"]]
+        marker = _marker(place)
+        axes.scatter(x, rows["error"], s=28, c=faces, marker=marker, edgecolors=[colour], linewidths=1.3, zorder=3)
+        axes.scatter([], [], facecolors="white", label=name, marker=marker, edgecolors=[colour], linewidths=1.3)
+    changing = sorted(frame.loc[frame["downsamples"] == True, "block"].unique())  # noqa: E712  # a column, not a bool
+    for block in changing:
+        axes.axvspan(block - 0.5, block + 0.5, color="0.93", zorder=0, linewidth=0)
+    if changing:
+        axes.fill_between([], [], color="0.9", label="changes the shape (filled)")
+    axes.set_xlim(frame["block"].min() - 0.7, frame["block"].max() + 0.7)
+    axes.set_xlabel(f"{unit} (from the input)")
+    _finish(axes)
+
+
+def by_count(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *, label: str) -> None:
+    """Draw the error against k: every draw as a point, the mean as a line with its Student-t interval."""
+    _reference_lines(axes, frame["error"].max(), base, chance)
+    for place, (name, rows) in enumerate(frame.groupby("series", sort=False)):
+        colour = _colour(place)
+        aside = (place - (frame["series"].nunique() - 1) / 2) * 0.1
+        grouped = {k: rows.loc[rows["k"] == k, "error"].tolist() for k in sorted(rows["k"].unique())}
+        if any(len(errors) > 1 for errors in grouped.values()):
+            axes.scatter(rows["k"] + aside, rows["error"], s=9, color=colour, alpha=0.3, linewidths=0, zorder=2)
+        means, x = [t_interval(errors) for errors in grouped.values()], [k + aside for k in grouped]
+        axes.plot(x, [m.mean for m in means], color=colour, marker=_marker(place), ms=4, lw=1.5, label=str(name))
+        axes.vlines(x, [m.low for m in means], [m.high for m in means], colors=[colour], linewidth=2, zorder=3)
+    axes.set_xlabel(label)
+    _finish(axes)
+
+
+def by_tau(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float) -> None:
+    """Draw the error of each reordering against Kendall's tau, coloured by the number of swaps."""
+    _reference_lines(axes, frame["error"].max(), base, chance)
+    for place, (name, rows) in enumerate(frame.groupby("series", sort=False)):
+        marker = _marker(place)
+        points = axes.scatter(rows["tau"], rows["error"], c=rows["k"], s=20, cmap="viridis_r", marker=marker, lw=0)
+        axes.scatter([], [], color="0.3", s=20, marker=marker, lw=0, label=str(name))
+    figure = axes.get_figure()
+    assert figure is not None
+    figure.colorbar(points, ax=axes, label="swaps", pad=0.02)
+    axes.invert_xaxis()
+    axes.set_xlabel("Kendall's tau with the trained order")
+    _finish(axes, whole=False)
+
+
+def interaction(axes: "Axes", frame: "pd.DataFrame", changing: set[int]) -> None:
+    """Draw the interaction of each pair in points, symmetric around 0; shape-changing blocks carry a star."""
+    import numpy as np
+    import seaborn as sns
+
+    pairs = [(block[0], block[1]) for block in frame["block"]]
+    blocks = sorted({block for pair in pairs for block in pair})
+    values = np.full((len(blocks), len(blocks)), np.nan)
+    for (i, j), value in zip(pairs, frame["interaction"], strict=True):
+        values[blocks.index(j), blocks.index(i)] = value
+    reach = float(np.nanpercentile(np.abs(values), 98)) or 1.0
+    labels = [f"{block}*" if block in changing else str(block) for block in blocks]
+    names = {"xticklabels": labels, "yticklabels": labels}
+    bar = {"label": "interaction (points)", "extend": "both", "shrink": 0.8}
+    sns.heatmap(
+        values, ax=axes, cmap="RdBu_r", vmin=-reach, vmax=reach, square=True, linewidths=0.3, cbar_kws=bar, **names
+    )
+    axes.tick_params(labelsize=7, length=0, labelrotation=0)
+    axes.set_xlabel("block")
+    axes.set_ylabel("block")
+    axes.grid(visible=False)
+
+
+def by_class(axes: "Axes", frame: "pd.DataFrame") -> None:
+    """Draw the damage of each block to each class, in points."""
+    import seaborn as sns
+
+    table = frame.pivot_table(index="class", columns="block", values="damage")
+    reach = float(table.abs().to_numpy().max()) or 1.0
+    bar = {"label": "damage (points)", "shrink": 0.8}
+    sns.heatmap(table, ax=axes, cmap="RdBu_r", vmin=-reach, vmax=reach, linewidths=0.3, cbar_kws=bar)
+    axes.set_xticklabels([f"{float(text.get_text()):.0f}" for text in axes.get_xticklabels()])
+    axes.tick_params(labelsize=7, length=0, labelrotation=0)
+    axes.set_xlabel("deleted block")
+    axes.set_ylabel("class")
+    axes.grid(visible=False)
+
+
+def against(axes: "Axes", frame: "pd.DataFrame", measure: str, rho: float, label: str) -> None:
+    """Draw the damage of deletion against a measure, each point named by its block, with Spearman's rho."""
+    axes.scatter(frame[measure], frame["damage"], s=20, color=_colour(0), linewidths=0, zorder=3)
+    for row in frame.to_dict("records"):
+        place = (row[measure], row["damage"])
+        axes.annotate(str(row["block"]), place, xytext=(3, 2), textcoords="offset points", fontsize=6, color="0.3")
+    axes.set_xlabel(label)
+    axes.set_ylabel("damage (points)")
+    axes.set_title(f"Spearman's rho {rho:+.2f}", loc="left", fontsize=8)
+
+
+def _reference_lines(axes: "Axes", top: float, base: float, chance: float) -> None:
+    axes.axhline(base, color="0.4", linestyle="--", linewidth=1, zorder=1, label="undamaged")
+    if top > 0.7 * chance:
+        axes.axhline(chance, color="0.4", linestyle=":", linewidth=1, zorder=1, label="chance")
+
+
+def _finish(axes: "Axes", *, whole: bool = True) -> None:
+    """Put the legend below the axis: points may be anywhere inside."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_ylabel("test error (%)")
+    axes.set_ylim(bottom=0)
+    axes.grid(visible=False, axis="x")
+    if whole:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderpad=0)
+
+
+def _colour(place: int) -> tuple[float, float, float]:
+    import seaborn as sns
+
+    palette: list[tuple[float, float, float]] = sns.color_palette("colorblind", 10)
+    return palette[place % len(palette)]
+
+
+def _marker(place: int) -> str:
+    return MARKERS[place % len(MARKERS)]

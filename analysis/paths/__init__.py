@@ -1,0 +1,1 @@
+"""Path lengths of a network's gradient: exact spectrum and Monte Carlo."""

@@ -1,0 +1,127 @@
+"""The paths of one network as tidy rows and as the few figures that sum them up."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from analysis.paths import lengths as path_counts
+from analysis.paths.lengths import SHARE, Effective, effective_lengths
+from analysis.paths.recording import At, Statistics
+from analysis.paths.sampling import PathNorm
+from analysis.paths.spectrum import Spectrum
+
+DELETIONS = (1, 5, 10, 20)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conventions:
+    """What every number of an analysis depends on."""
+
+    at: At
+    bn: Statistics
+    images: int
+    dataset: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathReport:
+    """One network's exact spectrum, its sampled paths, and how they were measured."""
+
+    name: str
+    spectrum: Spectrum
+    sampled: Sequence[PathNorm]
+    conventions: Conventions
+
+    @property
+    def blocks(self) -> int:
+        return len(self.spectrum.norms) - 1
+
+    @property
+    def peak(self) -> int:
+        """The length whose paths together have the largest gradient."""
+        return max(range(self.blocks + 1), key=self.spectrum.norms.__getitem__)
+
+    @property
+    def effective(self) -> Effective:
+        """The shortest interval of lengths that carries 95 % of sum_k ||G_k||."""
+        return effective_lengths(self.spectrum.norms)
+
+
+def rows(report: PathReport) -> list[Row]:
+    """Return one row a length.
+
+    `norm_ratio` is ||G_k|| / ||G||; `monte_carlo` is C(n, k) times the mean norm of single paths, over ||G|| too, with
+    its 95 % Student-t interval `low`..`high`; `ratio` is the first over the second: 1 where all paths of a length point
+    the same way, near 0 where they cancel. `complete` says that all paths were taken, so that there is no error.
+    """
+    shown = report.conventions
+    common = {
+        "residual": report.spectrum.residual,
+        "network": report.name,
+        "at": shown.at,
+        "bn": shown.bn,
+        "images": shown.images,
+        "dataset": shown.dataset,
+        "seed": shown.seed,
+    }
+    counts = path_counts.counts(report.blocks)
+    return [_row(report, count, sampled) | common for count, sampled in zip(counts, report.sampled, strict=True)]
+
+
+def _row(report: PathReport, count: int, sampled: PathNorm) -> Row:
+    ratio, scale = report.spectrum.ratios[sampled.length], report.spectrum.gradient
+    estimate, half = _times(count, sampled.mean, scale), _times(count, sampled.half_width, scale)
+    return {
+        "length": sampled.length,
+        "count": count,
+        "share": float(Fraction(count, 2**report.blocks)),
+        "norm": report.spectrum.norms[sampled.length],
+        "norm_ratio": ratio,
+        "path_norm": sampled.mean,
+        "path_norm_error": sampled.error if math.isfinite(sampled.error) else None,
+        "draws": sampled.draws,
+        "complete": sampled.draws == count,
+        "monte_carlo": estimate,
+        "low": None if half is None or estimate is None else max(estimate - half, 0.0),
+        "high": None if half is None or estimate is None else estimate + half,
+        "ratio": ratio / estimate if estimate else None,
+    }
+
+
+def _times(count: int, value: float, scale: float) -> float | None:
+    """Return count x value / scale through exact fractions: a count may be beyond any float."""
+    if not math.isfinite(value):
+        return None
+    return float(count * Fraction(value) / Fraction(scale))
+
+
+def summary(report: PathReport) -> Row:
+    """Return what the rows come to."""
+    found, n = report.effective, report.blocks
+    low, high = path_counts.central_interval(n)
+    return {
+        "network": report.name,
+        "blocks": n,
+        "mean_length": path_counts.mean_length(n),
+        "central_low": low,
+        "central_high": high,
+        "central_share": path_counts.share_between(n, low, high),
+        "peak_length": report.peak,
+        "effective_low": found.low,
+        "effective_high": found.high,
+        "effective_mass": found.share,
+        "effective_target": SHARE,
+        "effective_paths": path_counts.share_between(n, found.low, found.high),
+        "effective_left": {str(d): path_counts.effective_left(n, d, found.low, found.high) for d in _deletions(n)},
+        "gradient_norm": report.spectrum.gradient,
+        "residual": report.spectrum.residual,
+    }
+
+
+def _deletions(blocks: int) -> list[int]:
+    return [deleted for deleted in DELETIONS if deleted <= blocks]

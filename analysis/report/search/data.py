@@ -1,0 +1,53 @@
+"""Everything the report of an open search is made of, read once from its folder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.figures.search_axes import Axis
+from analysis.report.data import Json, Traces, traces
+from analysis.results.report_folder import SEARCH, ReportFolder
+from resnet_lab.errors import UserError
+
+NEEDED = ("study", "question", "scale", "dataset", "algorithm", "pruner", "budget", "epochs", "seed", "importance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchFacts(Traces):
+    """One search. `trials` are in the order of proposal, each as search.json has it."""
+
+    content: Json
+    """The rest of search.json: what was asked, and how."""
+    space: Sequence[Axis]
+    trials: Sequence[Json]
+
+    @property
+    def ranked(self) -> list[Json]:
+        """The complete trials, the least validation error first, a run that was proposed twice only once."""
+        complete = [row for row in self.trials if row["state"] == "complete"]
+        once = {row["trial"]: row for row in reversed(complete)}
+        return sorted(once.values(), key=lambda row: (row["val/error"], row["number"]))
+
+    @property
+    def unfinished(self) -> list[Json]:
+        """The trials without a final error, in the order of proposal."""
+        return [row for row in self.trials if row["state"] != "complete"]
+
+    def values(self, row: Json) -> dict[str, Any]:
+        """Return what a trial chose, by field."""
+        return {axis.field: row[axis.field] for axis in self.space}
+
+
+def read_search(folder: ReportFolder) -> SearchFacts:
+    """Read a search. Raises UserError for a folder that one did not leave whole."""
+    content = folder.search()
+    try:
+        missing = [name for name in NEEDED if name not in content]
+        if missing:
+            raise KeyError(missing[0])
+        trials: Sequence[Mapping[str, Any]] = content["trials"]
+        names = [str(row["trial"]) for row in trials if row["trial"]]
+        space = tuple(map(Axis.of, content["space"]))
+    except KeyError as error:
+        raise UserError(f"{folder.path / SEARCH} lacks {error}: run the search again, which writes it anew") from None
+    return SearchFacts(content=content, space=space, trials=trials, **traces(folder, names))

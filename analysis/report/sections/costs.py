@@ -1,0 +1,87 @@
+"""Section `Costs`: time, speed, parameters, FLOPs and energy."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from analysis.comparison.arms import ArmRow
+from analysis.report.data import Facts, Traces
+from analysis.report.document import Block, Items, Table, Text
+from analysis.tables.cells import field_cells, field_headers
+
+BACKWARD = 3
+"""Training takes about three forward passes: one forward, two backward."""
+
+
+PREFIXES = ("", "k", "M", "G", "T", "P", "E")
+
+
+def costs(facts: Facts) -> Iterator[Block]:
+    """Yield time, speed, parameters and FLOPs of each arm, and the whole."""
+    rows = facts.rows
+    fields = field_headers(rows, merged=False)
+    headers = ["parameters", "FLOPs/image", "training FLOPs", "s/trial", "images/s"]
+    yield Table(
+        caption="Cost of one trial, mean over the complete ones.",
+        headers=[*fields, *headers],
+        rows=[[*names, *_cost(facts, row)] for names, row in zip(field_cells(rows, merged=False), rows, strict=True)],
+        left=len(fields),
+        breaks=frozenset(i for i, row in enumerate(rows) if i and rows[i - 1].context != row.context),
+    )
+    seconds = sum(float(run.get("time/train_s") or 0) for run in facts.runs)
+    yield Items([("Training, all trials", duration(seconds)), *last_launch(facts)])
+    yield Text(
+        "FLOPs/image: 2 x multiply-adds of the forward pass, counted by torch. training FLOPs: about"
+        f" {BACKWARD} forward passes for each image seen.",
+        note=True,
+    )
+
+
+def last_launch(facts: Traces) -> list[tuple[str, str]]:
+    """Return wall time and energy of the last launch, as far as they were measured."""
+    joules = facts.launch.get("energy_j")
+    energy = f"{joules / 3600:.2f} Wh over the last launch (processor packages, RAPL)" if joules else "not measured"
+    whole = facts.launch.get("seconds", {})
+    wall = [("Wall time of the last launch", duration(sum(whole.values())))] if whole else []
+    return [*wall, ("Energy", energy)]
+
+
+def duration(seconds: float) -> str:
+    """Return `42 s`, or hours where there are many."""
+    return f"{seconds:.0f} s" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _cost(facts: Facts, row: ArmRow) -> list[str]:
+    names = {**row.context, **row.arm}
+    cells = (facts.audit or {}).get("cells", ())
+    built: Mapping[str, Any] = next((cell for cell in cells if all(cell[n] == v for n, v in names.items())), {})
+    done = [run for run in facts.runs_of(row) if run["status"] == "complete"]
+    speeds = [s for run in done for e in facts.histories[run["trial"]] if (s := e.get("time/images_per_s"))]
+    seconds = [float(run["time/train_s"]) for run in done if "time/train_s" in run]
+    seen = _images_seen(facts, done)
+    flops = built.get("flops")
+    return [
+        f"{built['parameters']:,}" if built else "n/a",
+        large(flops) if flops else "n/a",
+        large(BACKWARD * flops * seen) if flops and seen else "n/a",
+        f"{fmean(seconds):.1f}" if seconds else "n/a",
+        f"{fmean(speeds):,.0f}" if speeds else "n/a",
+    ]
+
+
+def large(value: float) -> str:
+    """Return three digits and a prefix: 5.03 M."""
+    power = next((step for step in range(len(PREFIXES)) if value < 999.5 * 1000**step), len(PREFIXES) - 1)
+    return f"{value / 1000**power:.3g} {PREFIXES[power]}".rstrip()
+
+
+def _images_seen(facts: Facts, done: Sequence[Mapping[str, Any]]) -> float:
+    seen = (images_seen(facts, str(run["trial"]), run.get("iterations", 0)) for run in done)
+    return next((count for count in seen if count), 0.0)
+
+
+def images_seen(facts: Traces, trial: str, iterations: int) -> float:
+    """Return how many images so many steps of a trial take; 0 where its folder is gone."""
+    config = json.loads(facts.configs.get(trial) or "{}")
+    return float(config.get("recipe.batch_size", 0) * iterations)

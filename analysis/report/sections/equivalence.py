@@ -1,0 +1,67 @@
+"""Whether arms are equivalent to their baseline, where the study was told what difference does not matter."""
+
+from collections.abc import Iterator, Sequence
+
+from analysis.comparison.compare import ALPHA, Comparison
+from analysis.report.data import Facts
+from analysis.report.document import Block, Table, Text
+from analysis.tables.cells import changes, estimate, p_text
+from analysis.tables.labels import full_label, short_names
+
+
+def equivalence(facts: Facts) -> Iterator[Block]:
+    """Yield a row for each comparison with its 90 % interval and the two one-sided tests; nothing without a margin."""
+    found = [each for each in facts.comparisons if each.equivalence]
+    if not found:
+        return
+    contexts = [each.row.context for each in found]
+    yield Table(
+        caption=f"Equivalence with the baseline within {facts.margin:g} points either way.",
+        headers=[
+            *short_names(facts.context).values(),
+            "arm",
+            "result",
+            "pairs",
+            "difference [90 %]",
+            "p TOST",
+            "p Holm",
+        ],
+        rows=[_row(facts, each) for each in found],
+        left=len(facts.context) + 2,
+        breaks=frozenset(i for i in range(1, len(found)) if contexts[i] != contexts[i - 1]),
+    )
+    yield Text(
+        "p TOST: two one-sided paired t tests (Schuirmann 1987) of a difference beyond the margin; p Holm: corrected"
+        " over all. equivalent: p Holm under 5 %. not shown: a difference beyond the margin is not"
+        " excluded. n/a: fewer than two pairs, or every seed gave the same difference.",
+        note=True,
+    )
+
+
+def _row(facts: Facts, each: Comparison) -> list[str]:
+    row, within = each.row, each.equivalence
+    assert within is not None
+    return [
+        *map(str, row.context.values()),
+        changes(row.arm, facts.baseline),
+        "equivalent" if is_equivalent(each) else "not shown",
+        str(row.pairs),
+        estimate("+.2f", row.difference, within.low, within.high),
+        p_text(within.p),
+        p_text(each.p_tost_holm),
+    ]
+
+
+def is_equivalent(comparison: Comparison) -> bool:
+    """Return whether equivalence holds after Holm's correction; an undefined p shows nothing."""
+    return comparison.p_tost_holm < ALPHA
+
+
+def equivalent_arms(comparisons: Sequence[Comparison], margin: float) -> str:
+    """Return in a sentence which arms are equivalent to their baseline, or nothing without a margin."""
+    tested = [each for each in comparisons if each.equivalence]
+    if not tested:
+        return ""
+    names = [full_label({**each.row.context, **each.row.arm}) for each in tested if is_equivalent(each)]
+    told = "; ".join(names) or "none"
+    return f"Equivalent to the baseline within {margin:g} points, after Holm's correction: {told}."

@@ -1,0 +1,27 @@
+"""What did not come out, and what the whole cost."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from analysis.report.data import Facts
+from analysis.report.document import Block, Table, Text
+from analysis.tables.labels import full_label
+
+
+def failures(facts: Facts) -> Iterator[Block]:
+    """Yield every failed or unfinished trial with its reason, or that there is none."""
+    names = (*facts.context, *facts.arm)
+    rows = [
+        [full_label({name: run[name] for name in names}), str(run["seed"]), str(run["status"]), _why(run), run["trial"]]
+        for run in facts.runs
+        if run["status"] != "complete"
+    ]
+    if not rows:
+        yield Text("None: every planned trial is complete.")
+        return
+    headers = ["trial of", "seed", "status", "reason", "folder"]
+    yield Table(caption="Trials without a result; no mean counts them.", headers=headers, rows=rows, left=5)
+
+
+def _why(run: Mapping[str, Any]) -> str:
+    return str(run.get("reason") or ("" if run["status"] == "missing" else "no reason recorded"))

@@ -1,0 +1,105 @@
+"""The section that holds our numbers against published ones."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from analysis.comparison.arms import ArmRow
+from analysis.comparison.published import deviations, figures_for, noted
+from analysis.comparison.verdict import MARGIN, Verdict, judge
+from analysis.report.data import Facts
+from analysis.report.document import Block, Items, Table, Text
+from analysis.results.trials import results_by_seed
+from analysis.tables.cells import changes, estimate
+from analysis.tables.labels import full_label
+from resnet_lab.errors import UserError
+from resnet_lab.spec import DatasetName, RunSpec
+from resnet_lab.spec.fields import from_json
+
+Note = tuple[str, tuple[str, ...]]
+_DATA = {DatasetName.CIFAR10.value: "CIFAR-10", DatasetName.CIFAR100.value: "CIFAR-100"}
+RULE = (
+    "limits: where the published statistic should lie, in 95 of 100 cases, had it come from the distribution of our"
+    f" seeds. reproduced: it lies inside limits no wider than {MARGIN:g} point either way; contradicted: outside;"
+    " underpowered: inside wider limits, or fewer than two seeds; protocol differs: data or recipe are not the"
+    " published ones, and nothing can be said. What is noted without being known to differ decides nothing; training on"
+    " fewer images would, if anything, raise our error. A published failure is held against how many of our runs fail,"
+    " diverged ones among them, by the sign test (5 %)."
+)
+
+
+def verdicts(facts: Facts) -> list[tuple[ArmRow, Verdict]]:
+    """Return a verdict for each published figure of each arm's network, in the order of the table."""
+    found = []
+    for row in facts.rows:
+        spec = _spec(facts, row)
+        runs = facts.runs_of(row)
+        results = list(results_by_seed(runs, "test/error").values())
+        diverged = [math.inf for run in runs if run["status"] == "failed" and run.get("reason") == "diverged"]
+        if spec is not None:
+            for figure in figures_for(spec):
+                ours = [*results, *diverged] if figure.fails else results
+                found.append((row, judge(figure, ours, deviations(spec, figure), noted=noted(spec, figure))))
+    return found
+
+
+def _spec(facts: Facts, row: ArmRow) -> RunSpec | None:
+    """Return the spec of an arm, or None where no trial of it has begun or its fields are of another version."""
+    for run in facts.runs_of(row):
+        text = facts.configs.get(str(run["trial"]))
+        if text:
+            try:
+                return from_json(text)
+            except UserError:
+                return None
+    return None
+
+
+def published(facts: Facts) -> Iterator[Block]:
+    """Yield the table of verdicts, what differs from the published protocols, and the rule."""
+    found = verdicts(facts)
+    if not found:
+        yield Text("No figure is published for these networks that this project knows of.")
+        return
+    notes = list(dict.fromkeys(note for _, verdict in found for note in _notes(verdict)))
+    data = " and ".join(dict.fromkeys(_DATA[verdict.published.data] for _, verdict in found))
+    yield Table(
+        caption=f"Published test errors ({data}, per cent) and ours.",
+        headers=["network", "verdict", "source", "protocol", "published", "ours [95 %]", "n", "limits"],
+        rows=[_row(facts, row, verdict, notes) for row, verdict in found],
+        left=4,
+        breaks=_breaks([row for row, _ in found]),
+    )
+    if notes:
+        yield Items([(f"({_letter(i)}) {kind}", ", ".join(told)) for i, (kind, told) in enumerate(notes)])
+    yield Text(RULE, note=True)
+
+
+def _notes(verdict: Verdict) -> list[Note]:
+    """Return what differs, and what is only noted."""
+    told = [("differs in", verdict.deviations), ("noted, not counted", verdict.noted)]
+    return [(kind, what) for kind, what in told if what]
+
+
+def _row(facts: Facts, row: ArmRow, verdict: Verdict, notes: Sequence[Note]) -> list[str]:
+    source = verdict.published
+    mark = "".join(f" ({_letter(notes.index(note))})" for note in _notes(verdict))
+    unsaid = bool(verdict.deviations) or math.isnan(verdict.low)
+    limits = "n/a" if unsaid else f"{verdict.low:.2f} to {verdict.high:.2f}"
+    return [
+        "\n".join([*([full_label(row.context)] if row.context else []), changes(row.arm, facts.baseline)]),
+        f"{verdict.name}{mark}",
+        f"{source.source}, {source.table}",
+        source.protocol,
+        source.text,
+        estimate(".2f", row.mean, row.low, row.high),
+        str(verdict.n),
+        limits,
+    ]
+
+
+def _letter(index: int) -> str:
+    return chr(ord("a") + index) if index < 26 else str(index + 1)
+
+
+def _breaks(rows: Sequence[ArmRow]) -> frozenset[int]:
+    return frozenset(i for i, row in enumerate(rows) if i and rows[i - 1] is not row)

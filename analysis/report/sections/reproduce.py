@@ -1,0 +1,73 @@
+"""The last sections: in what environment it was run, and how to run it again."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from analysis.report.data import Traces
+from analysis.report.document import Block, Code, Items, Link, Text
+
+PLAIN = ("host", "system", "processor", "cores", "memory_gib", "device", "gpu", "cuda", "precision", "threads")
+FLAGS = ("cpu_capability", "deterministic_algorithms", "cudnn_deterministic", "cudnn_benchmark")
+
+
+def environment(facts: Traces) -> Iterator[Block]:
+    """Yield code, packages, hardware and flags; where trials differ, each value with its number of trials."""
+    every = list(facts.environments.values())
+    if not every:
+        yield Text("No trial has recorded its environment.")
+        return
+    names = ("python", *PLAIN, *FLAGS)
+    items = [("code", _told([_code(env) for env in every]))]
+    items.append(("packages", _told([_packages(env) for env in every])))
+    items += [(name, text) for name in names if (text := _told([env.get(name) for env in every]))]
+    items.append(("data", _told([_data(env) for env in every])))
+    yield Items([(name.replace("_", " "), text) for name, text in items if text])
+
+
+def _told(values: Sequence[object]) -> str:
+    counts = Counter(str(value) for value in values if value is not None)
+    if len(counts) < 2:
+        return next(iter(counts), "")
+    return "\n".join(f"{value} ({count} trials)" for value, count in counts.most_common())
+
+
+def _code(env: Mapping[str, Any]) -> str | None:
+    if env.get("git_sha") is None:
+        return "not in a git repository"
+    return f"{env['git_sha']}{' with uncommitted changes' if env.get('git_dirty') else ''}"
+
+
+def _packages(env: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in env.get("packages", {}).items())
+
+
+def _data(env: Mapping[str, Any]) -> str:
+    data = env.get("data") or {}
+    return f"{data.get('name')}, SHA-256 {data.get('sha256')}" if data else ""
+
+
+def reproduce(facts: Traces) -> Iterator[Block]:
+    """Yield the commands that made the trials, the last launch first, and where MLflow shows them."""
+    every = [facts.launch.get("argv"), *(env.get("argv") for env in facts.environments.values())]
+    commands = list(dict.fromkeys(command(argv) for argv in every if argv))
+    shas = list(dict.fromkeys(str(env["git_sha"]) for env in facts.environments.values() if env.get("git_sha")))
+    yield Code("\n".join([*(f"git checkout {sha}" for sha in shas[-1:]), *commands]))
+    if any(env.get("git_dirty") for env in facts.environments.values()):
+        yield Text("The code had uncommitted changes, which no commit holds.", note=True)
+    if facts.launch.get("ui_command"):
+        yield Text("The trials in MLflow: start its interface, then open the links.")
+        yield Code(str(facts.launch["ui_command"]))
+    for label, key in (("this study's trials", "deep_link"), ("this launch, with its files", "launch_link")):
+        if facts.launch.get(key):
+            yield Link(label, str(facts.launch[key]))
+
+
+def command(argv: Sequence[str]) -> str:
+    """Return what was typed: a module's path, as `python -m` leaves it in argv, becomes its name again."""
+    first = PurePath(str(argv[0]))
+    if first.suffix == ".py" and first.parent.name == "studies":
+        return shlex.join(["python", "-m", f"studies.{first.stem}", *map(str, argv[1:])])
+    return shlex.join(["python", *map(str, argv)] if first.suffix == ".py" else list(map(str, argv)))

@@ -1,0 +1,126 @@
+"""The sections of numbers: the arms, their comparisons, and the analysis of variance."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from analysis.comparison.anova import Anova, Effect
+from analysis.comparison.arms import ArmRow
+from analysis.comparison.compare import Comparison
+from analysis.report.data import Facts
+from analysis.report.document import Block, Table, Text
+from analysis.tables.cells import changes, estimate, field_cells, field_headers, number_cells, number_headers, p_text
+from analysis.tables.footnotes import explain
+from analysis.tables.labels import full_label, short_names
+
+
+def arms(facts: Facts) -> Iterator[Block]:
+    """Yield the main table and the sentences that explain it."""
+    rows = facts.rows
+    fields = field_headers(rows, merged=False)
+    yield Table(
+        caption="Test error in per cent at the last epoch, read once.",
+        headers=[*fields, *number_headers(rows), "sd", "median", "min", "max"],
+        rows=[
+            [*names, *numbers, *map(_number, (row.sd, row.median, row.minimum, row.maximum))]
+            for names, numbers, row in zip(field_cells(rows, merged=False), number_cells(rows), rows, strict=True)
+        ],
+        left=len(fields),
+        strong=frozenset(i for i, row in enumerate(rows) if row.is_baseline),
+        breaks=_breaks(rows),
+    )
+    yield Text(explain(rows, facts.baseline), note=True)
+
+
+def _number(value: float, form: str = ".2f") -> str:
+    return "n/a" if math.isnan(value) else "inf" if math.isinf(value) else format(value, form)
+
+
+def _breaks(rows: Sequence[ArmRow]) -> frozenset[int]:
+    return frozenset(i for i, row in enumerate(rows) if i and rows[i - 1].context != row.context)
+
+
+def comparisons(facts: Facts) -> Iterator[Block]:
+    """Yield the table of paired comparisons, and what each of its columns is."""
+    found = facts.comparisons
+    if not found:
+        return
+    ranked = any(each.wilcoxon for each in found)
+    headers = ["pairs", "difference [95 %]", "sd", "p t", "p Holm", "p flip", *(["p Wilcoxon"] if ranked else [])]
+    yield Table(
+        caption="Each arm against the baseline of its context, seed by seed, in points of test error.",
+        headers=[*short_names(facts.context).values(), "arm", *headers, "d_z", "gain", "detectable"],
+        rows=[_comparison(facts, each, ranked) for each in found],
+        left=len(facts.context) + 1,
+        breaks=_breaks([each.row for each in found]),
+    )
+    yield Text(_legend(found), note=True)
+
+
+def _comparison(facts: Facts, each: Comparison, ranked: bool) -> list[str]:
+    row, ranks = each.row, each.wilcoxon
+    return [
+        *map(str, row.context.values()),
+        changes(row.arm, facts.baseline),
+        str(row.pairs),
+        estimate("+.2f", row.difference, row.difference_low, row.difference_high),
+        _number(each.sd),
+        p_text(row.p),
+        p_text(row.p_holm),
+        p_text(each.p_sign_flip),
+        *([p_text(ranks.p) if ranks else "n/a"] if ranked else []),
+        _number(each.dz, "+.2f"),
+        _number(each.pairing_gain, ".1f"),
+        _number(each.detectable),
+    ]
+
+
+def _legend(found: Sequence[Comparison]) -> str:
+    floors = [each.floor_sign_flip for each in found if not math.isnan(each.floor_sign_flip)]
+    floor = f"; it cannot be under {min(floors):.2g} with so many pairs" if floors else ""
+    ranks = [each.wilcoxon.floor for each in found if each.wilcoxon]
+    return "\n".join(
+        [
+            "sd: of the paired differences. p t: two-sided paired t test, uncorrected; p Holm: corrected over all.",
+            f"p flip: exact sign-flip permutation test, uncorrected{floor}.",
+            *([f"p Wilcoxon: signed ranks, uncorrected, never under {min(ranks):.2g} here."] if ranks else []),
+            "d_z: mean difference over the sd of the differences. gain: how many times the seeds an unpaired"
+            " comparison would need.",
+            "detectable: the least difference found with a chance of 80 % at 5 % uncorrected, by the sd of that row.",
+        ]
+    )
+
+
+def variance(facts: Facts) -> Iterator[Block]:
+    """Yield a table for each context whose factors are fully crossed."""
+    for table in facts.tables:
+        place = f" at {full_label(table.context)}" if table.context else ""
+        yield Table(
+            caption=f"Analysis of variance{place}: {table.seeds} seeds as blocks.",
+            headers=["effect", "sum of squares", "df", "F", "p", "partial eta squared"],
+            rows=[*(_effect(facts, each) for each in table.effects), *_rest(table)],
+            left=1,
+            breaks=frozenset({len(table.effects)}),
+        )
+        if table.left_out:
+            seeds = "1 seed is" if table.left_out == 1 else f"{table.left_out} seeds are"
+            yield Text(f"{seeds} left out: not complete in every cell.", note=True)
+    if facts.tables:
+        yield Text(
+            "p uncorrected. The test takes the arms' spreads as equal: where one arm's is many times another's, trust"
+            " the paired comparisons.",
+            note=True,
+        )
+
+
+def _effect(facts: Facts, effect: Effect) -> list[str]:
+    short = short_names(facts.arm)
+    name = " x ".join(short[factor] for factor in effect.factors)
+    numbers = [_number(effect.f), p_text(effect.p), _number(effect.partial_eta_squared)]
+    return [name, _number(effect.sum_of_squares), str(effect.freedom), *numbers]
+
+
+def _rest(table: Anova) -> list[list[str]]:
+    return [
+        ["seed (block)", _number(table.block_sum_of_squares), str(table.seeds - 1), "", "", ""],
+        ["error", _number(table.error_sum_of_squares), str(table.error_freedom), "", "", ""],
+    ]

@@ -1,0 +1,1 @@
+"""Results that studies left on disk, read back."""

@@ -1,0 +1,66 @@
+"""A study's trials as one tidy table, for notebooks."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis.results.report_folder import TRIALS, find_reports
+from analysis.results.trials import Trial
+from resnet_lab.errors import UserError
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import flatten
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST = ("trial", "status", "reason", "seed", "epochs", "test/error", "val/error", "train/error", "time/train_s")
+"""The columns that every table begins with; the fields of the spec follow by their dotted names."""
+
+
+def load_study(study: str | Path, out: Path = Path("runs")) -> "pd.DataFrame":
+    """Return one row a trial with dotted column names: every field of its spec, its status and final figures.
+
+    `study` is a report's folder or name, a study's name (all its reports together, but open searches only where there
+    is nothing else: their trials are no comparison), or an output folder (every trial in it). Errors are in per cent,
+    `time/` in seconds; `status` is complete, failed or missing (not ended), and `reason` is set for the failed. Raises
+    UserError where there is no such study.
+    """
+    import pandas as pd
+
+    path = Path(study)
+    root = path / TRIALS
+    if root.is_dir():
+        known: dict[str, Trial] = {entry.name: {} for entry in sorted(root.iterdir()) if entry.is_dir()}
+    else:
+        every = find_reports(study, Path(out))
+        reports = [report for report in every if not report.is_search] or every
+        root = reports[0].trials
+        known = {str(run["trial"]): run for report in reports for run in report.runs()}
+    defaults = flatten(RunSpec())
+    frame = pd.DataFrame([_row(root / name, run, defaults) for name, run in known.items()])
+    first = [name for name in FIRST if name in frame]
+    return frame[[*first, *(name for name in frame if name not in first)]]
+
+
+def _row(folder: Path, run: Trial, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """What the report knew gives way to what the trial's folder holds.
+
+    A field that the trial's code did not know yet has its default: adding a field keeps old results.
+    """
+    fields = _read(folder / "config.json")
+    result = _read(folder / "result.json") or {}
+    failure = {} if result else _read(folder / "failure.json") or {}
+    status = "complete" if result else "failed" if failure else "missing"
+    named = {"trial": folder.name, "status": status, "reason": failure.get("reason")}
+    return {**run, **(defaults if fields else {}), **(fields or {}), **result, **named}
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise UserError(f"{path} is not JSON: delete the trial's folder and run the study again") from None
+    return content

@@ -1,0 +1,98 @@
+"""Where a study's files are: its reports by path or name, and the trials behind them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.results.trials import Trial
+from resnet_lab.errors import UserError
+
+Json = Mapping[str, Any]
+REPORTS, TRIALS = "reports", "trials"
+SEARCH = "search.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFolder:
+    """What a study leaves at its end, `<out>/reports/<study>-<scale>-<data>`."""
+
+    path: Path
+
+    @property
+    def trials(self) -> Path:
+        """The folder of all trials of this output folder."""
+        return self.path.absolute().parent.parent / TRIALS
+
+    @property
+    def is_search(self) -> bool:
+        """Whether an open search left it, which has search.json and no arms."""
+        return (self.path / SEARCH).is_file()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a study or a search has ended here."""
+        return (self.path / "runs.json").is_file() or self.is_search
+
+    def search(self) -> Json:
+        """Return search.json. Raises UserError where it cannot be read."""
+        return _object(self.path / SEARCH)
+
+    def plan(self) -> Json:
+        """Return plan.json. Raises UserError where it cannot be read."""
+        return _object(self.path / "plan.json")
+
+    def runs(self) -> list[Trial]:
+        """Return runs.json, a row a run; of a search, the trials it ran. Raises UserError where it cannot be read."""
+        if self.is_search:
+            return [row for row in self.search().get("trials", ()) if row.get("trial")]
+        content = _read(self.path / "runs.json")
+        if not isinstance(content, list):
+            raise UserError(f"{self.path / 'runs.json'} holds no list of runs: run the study again")
+        return content
+
+    def audit(self) -> Json | None:
+        """Return audit.json, or None where the study made none."""
+        path = self.path / "audit.json"
+        return _object(path) if path.exists() else None
+
+    def launch(self) -> Json:
+        """Return launch.json: what the last launch knew of its command, time and tracking; {} where there is none."""
+        path = self.path / "launch.json"
+        return _object(path) if path.exists() else {}
+
+
+def find_reports(study: str | Path, out: Path) -> list[ReportFolder]:
+    """Return the reports of a folder's path, of a report's name under `out`, or all of a study's name.
+
+    Raises UserError, listing what there is, where there is none.
+    """
+    path = Path(study)
+    if ReportFolder(path).is_whole:
+        return [ReportFolder(path)]
+    name, root = str(study), out / REPORTS
+    known = sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
+    found = [each for each in known if each == name] or [each for each in known if each.startswith(f"{name}-")]
+    found = [each for each in found if ReportFolder(root / each).is_whole]
+    if not found:
+        there = f"there are {', '.join(known)}" if known else "there is none yet"
+        raise UserError(f"no report of a study {name!r} in {root} ({there}): name one, its folder, or another --out")
+    return [ReportFolder(root / each) for each in found]
+
+
+def _object(path: Path) -> Json:
+    content = _read(path)
+    if not isinstance(content, dict):
+        raise UserError(f"{path} holds no JSON object: run the study again")
+    return content
+
+
+def _read(path: Path) -> object:
+    try:
+        content: object = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot read {path} ({error.strerror}): run the study again") from None
+    except ValueError:
+        raise UserError(f"{path} is not JSON: run the study again, which writes it anew") from None
+    return content

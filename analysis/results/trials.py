@@ -1,0 +1,65 @@
+"""Trials as the analysis reads them: one mapping each, with dotted names as keys.
+
+Every trial has the fields that the analysis is asked to group by, "seed", "status" ("complete", "failed" or
+"missing": planned and not ended), "reason" (text or None) and, if complete, the measure, such as "test/error"
+in per cent. A complete trial whose measure is absent or not finite counts as failed.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from resnet_lab.errors import UserError
+from resnet_lab.spec.choices import Value
+
+Trial = Mapping[str, Any]
+
+
+def group(trials: Sequence[Trial], names: Sequence[str]) -> dict[tuple[Value, ...], list[Trial]]:
+    """Return the trials by the values of the named fields, groups and trials in the order of appearance."""
+    groups: dict[tuple[Value, ...], list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault(tuple(trial[name] for name in names), []).append(trial)
+    return groups
+
+
+def failure(trial: Trial, measure: str) -> str | None:
+    """Return why a trial ended without a result, or None for one that is complete or missing."""
+    if trial["status"] == "failed":
+        return str(trial.get("reason") or "no reason recorded")
+    if trial["status"] == "complete" and not math.isfinite(_number(trial, measure)):
+        return f"{measure} is {trial.get(measure)}"
+    return None
+
+
+def reasons(trials: Sequence[Trial], measure: str) -> tuple[str, ...]:
+    """Return `seed S: why` for each failed trial and for each missing one that has a reason."""
+    why = [(trial["seed"], failure(trial, measure) or _wait(trial)) for trial in trials]
+    return tuple(f"seed {seed}: {text}" for seed, text in why if text)
+
+
+def results_by_seed(trials: Sequence[Trial], measure: str) -> dict[int, float]:
+    """Return {seed: measure} of the complete trials of one arm.
+
+    Raises UserError for two complete trials of one seed: they differ in a field that nobody named.
+    """
+    results: dict[int, float] = {}
+    for trial in trials:
+        if trial["status"] != "complete" or failure(trial, measure):
+            continue
+        if trial["seed"] in results:
+            raise UserError(
+                f"two complete trials of seed {trial['seed']} fall into one arm: add the field in which they"
+                " differ to those of the arm or of the context"
+            )
+        results[trial["seed"]] = _number(trial, measure)
+    return results
+
+
+def _number(trial: Trial, measure: str) -> float:
+    value = trial.get(measure)
+    return math.nan if value is None else float(value)
+
+
+def _wait(trial: Trial) -> str | None:
+    return trial.get("reason") if trial["status"] == "missing" else None

@@ -1,0 +1,1 @@
+"""Statistics: functions of numbers, which know no trials and no tables."""

@@ -1,0 +1,77 @@
+"""What stands in each cell of a study's main table, as text."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from analysis.comparison.arms import ArmRow
+from analysis.tables.labels import short_names
+from resnet_lab.spec.choices import Value
+
+LONG = 24
+"""A change longer than this breaks after its equals sign."""
+
+
+def field_headers(rows: Sequence[ArmRow], *, merged: bool) -> list[str]:
+    """Return the headings of the context and arm fields; `merged` has one column for the arm."""
+    if not rows:
+        return []
+    short = short_names([*rows[0].context, *rows[0].arm])
+    return [short[name] for name in rows[0].context] + (["arm"] if merged else [short[n] for n in rows[0].arm])
+
+
+def field_cells(rows: Sequence[ArmRow], *, merged: bool) -> list[list[str]]:
+    """Return the values under `field_headers`; the merged column tells what differs from the baseline."""
+    reference = next((row.arm for row in rows if row.is_baseline), {})
+    return [
+        [
+            *map(str, row.context.values()),
+            *([changes(row.arm, reference)] if merged else map(str, row.arm.values())),
+        ]
+        for row in rows
+    ]
+
+
+def number_headers(rows: Sequence[ArmRow]) -> list[str]:
+    """Return the headings of the numbers; failures have a column where there are any."""
+    return ["n", *(["failed"] if any(row.failed for row in rows) else []), "error %", "difference", "p Holm"]
+
+
+def number_cells(rows: Sequence[ArmRow], gap: str = " ") -> list[list[str]]:
+    """Return the text under `number_headers`; `gap` stands between an estimate and its interval."""
+    any_failed = any(row.failed for row in rows)
+    return [
+        [
+            str(row.n),
+            *([str(row.failed)] if any_failed else []),
+            estimate(".2f", row.mean, row.low, row.high, gap),
+            "baseline" if row.is_baseline else _difference(row, gap),
+            "" if row.is_baseline else p_text(row.p_holm),
+        ]
+        for row in rows
+    ]
+
+
+def changes(arm: Mapping[str, Value], reference: Mapping[str, Value]) -> str:
+    """Return what an arm changes in the baseline, a line each; `baseline` for the baseline itself."""
+    short = short_names(arm)
+    changed = [f"{short[name]}={value}" for name, value in arm.items() if reference.get(name) != value]
+    lines = [line if len(line) <= LONG else line.replace("=", "=\n  ", 1) for line in changed]
+    return "\n".join(lines) or "baseline"
+
+
+def _difference(row: ArmRow, gap: str) -> str:
+    return estimate("+.2f", row.difference, row.difference_low, row.difference_high, gap)
+
+
+def estimate(form: str, value: float, low: float, high: float, gap: str = " ") -> str:
+    """Return `2.41 [2.01, 2.81]`, without the limits where they are nan, or n/a."""
+    if math.isnan(value):
+        return "n/a"
+    return format(value, form) + ("" if math.isnan(low) else f"{gap}[{low:.2f}, {high:.2f}]")
+
+
+def p_text(value: float) -> str:
+    """Return a p to three decimals, <0.001 or n/a."""
+    if math.isnan(value):
+        return "n/a"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -1,0 +1,85 @@
+"""The sentences under a study's main table: what its numbers are, and what they cannot show."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from analysis.comparison.arms import ArmRow
+from analysis.stats.intervals import t_factor
+from analysis.tables.labels import full_label, short_names
+from resnet_lab.spec.choices import Value
+
+SHOWN = 5
+"""So many failures are spelt out; the rest are counted."""
+
+
+def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
+    """Return the sentences that tell unit, interval, test, correction, reach and failures, one a line."""
+    if not rows:
+        return "No trials."
+    parts = [_errors(rows), _differences(rows, baseline), _reach(rows), _undefined(rows), _failures(rows)]
+    return "\n".join(part for part in parts if part)
+
+
+def _errors(rows: Sequence[ArmRow]) -> str:
+    text = f"error %: mean of {_counts([row.n for row in rows])} an arm [95 % Student-t interval]"
+    below = any(row.low < 0 for row in rows)
+    return text + ("; with so few seeds an interval can reach below 0." if below else ".")
+
+
+def _differences(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
+    reference = full_label({name: baseline[name] for name in rows[0].arm})
+    pairs = [row.pairs for row in rows if row.pairs]
+    if not pairs:
+        return f"difference: none, for no arm shares a seed with the baseline ({reference})."
+    place = f" of the same {', '.join(short_names(rows[0].context).values())}" if rows[0].context else ""
+    text = f"difference: points above (+) or below (-) the baseline ({reference}){place}, over {_counts(pairs)}"
+    tested = _tested(rows)
+    if not tested:
+        return f"{text} complete in both; one seed allows no interval and no test."
+    return (
+        f"{text} complete in both [95 % paired t interval]; p: two-sided paired t test, Holm-corrected over"
+        f" {tested} comparison{'s' if tested > 1 else ''}."
+    )
+
+
+def _reach(rows: Sequence[ArmRow]) -> str:
+    """Say how large an effect has to be for the table to show it, at its largest number of pairs."""
+    pairs, tested = max(row.pairs for row in rows), _tested(rows)
+    if not tested:
+        return ""
+    first = f" ({t_factor(pairs, 0.05 / tested):.1f} times in Holm's first step)" if tested > 1 else ""
+    return (
+        f"With {pairs} pairs, p is under 0.05 only if the mean difference exceeds {t_factor(pairs):.1f} times"
+        f" the sd of the differences{first}: a large p is no sign of equality."
+    )
+
+
+def _undefined(rows: Sequence[ArmRow]) -> str:
+    if not any(row.pairs > 1 and math.isnan(row.p) for row in rows):
+        return ""
+    return "p n/a with two pairs or more: every seed gave the same difference, so that t is not defined."
+
+
+def _failures(rows: Sequence[ArmRow]) -> str:
+    failed, missing = sum(row.failed for row in rows), sum(row.missing for row in rows)
+    told = [f"{full_label({**row.context, **row.arm})}, {why}" for row in rows for why in row.reasons]
+    parts = []
+    if failed:
+        total = sum(row.n + row.failed + row.missing for row in rows)
+        parts.append(f"{failed} of {total} trials failed")
+    if missing:
+        parts.append(f"{missing} {'has' if missing == 1 else 'have'} not ended")
+    if not parts:
+        return ""
+    more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
+    listed = f": {'; '.join(told[:SHOWN])}{more}" if told else ""
+    return f"{' and '.join(parts)}; no mean counts them{listed}."
+
+
+def _tested(rows: Sequence[ArmRow]) -> int:
+    return sum(not math.isnan(row.p) for row in rows)
+
+
+def _counts(seeds: Sequence[int]) -> str:
+    low, high = min(seeds), max(seeds)
+    return f"{low} to {high} seeds" if low < high else f"{low} seed{'s' if low != 1 else ''}"

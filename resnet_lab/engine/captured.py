@@ -1,0 +1,159 @@
+"""The captured engine: a whole training step over tensors that stay in place, recorded once and replayed.
+
+Augmentation by index from the resident images, forward, loss, backward, update, learning rate and metrics are one
+function without an argument, so that a CUDA graph can hold it. Between the start and the end of an epoch the host only
+replays; nothing waits for the device.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from resnet_lab.data.augment import Draws, draw, make_batch
+from resnet_lab.data.catalog import steps_per_epoch
+from resnet_lab.data.images import ImageData
+from resnet_lab.engine.graph_capture import Recorder, Work
+from resnet_lab.engine.schedules import lr_at
+from resnet_lab.engine.train_step import Learner
+from resnet_lab.rng import draws_noise, epoch_noise
+from resnet_lab.spec import Optimizer, RecipeSpec, RunSpec
+
+WARM_UP = 3  # steps, as torch recommends: they make the optimiser's state and let cuDNN and cuBLAS choose and allocate
+# Optimisers of torch that count or scale on the host, so that a replay would repeat the numbers of the first step.
+_ON_HOST = {
+    Optimizer.MUON: "torch's Muon reads its rate on the host",
+    Optimizer.ADAGRAD: "torch's Adagrad counts its steps on the host",
+}
+
+
+def why_eager(recipe: RecipeSpec, *, host_noise: bool) -> str | None:
+    """Return why a run's step cannot be captured, or None where it can."""
+    if host_noise:
+        return "stochastic depth draws on the host for each mini-batch"
+    if recipe.effective_blocks:
+        return "effective_blocks draws on the host for each mini-batch"
+    return _ON_HOST.get(recipe.optimizer)
+
+
+def rate_tensor(device: torch.device) -> Tensor:
+    """Return the learning rate as a number on the device, []. torch's fused kernels for CUDA read it as float32."""
+    return torch.zeros((), dtype=torch.float32 if device.type == "cuda" else torch.float64, device=device)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buffers:
+    """What the step reads and writes, all on the device."""
+
+    step: Tensor
+    """int64 [1]: the step within the epoch."""
+    lanes: Tensor
+    """int64 [batch]: 0, 1, ..."""
+    rates: Tensor
+    """[steps of an epoch]: the learning rate of each."""
+    rate: Tensor
+    """[]: the rate of this step, which the optimiser holds."""
+    loss: Tensor
+    """float64 []: summed over the epoch."""
+    wrong: Tensor
+    """int64 []: wrong predictions in the epoch."""
+
+
+class CapturedSteps:
+    """Trains epochs by replaying one recorded step."""
+
+    def __init__(
+        self, spec: RunSpec, data: ImageData, padded: Tensor, learner: Learner, rate: Tensor, recorder: Recorder
+    ) -> None:
+        self.spec, self.data, self.padded, self.learner, self.recorder = spec, data, padded, learner, recorder
+        device, batch = learner.device, spec.recipe.batch_size
+        self.steps = steps_per_epoch(len(data.train), batch)
+        self.buffers = Buffers(
+            step=torch.zeros(1, dtype=torch.int64, device=device),
+            lanes=torch.arange(batch, device=device),
+            rates=torch.zeros(self.steps, dtype=rate.dtype, device=device),
+            rate=rate,
+            loss=torch.zeros((), dtype=torch.float64, device=device),
+            wrong=torch.zeros((), dtype=torch.int64, device=device),
+        )
+        self._ahead = (0, draw(len(data.train), spec.recipe, seed=spec.seed, epoch=0))
+        self.draws = self._ahead[1].to(device)
+        self._noisy = draws_noise(learner.model)
+        self._replay: Work | None = None
+
+    def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, int]:
+        """Train `count` steps from the start of an epoch; return the summed loss and the wrong predictions.
+
+        `iteration` is the first step's number in the run and `rate` the plateau's.
+        """
+        if self._replay is None:
+            with self._noise(epoch), self.recorder.place():
+                self._begin(epoch, iteration, rate)
+                self._warm_up()
+                self._replay = self.recorder.record(self.work)
+        with self._noise(epoch):
+            with self.recorder.place():
+                self._begin(epoch, iteration, rate)
+                for _ in range(count):
+                    self._replay()
+                # The device has an epoch's work before it: what the host does now costs nothing.
+                self._ahead = (epoch + 1, self._draw(epoch + 1))
+            return float(self.buffers.loss), int(self.buffers.wrong)
+
+    def forget(self) -> None:
+        """Record anew at the next step: the optimiser's state lies elsewhere now."""
+        self._replay = None
+
+    def work(self) -> None:
+        """One step, in full: the function that is recorded."""
+        at = self.buffers
+        part = self.draws.part(at.step * len(at.lanes) + at.lanes)
+        x, y = make_batch(self.data, part, self.spec.recipe, self.padded, self.learner.dtype)
+        at.rate.copy_(at.rates.index_select(0, at.step).squeeze(0))
+        loss, logits = self.learner.learn(x, y)
+        at.loss.add_(loss)
+        at.wrong.add_((logits.argmax(1) != y).sum())
+        at.step.add_(1)
+
+    def _begin(self, epoch: int, iteration: int, rate: float) -> None:
+        ahead, draws = self._ahead
+        self.draws.copy_(draws if ahead == epoch else self._draw(epoch))
+        last = self.spec.recipe.iterations - 1  # an epoch cut short has no rates beyond
+        rates = [lr_at(self.spec, min(iteration + step, last), rate) for step in range(self.steps)]
+        self.buffers.rates.copy_(torch.tensor(rates, dtype=torch.float64))
+        self._rewind()
+
+    def _noise(self, epoch: int) -> AbstractContextManager[None]:
+        """Return the epoch's noise; a network that draws none is spared it, and need not take turns with others."""
+        return epoch_noise(self.spec.seed, epoch, self.learner.device) if self._noisy else contextlib.nullcontext()
+
+    def _draw(self, epoch: int) -> Draws:
+        return draw(len(self.data.train), self.spec.recipe, seed=self.spec.seed, epoch=epoch)
+
+    def _rewind(self) -> None:
+        for tensor in (self.buffers.step, self.buffers.loss, self.buffers.wrong):
+            tensor.zero_()
+
+    @torch.no_grad()
+    def _warm_up(self) -> None:
+        """Take a few steps and undo them, where everything lies: no trace is left but allocated memory."""
+        before = {id(tensor): (tensor, tensor.clone()) for tensor in self._trained()}
+        for _ in range(WARM_UP):
+            with torch.enable_grad():
+                self.work()
+            self.buffers.step.zero_()
+        for tensor in self._trained():
+            # What the optimiser made just now starts from zero in every optimiser captured here.
+            kept = before.get(id(tensor))
+            tensor.copy_(kept[1]) if kept else tensor.zero_()
+        self._rewind()
+
+    def _trained(self) -> Iterator[Tensor]:
+        """Yield every tensor that a step changes, but the buffers."""
+        yield from self.learner.model.parameters()
+        yield from self.learner.model.buffers()
+        for state in self.learner.optimizer.state.values():
+            yield from (value for value in state.values() if isinstance(value, Tensor))

@@ -1,0 +1,52 @@
+"""The eager engine: the steps of an epoch one by one, on any device and for any network."""
+
+import torch
+from torch import Tensor
+
+from resnet_lab.data.augment import batches
+from resnet_lab.data.images import ImageData
+from resnet_lab.engine.effective_blocks import EffectiveBlocks
+from resnet_lab.engine.schedules import lr_at
+from resnet_lab.engine.train_step import Learner
+from resnet_lab.rng import epoch_noise
+from resnet_lab.spec import RunSpec
+
+
+class EagerSteps:
+    """Trains epochs step by step."""
+
+    def __init__(
+        self, spec: RunSpec, data: ImageData, padded: Tensor, learner: Learner, effective: EffectiveBlocks | None
+    ) -> None:
+        self.spec, self.data, self.padded, self.learner, self.effective = spec, data, padded, learner, effective
+
+    def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, int]:
+        """Train `count` steps from the start of an epoch; return the summed loss and the wrong predictions.
+
+        `iteration` is the first step's number in the run and `rate` the plateau's.
+        """
+        spec, device = self.spec, self.learner.device
+        loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        wrong = torch.zeros((), dtype=torch.int64, device=device)
+        drawn = batches(
+            self.data, spec.recipe, seed=spec.seed, epoch=epoch, dtype=self.learner.dtype, padded=self.padded
+        )
+        with epoch_noise(spec.seed, epoch, device):
+            for number, (x, y) in zip(range(iteration, iteration + count), drawn, strict=False):
+                loss, logits = self.step(x, y, lr_at(spec, number, rate))
+                loss_sum += loss
+                wrong += (logits.argmax(1) != y).sum()
+        if self.effective is not None:
+            self.effective.restore()
+        return float(loss_sum), int(wrong)
+
+    def step(self, x: Tensor, y: Tensor, lr: float) -> tuple[Tensor, Tensor]:
+        """Take one step at the rate `lr`; return the loss [] and the logits [B, classes]."""
+        if self.effective is not None:
+            self.effective.draw()
+        for group in self.learner.optimizer.param_groups:
+            group["lr"] = lr
+        return self.learner.learn(x, y)
+
+    def forget(self) -> None:
+        """Nothing is kept from step to step."""

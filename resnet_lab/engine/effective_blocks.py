@@ -1,0 +1,36 @@
+"""Training effective paths only (Veit et al. 2016, section 4.3): each mini-batch trains a fixed number of blocks."""
+
+import torch
+from torch import nn
+
+from resnet_lab.errors import UserError
+from resnet_lab.networks.build import residual_blocks
+
+
+class EffectiveBlocks:
+    """Chooses exactly `count` of a network's residual blocks before each step; the others pass their shortcut only."""
+
+    def __init__(self, model: nn.Module, count: int) -> None:
+        self.blocks = residual_blocks(model)
+        self.count = count
+        if count > len(self.blocks) or any(block.shortcut is None for block in self.blocks):
+            raise UserError(
+                f"recipe.effective_blocks={count} needs so many blocks with a shortcut, and this network has "
+                f"{sum(block.shortcut is not None for block in self.blocks)}: choose fewer"
+            )
+        for block in self.blocks:
+            # A skipped block leaves its input itself to the activation, which must then not overwrite it.
+            for module in block.after.modules():
+                if isinstance(module, nn.ReLU | nn.LeakyReLU):
+                    module.inplace = False
+
+    def draw(self) -> None:
+        """Choose the blocks of the next step, from torch's generator, which the engine seeds by (seed, epoch)."""
+        chosen = set(torch.randperm(len(self.blocks))[: self.count].tolist())
+        for index, block in enumerate(self.blocks):
+            block.active = index in chosen
+
+    def restore(self) -> None:
+        """Let every block take part again, as at test."""
+        for block in self.blocks:
+            block.active = True

@@ -1,0 +1,47 @@
+"""Error of a network on a set of images, counted exactly."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from resnet_lab.data.augment import normalise
+from resnet_lab.data.images import ImageData, Images
+from resnet_lab.engine.precision import autocast
+
+# On a CPU a batch whose activations stay in the cache takes half the time of one ten times as large (measured); a GPU
+# wants to be filled.
+BATCH = {"cpu": 125, "cuda": 1000}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Wrong predictions among `images`, and the mean cross-entropy in nats."""
+
+    wrong: int
+    images: int
+    loss: float
+
+    @property
+    def error(self) -> float:
+        """Error in per cent."""
+        return 100 * self.wrong / self.images
+
+
+@torch.inference_mode()
+def evaluate(model: nn.Module, images: Images, data: ImageData, dtype: torch.dtype) -> Evaluation:
+    """Evaluate in eval mode on the single original view; the model's mode is restored afterwards."""
+    training = model.training
+    model.eval()
+    device = images.pixels.device
+    chunks = max(1, -(-len(images) // BATCH[device.type]))
+    wrong = torch.zeros((), dtype=torch.int64, device=device)
+    loss = torch.zeros((), dtype=torch.float64, device=device)
+    for pixels, labels in zip(images.pixels.chunk(chunks), images.labels.chunk(chunks), strict=True):
+        with autocast(device, dtype):
+            logits: Tensor = model(normalise(pixels, data.mean, data.std, dtype)).float()
+        loss += F.cross_entropy(logits, labels, reduction="sum")
+        wrong += (logits.argmax(1) != labels).sum()
+    model.train(training)
+    return Evaluation(wrong=int(wrong), images=len(images), loss=float(loss) / len(images))

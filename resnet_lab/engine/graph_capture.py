@@ -1,0 +1,83 @@
+"""What records a step once and repeats it: a CUDA graph, or a stand-in that runs the very same function anywhere."""
+
+import contextlib
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import torch
+
+from resnet_lab.rng import EXCLUSIVE
+
+Work = Callable[[], None]
+
+
+class Recorder(Protocol):
+    """Records work on tensors that stay in place. Recording does not carry it out."""
+
+    def place(self) -> AbstractContextManager[None]:
+        """Return the context in which recorded work is warmed up, recorded, fed and repeated, in that order."""
+
+    def record(self, work: Work) -> Work:
+        """Return what repeats the work, on the same memory each time."""
+
+
+class EagerRecorder:
+    """Records by keeping the function and repeats by calling it: the captured engine's functions without a GPU."""
+
+    def place(self) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+    def record(self, work: Work) -> Work:
+        return work
+
+
+class GraphRecorder:
+    """Records into a torch.cuda.CUDAGraph on one stream, and replays it there.
+
+    The stream is the current one where that is not the device's default, which cannot be captured, else a new one.
+    Warm-up, capture and replay share it, as torch asks of autograd's accumulation nodes. Each graph keeps a memory pool
+    of its own, so graphs on different streams may run at once (docs.pytorch.org/docs/stable/notes/cuda.html).
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        current = torch.cuda.current_stream(device)
+        default = current == torch.cuda.default_stream(device)
+        self._stream = torch.cuda.Stream(device) if default else current  # type: ignore[no-untyped-call]  # in no stub
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        outside = torch.cuda.current_stream(self._device)
+        self._stream.wait_stream(outside)
+        try:
+            with torch.cuda.stream(self._stream):
+                yield
+        finally:
+            outside.wait_stream(self._stream)
+
+    def record(self, work: Work) -> Work:
+        graph = torch.cuda.CUDAGraph()
+        # One capture at a time in a process. Other threads may go on launching: "thread_local" forbids only this one
+        # what a capture cannot hold.
+        with (
+            EXCLUSIVE,
+            _no_collection(),
+            torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
+        ):
+            work()
+        return graph.replay
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python from finding a dead graph or event in a cycle just now: freeing one would end the capture."""
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

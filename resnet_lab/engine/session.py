@@ -1,0 +1,168 @@
+"""The training engine: one run, epoch by epoch, from resident data.
+
+Everything random is a function of (seed, epoch), so a session restored at an epoch continues bit-equal on a CPU.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from resnet_lab.data.augment import bordered, padding_of
+from resnet_lab.data.catalog import steps_per_epoch
+from resnet_lab.data.images import ImageData
+from resnet_lab.data.load import load
+from resnet_lab.engine.effective_blocks import EffectiveBlocks
+from resnet_lab.engine.epoch_runner import Means, make_steps
+from resnet_lab.engine.evaluate import Evaluation, evaluate
+from resnet_lab.engine.graph_capture import Recorder
+from resnet_lab.engine.initialise import initialise
+from resnet_lab.engine.optimizers import restore_optimizer
+from resnet_lab.engine.precision import resolve_device, resolve_dtype
+from resnet_lab.engine.schedules import Plateau, lr_at
+from resnet_lab.metrics import EpochRecord
+from resnet_lab.native import accelerate
+from resnet_lab.networks import build_network
+from resnet_lab.rng import EXCLUSIVE
+from resnet_lab.spec import RunSpec, Schedule
+
+
+class DivergenceError(ArithmeticError):
+    """The training loss stopped being a finite number."""
+
+
+class Session:
+    """A network in training: `run_epoch` until `done`, then `test` once."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        data: ImageData,
+        device: torch.device,
+        *,
+        recorder: Recorder | None = None,
+        compiled: bool = False,
+    ) -> None:
+        """Build the network and the steps that train it.
+
+        On a GPU the step is captured where it can be; `recorder` asks for that on any device. `compiled` trains
+        through torch.compile.
+        """
+        self.spec, self.data, self.device = spec, data, device
+        self.dtype = resolve_dtype(spec.recipe.precision, device)
+        _, size, _, channels = data.train.pixels.shape
+        # torch draws weights while it builds; the caller's state stays.
+        with EXCLUSIVE, torch.random.fork_rng(devices=[]):
+            self.model = build_network(spec.model, channels=channels, classes=data.classes, size=size)
+        initialise(self.model, spec.seed, spec.recipe.init)
+        self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
+        count = spec.recipe.effective_blocks
+        self.effective = EffectiveBlocks(self.model, count) if count else None
+        if compiled:
+            self.network, self.kernels = self.model, "torch: torch.compile was asked for"
+        else:
+            self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
+        self.padded = bordered(data, padding_of(spec.recipe))
+        forward = torch.compile(self.model) if compiled else self.network
+        means = Means(device=device, dtype=self.dtype, forward=forward, effective=self.effective, recorder=recorder)
+        self.steps, self.optimizer, self.mode = make_steps(spec, data, self.padded, self.model, means)
+        self.plateau = Plateau(rate=spec.recipe.lr)
+        self.epoch = self.iteration = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether all iterations of the recipe have been made."""
+        return self.iteration >= self.spec.recipe.iterations
+
+    def run_epoch(self) -> EpochRecord:
+        """Train one epoch (the last may be cut short by `recipe.iterations`) and validate. Raises DivergenceError."""
+        start, first, rate = time.perf_counter(), self.iteration, self.plateau.rate
+        loss, wrong = self._train_until(self.spec.recipe.iterations)
+        seconds = time.perf_counter() - start
+        seen = (self.iteration - first) * self.spec.recipe.batch_size
+        if not math.isfinite(loss):
+            raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
+        self.epoch += 1
+        val = evaluate(self.network, self.data.val, self.data, self.dtype)
+        if self.spec.recipe.schedule == Schedule.PLATEAU:
+            self.plateau = self.plateau.after(val.error, self.spec.recipe)
+        return EpochRecord(
+            epoch=self.epoch,
+            iteration=self.iteration,
+            lr=lr_at(self.spec, self.iteration - 1, rate),
+            train_loss=loss / (self.iteration - first),
+            train_error=100 * wrong / seen,
+            val_loss=val.loss,
+            val_error=val.error,
+            epoch_s=seconds,
+            images_per_s=seen / seconds,
+        )
+
+    def run_steps(self, steps: int) -> None:
+        """Train at most so many steps of the epoch, for timing: nothing is recorded or validated."""
+        self._train_until(self.iteration + steps)
+
+    def _train_until(self, stop: int) -> tuple[float, int]:
+        """Train to the end of the epoch or to iteration `stop`; return the summed loss and the wrong predictions."""
+        count = min(stop - self.iteration, steps_per_epoch(len(self.data.train), self.spec.recipe.batch_size))
+        self.network.train()
+        sums = self.steps.run(epoch=self.epoch, iteration=self.iteration, count=count, rate=self.plateau.rate)
+        self.iteration += count
+        return sums
+
+    def test(self) -> Evaluation:
+        """Evaluate on the test set: once, after the last epoch, so that nothing can be picked by it."""
+        if not self.done:
+            raise RuntimeError("the test set is read after the last epoch only")
+        return evaluate(self.network, self.data.test, self.data, self.dtype)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a later session needs to continue, as tensors and numbers only."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "plateau": asdict(self.plateau),
+            "epoch": self.epoch,
+            "iteration": self.iteration,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from `state()`. States of before there were plateaus hold none."""
+        self.model.load_state_dict(state["model"])
+        restore_optimizer(self.optimizer, state["optimizer"])
+        self.steps.forget()
+        self.plateau = Plateau(**state.get("plateau", asdict(self.plateau)))
+        self.epoch, self.iteration = state["epoch"], state["iteration"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    model: nn.Module
+    history: tuple[EpochRecord, ...]
+    test: Evaluation
+
+
+def train(
+    spec: RunSpec,
+    *,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+) -> TrainResult:
+    """Train one run in this process and evaluate it once on the test set.
+
+    Raises UserError for missing data or a missing device, and DivergenceError for a loss that is not finite.
+    """
+    where = resolve_device(device)
+    session = Session(spec, load(spec.data, data_dir, where), where)
+    history = []
+    while not session.done:
+        history.append(session.run_epoch())
+        if on_epoch is not None:
+            on_epoch(history[-1])
+    return TrainResult(model=session.model, history=tuple(history), test=session.test())

@@ -1,0 +1,110 @@
+"""A traced network as text and as JSON."""
+
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ablations.block import ResidualBlock
+from ablations.layout import describe
+from resnet_lab.inspect.depth import depth
+from resnet_lab.inspect.flops import CONVENTION
+from resnet_lab.inspect.order import LETTERS, block_orders, tail
+from resnet_lab.inspect.signature import digest, signature
+from resnet_lab.inspect.trace import Shape, Trace, Unit
+from resnet_lab.spec import ModelSpec
+from resnet_lab.spec.families import WITH_BLOCKS
+
+WIDTH = 80
+
+
+def show(spec: ModelSpec, traced: Trace, image: Shape, *, full: bool) -> None:
+    """Print the layer table and what it adds up to; equal blocks in a row are one entry unless `full`."""
+    console = Console(width=WIDTH, highlight=False)
+    console.print(_table(traced, full=full))
+    console.print()
+    for line in _lines(spec, traced, image):
+        console.print(line, markup=False)
+
+
+def as_dict(spec: ModelSpec, traced: Trace, image: Shape) -> dict[str, Any]:
+    """Return the summary as JSON takes it: one entry a unit, equal blocks spelt out."""
+    return {
+        "parameters": traced.parameters,
+        "flops": traced.flops,
+        "depth": depth(traced.network, spec.name),
+        "flops_convention": CONVENTION,
+        "input": list(image),
+        "layout": describe(spec.block) if spec.name in WITH_BLOCKS else None,
+        "block_orders": dict(block_orders(traced.network)),
+        "before_pooling": tail(traced.network),
+        "signature": digest(signature(traced.network)),
+        "layers": [_entry(unit) for unit in traced.units],
+    }
+
+
+def _entry(unit: Unit) -> dict[str, Any]:
+    return {
+        "name": unit.name,
+        "kind": unit.kind,
+        "output": list(unit.output),
+        "parameters": unit.parameters,
+        "flops": unit.flops,
+    }
+
+
+def _table(traced: Trace, *, full: bool) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("layer", "kind"):
+        table.add_column(name, no_wrap=True)
+    for name in ("output", "parameters", "MFLOPs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for _, same in groupby(traced.units, key=lambda unit: (unit.key, unit.output)):
+        units = list(same)
+        for part in [[unit] for unit in units] if full else [units]:
+            _add(table, part, inner=full or part[0].kind == ResidualBlock.__name__)
+    return table
+
+
+def _add(table: Table, units: list[Unit], *, inner: bool) -> None:
+    """Add equal units: one line, and under it, where asked for, the layers of the first."""
+    first = units[0]
+    times = f" x {len(units)}" if len(units) > 1 else ""
+    last = f" .. {units[-1].name.rpartition('.')[2]}" if times else ""
+    each = " each" if times else ""
+    flops = f"{first.flops / 1e6:,.2f}" if first.flops else ""
+    kind = f"{first.kind}{times}"
+    table.add_row(first.name + last, kind, _shape(first.output), _count(first.parameters) + each, flops)
+    for layer in first.layers if inner else ():
+        table.add_row(f"  {layer.name}", layer.kind, _shape(layer.output), _count(layer.parameters), style="dim")
+
+
+def _lines(spec: ModelSpec, traced: Trace, image: Shape) -> list[str]:
+    network = traced.network
+    lines = []
+    if spec.name in WITH_BLOCKS:
+        lines.append(f"order of operations in the table of layouts: {describe(spec.block)}")
+    orders = block_orders(network)
+    if orders:
+        lines.append("as built: branch | after the addition; both paths read what is before a colon")
+        lines += [f"  {count:>4} x  {order}" for order, count in orders.items()]
+        lines.append("  " + ", ".join(f"{key} {LETTERS[key][0]}" for key in LETTERS if key in "".join(orders)))
+    final = ", ".join(LETTERS[letter][0] for letter in tail(network) if letter in "na") or "nothing"
+    lines.append(f"between the last convolution and pooling: {final}")
+    lines += [
+        f"parameters: {traced.parameters:,}",
+        f"FLOPs:      {traced.flops:,} for an input of {_shape(image)}",
+        *(f"            {part}" for part in CONVENTION.split("; ")),
+        f"depth:      {depth(network, spec.name)}",
+        "            weighted layers on the main path, as the paper counts them",
+    ]
+    return lines
+
+
+def _shape(shape: Shape) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""

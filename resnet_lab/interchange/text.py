@@ -1,0 +1,75 @@
+"""What the commands print: as JSON values, and as lines for people."""
+
+from pathlib import Path
+
+from ablations.choices import Shortcut
+from resnet_lab.interchange.coverage import Coverage
+from resnet_lab.interchange.exporting import Exported
+from resnet_lab.interchange.importing import Imported
+from resnet_lab.interchange.names import Format
+from resnet_lab.provenance import Normalisation, Origin, provenance_to
+from resnet_lab.spec import ModelSpec
+from resnet_lab.spec.families import WITH_BLOCKS
+from resnet_lab.spec.fields import flatten
+
+Report = tuple[dict[str, object], list[str]]
+
+
+def describe_coverage(coverage: Coverage) -> Report:
+    """Report a load that was refused."""
+    return {"coverage": coverage.as_dict()}, coverage.lines()
+
+
+def describe_import(imported: Imported, out: Path) -> Report:
+    """Report a network that was imported into a folder."""
+    kept = imported.provenance
+    notes = _notes(imported.spec, kept.origin)
+    content: dict[str, object] = {
+        "out": str(out),
+        "model": flatten(imported.spec),
+        **provenance_to(kept),
+        "coverage": imported.coverage.as_dict(),
+        "notes": notes,
+    }
+    style = kept.origin.format if kept.origin else "resnet_lab"
+    head = f"{_named(imported.spec)}, {kept.channels} channels, {kept.classes} classes, from a file of format {style}"
+    return content, [head, *imported.coverage.lines(), _normalised(kept.normalisation), *notes, f"written to {out}"]
+
+
+def describe_export(exported: Exported, out: Path) -> Report:
+    """Report a network that was exported to a file."""
+    mean_and_std = exported.normalisation
+    content: dict[str, object] = {
+        "out": str(out),
+        "format": exported.style.value,
+        "tensors": exported.tensors,
+        "sha256": exported.sha256,
+        "normalisation": mean_and_std and {"mean": mean_and_std.mean, "std": mean_and_std.std},
+    }
+    head = f"{exported.tensors} tensors written to {out} with {exported.style}'s names"
+    return content, [head, _normalised(mean_and_std)]
+
+
+def _named(spec: ModelSpec) -> str:
+    if spec.name not in WITH_BLOCKS:
+        return spec.name
+    block = spec.block
+    attention = "" if block.attention == "none" else f" {block.attention}"
+    return f"{spec.name} {spec.depth}, {block.kind}{attention} blocks, width {spec.width}, shortcut {block.shortcut}"
+
+
+def _normalised(normalisation: Normalisation | None) -> str:
+    if normalisation is None:
+        return "normalisation: the data's own mean and std"
+    mean, std = (" ".join(map(str, numbers)) for numbers in (normalisation.mean, normalisation.std))
+    return f"normalisation: mean {mean}, std {std}"
+
+
+def _notes(spec: ModelSpec, origin: Origin | None) -> list[str]:
+    notes = []
+    if origin and origin.format == Format.AKAMASTER and spec.block.shortcut == Shortcut.A:
+        notes.append("note: shortcut A has no tensors, so a file cannot tell it from a plain net; A is assumed")
+    if origin and origin.matched < origin.tensors:
+        filled = f"{origin.matched} of {origin.tensors} tensors came from {origin.file}"
+        notes.append(f"note: this network was loaded in part, {filled}; the rest is random")
+    return notes

@@ -1,0 +1,83 @@
+"""What the enum fields of a run can be; the baseline first. Imports no torch."""
+
+from enum import StrEnum
+
+
+class DatasetName(StrEnum):
+    DIGITS = "digits"
+    MNIST = "mnist"
+    FASHION_MNIST = "fashion_mnist"
+    CIFAR10 = "cifar10"
+    CIFAR100 = "cifar100"
+
+
+class ModelName(StrEnum):
+    """Families of networks; `resnet_lab.spec.presets` names members of them, such as resnet50 and se_resnet110."""
+
+    CIFAR_RESNET = "cifar_resnet"
+    WIDE_RESNET = "wide_resnet"
+    IMAGENET_RESNET = "imagenet_resnet"
+    RESNET50V2 = "resnet50v2"
+    DENSENET121 = "densenet121"
+    DENSENET_BC = "densenet_bc"
+    VGG15_BN = "vgg15_bn"
+    VGG16_BN = "vgg16_bn"
+    MNIST_CNN = "mnist_cnn"
+    MNIST_CNN_DEEP = "mnist_cnn_deep"
+    MNIST_RESNET = "mnist_resnet"
+
+
+class Stem(StrEnum):
+    CIFAR = "cifar"
+    IMAGENET = "imagenet"
+
+
+class Optimizer(StrEnum):
+    SGD = "sgd"
+    NESTEROV = "nesterov"
+    ADAM = "adam"
+    ADAMW = "adamw"
+    RMSPROP = "rmsprop"
+    ADAGRAD = "adagrad"
+    ADADELTA = "adadelta"
+    MUON = "muon"
+
+
+class Schedule(StrEnum):
+    STEP = "step"
+    COSINE = "cosine"
+    CONSTANT = "constant"
+    ONE_CYCLE = "one_cycle"
+    PLATEAU = "plateau"
+
+
+class Warmup(StrEnum):
+    AUTO = "auto"
+    NONE = "none"
+    CONSTANT = "constant"
+    LINEAR = "linear"
+
+
+class Augmentation(StrEnum):
+    CROP_FLIP = "crop_flip"
+    CROP = "crop"
+    FLIP = "flip"
+    NONE = "none"
+    SHIFT_ROTATE = "shift_rotate"
+    CUTOUT = "cutout"
+
+
+class Init(StrEnum):
+    KAIMING_FAN_OUT = "kaiming_fan_out"
+    KAIMING_FAN_IN = "kaiming_fan_in"
+    XAVIER = "xavier"
+    DEFAULT = "default"
+
+
+class Precision(StrEnum):
+    AUTO = "auto"
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+Value = bool | int | float | str

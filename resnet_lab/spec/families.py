@@ -1,0 +1,88 @@
+"""Which depth, width and block each family of networks takes. Imports no torch."""
+
+from typing import TYPE_CHECKING
+
+from ablations.choices import BlockKind, Preactivation, Shortcut
+from ablations.spec import BlockSpec
+from resnet_lab.spec.choices import ModelName, Stem
+
+if TYPE_CHECKING:
+    from resnet_lab.spec.run_spec import ModelSpec
+
+# Layers a unit of three stages adds, and layers beside the units.
+LAYERS_PER_UNIT = {BlockKind.BASIC: 6, BlockKind.BOTTLENECK: 9}
+EXTRA_LAYERS = {ModelName.CIFAR_RESNET: 2, ModelName.WIDE_RESNET: 4, ModelName.DENSENET_BC: 4}
+# He et al. 2015, table 1: blocks of the four stages.
+IMAGENET_STAGES = {
+    BlockKind.BASIC: {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)},
+    BlockKind.BOTTLENECK: {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)},
+}
+WIDE_STEM = 16  # Zagoruyko and Komodakis 2016, table 1: the stem does not widen
+WITH_BLOCKS = frozenset({ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET, ModelName.IMAGENET_RESNET})
+
+
+def check(spec: "ModelSpec") -> None:
+    """Raise ValueError, in a sentence that says what to change, where the fields do not fit the family."""
+    if spec.name in (ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET):
+        _check_units(spec, LAYERS_PER_UNIT[spec.block.kind])
+        _check_projection(spec)
+        _check_wide(spec)
+    elif spec.name == ModelName.DENSENET_BC:
+        _check_units(spec, LAYERS_PER_UNIT[BlockKind.BASIC])
+    elif spec.name == ModelName.IMAGENET_RESNET:
+        depths = IMAGENET_STAGES[spec.block.kind]
+        if spec.depth not in depths:
+            listed = ", ".join(map(str, depths))
+            raise ValueError(f"imagenet_resnet with {spec.block.kind} blocks has depth {listed}, not {spec.depth}")
+    _check_unused(spec)
+
+
+def stages(spec: "ModelSpec") -> tuple[int, ...]:
+    """Return the number of blocks of each stage of a network made of blocks."""
+    if spec.name == ModelName.IMAGENET_RESNET:
+        return IMAGENET_STAGES[spec.block.kind][spec.depth]
+    return ((spec.depth - EXTRA_LAYERS[spec.name]) // LAYERS_PER_UNIT[spec.block.kind],) * 3
+
+
+def _check_units(spec: "ModelSpec", unit: int) -> None:
+    extra = EXTRA_LAYERS[spec.name]
+    units, rest = divmod(spec.depth - extra, unit)
+    if rest or units < 1:
+        low = max(units, 1) * unit + extra
+        nearest = f"{low} or {low + unit}" if units >= 1 else f"{low}"
+        kind = f"{spec.block.kind} blocks" if spec.name in WITH_BLOCKS else spec.name
+        raise ValueError(f"depth {spec.depth} is not {unit}n+{extra}, as {kind} need: the nearest is {nearest}")
+
+
+def _check_wide(spec: "ModelSpec") -> None:
+    """A block may widen, not narrow: the first one reads the stem's channels."""
+    least = WIDE_STEM if spec.block.kind == BlockKind.BASIC else WIDE_STEM // 4
+    if spec.name == ModelName.WIDE_RESNET and spec.width < least:
+        raise ValueError(f"width {spec.width} is less than the {WIDE_STEM} channels of the stem: set at least {least}")
+
+
+def _check_projection(spec: "ModelSpec") -> None:
+    """Refuse C where every block changes shape: it would build the network of B."""
+    widens = spec.block.kind == BlockKind.BOTTLENECK or (spec.name == ModelName.WIDE_RESNET and spec.width > 16)
+    if spec.block.shortcut == Shortcut.C and widens and stages(spec)[0] == 1:
+        deeper = spec.depth + LAYERS_PER_UNIT[spec.block.kind]
+        raise ValueError(
+            f"at depth {spec.depth} every block changes shape, so that shortcut=C builds the same network as B: "
+            f"set block.shortcut=B, or depth={deeper} or more"
+        )
+
+
+def _check_unused(spec: "ModelSpec") -> None:
+    """Refuse fields that the family does not read: two values of them would be one network."""
+    unused = []
+    if spec.name not in WITH_BLOCKS:
+        unused += [name for name in ("block", "stem") if getattr(spec, name) != _DEFAULTS[name]]
+        if spec.name != ModelName.DENSENET_BC:
+            unused += [name for name in ("depth", "width") if getattr(spec, name) != _DEFAULTS[name]]
+    if not spec.final_norm and (spec.name not in WITH_BLOCKS or spec.block.preactivation == Preactivation.NONE):
+        unused.append("final_norm")
+    if unused:
+        raise ValueError(f"{spec.name} does not read {' or '.join(unused)} here: leave it at its default")
+
+
+_DEFAULTS = {"block": BlockSpec(), "stem": Stem.CIFAR, "depth": 20, "width": 16}

@@ -1,0 +1,155 @@
+"""Dotted names: one name for each field of a spec, used unchanged everywhere."""
+
+import dataclasses
+import difflib
+import json
+import types
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from functools import cache
+from operator import attrgetter
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import ValidationError
+
+from resnet_lab.errors import RefusedError, UserError
+from resnet_lab.spec.choices import ModelName, Value
+from resnet_lab.spec.presets import PRESETS
+from resnet_lab.spec.run_spec import RunSpec
+
+Spec = TypeVar("Spec")
+
+
+def flatten(spec: object) -> dict[str, Value]:
+    """Return every field of a spec as {dotted name: primitive value}; enum members become their values."""
+    return pick(spec, field_types(type(spec)))  # type: ignore[arg-type]  # a class is hashable
+
+
+def pick(spec: object, names: Iterable[str]) -> dict[str, Value]:
+    """Return some fields of a spec as `flatten` does. Raises AttributeError for a name that is not one."""
+    found: dict[str, Value] = {}
+    for name in names:
+        value = _reader(name)(spec)
+        found[name] = value.value if isinstance(value, StrEnum) else value
+    return found
+
+
+@cache
+def _reader(name: str) -> Callable[[object], Any]:
+    return attrgetter(name)
+
+
+@cache
+def field_types(cls: type = RunSpec) -> Mapping[str, type]:
+    """Return {dotted name: bool, int, float, str or a StrEnum} of every leaf field of a spec class."""
+    found: dict[str, type] = {}
+    for name, hint in get_type_hints(cls).items():
+        if dataclasses.is_dataclass(hint):
+            found |= {f"{name}.{leaf}": kind for leaf, kind in field_types(hint).items()}  # type: ignore[arg-type]  # a class is hashable
+        else:
+            found[name] = hint
+    return types.MappingProxyType(found)
+
+
+def replace(spec: Spec, changes: Mapping[str, Any]) -> Spec:
+    """Return the spec with fields replaced by dotted name.
+
+    All changes are applied at once, so the order of the names does not matter. Values may be text, and
+    `model.name` may be a preset such as resnet50, whose fields come under those given.
+    Raises UserError for an unknown name (listing the valid ones) or a bad value, and its kind RefusedError for a
+    combination that means nothing.
+    """
+    flat: dict[str, Any] = flatten(spec)
+    for name in changes:
+        if name not in flat:
+            raise UserError(_unknown("field", name, list(flat)))
+    return unflatten(type(spec), flat | _with_preset(changes))
+
+
+def _with_preset(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Spell out a preset that stands where `model.name` does. Raises UserError for a name that is neither."""
+    name = changes.get("model.name", ModelName.CIFAR_RESNET)
+    preset = PRESETS.get(name)
+    if preset is None:
+        if name not in list(ModelName):
+            raise UserError(_unknown("network", str(name), [*ModelName, *PRESETS]))
+        return dict(changes)
+    family = {"model.name": "cifar_resnet"}
+    return family | dict(preset) | {name: value for name, value in changes.items() if name != "model.name"}
+
+
+def unflatten(cls: type[Spec], flat: Mapping[str, Any]) -> Spec:
+    """Build a spec from {dotted name: value}; names that are missing keep their defaults. Raises UserError."""
+    valid = list(field_types(cls))  # type: ignore[arg-type]  # a class is hashable; mypy reads type[Spec] as unsure
+    for name in flat:
+        if name not in valid:
+            raise UserError(_unknown("field", name, valid))
+    return _build(cls, flat, "")
+
+
+def _build(cls: type[Spec], flat: Mapping[str, Any], prefix: str) -> Spec:
+    values: dict[str, Any] = {}
+    for name, hint in get_type_hints(cls).items():
+        dotted = prefix + name
+        if dataclasses.is_dataclass(hint):
+            values[name] = _build(hint, flat, dotted + ".")  # type: ignore[arg-type]  # a spec class
+        elif dotted in flat:
+            values[name] = flat[dotted]
+    try:
+        return cls(**values)
+    except ValidationError as error:
+        kind = RefusedError if error.errors()[0]["type"] == _COMBINATION else UserError
+        raise kind(_sentence(error, prefix)) from None
+
+
+_COMBINATION = "value_error"  # what pydantic calls a ValueError of the spec's own check
+
+
+def _sentence(error: ValidationError, prefix: str) -> str:
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == _COMBINATION:
+        where = prefix.removesuffix(".")
+        return f"{where}: {message}" if where else message
+    return f"{prefix}{'.'.join(map(str, first['loc']))}={first['input']}: {message}"
+
+
+def _unknown(kind: str, name: str, valid: list[str]) -> str:
+    close = difflib.get_close_matches(name, valid, n=1)
+    hint = f" Perhaps you meant {close[0]}." if close else ""
+    return f"there is no {kind} {name!r}.{hint} The {kind}s are: {', '.join(valid)}"
+
+
+def parse_assignments(assignments: tuple[str, ...]) -> dict[str, str]:
+    """Turn ("model.depth=56", ...) into {"model.depth": "56"}. Raises UserError where there is no `=`."""
+    changes: dict[str, str] = {}
+    for text in assignments:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"{text!r} is not NAME=VALUE: write, for example, model.depth=56")
+        changes[name.strip()] = value.strip()
+    return changes
+
+
+def from_json(text: str) -> RunSpec:
+    """Read a RunSpec from the JSON of its dotted names. Raises UserError."""
+    try:
+        flat = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"the spec is not JSON ({error}): write it with resnet_lab.spec.fields.to_json") from None
+    if not isinstance(flat, dict):
+        raise UserError("the spec is not a JSON object of dotted names: write it with resnet_lab.spec.fields.to_json")
+    return unflatten(RunSpec, flat)
+
+
+def to_json(spec: RunSpec) -> str:
+    """Write a RunSpec as the JSON of its dotted names, defaults included."""
+    return json.dumps(flatten(spec), indent=2) + "\n"
+
+
+def choices(name: str) -> tuple[Value, ...]:
+    """Return the values an enum or bool field can take, or () for a number or text."""
+    kind = field_types()[name]
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return tuple(member.value for member in kind)
+    return (False, True) if kind is bool else ()

@@ -1,0 +1,41 @@
+"""The identity of a run: what is done is never done twice."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache, lru_cache
+
+from resnet_lab.spec.choices import Value
+from resnet_lab.spec.fields import flatten
+from resnet_lab.spec.run_spec import RunSpec
+
+# Bump when the default of an existing field changes, or when the engine's results do.
+SCHEMA = 1
+
+
+@lru_cache(maxsize=2**16)  # a driver names each of its trials some twenty times
+def fingerprint(spec: RunSpec) -> str:
+    """Return 12 hex digits of the canonical JSON of the fields that differ from their defaults, and the schema.
+
+    A new field with a default therefore keeps old fingerprints.
+    """
+    defaults = _defaults(RunSpec)
+    changed = {name: value for name, value in flatten(spec).items() if value != defaults[name]}
+    canonical = json.dumps({"schema": SCHEMA, "fields": changed}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+@cache
+def _defaults(cls: type[RunSpec]) -> Mapping[str, Value]:
+    return flatten(cls())
+
+
+def cell_fingerprint(spec: RunSpec) -> str:
+    """Return the fingerprint of the run without its seed: equal for all repeats of one configuration."""
+    return fingerprint(dataclasses.replace(spec, seed=0))
+
+
+def trial_name(spec: RunSpec) -> str:
+    """Return the name of the run's folder: its fingerprint and seed, as in `1b2c3d4e5f60-seed0`."""
+    return f"{fingerprint(spec)}-seed{spec.seed}"

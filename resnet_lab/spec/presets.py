@@ -1,0 +1,48 @@
+"""Networks by their usual names: each is a family with its fields set. Imports no torch."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from resnet_lab.spec.choices import Value
+
+_Fields = Mapping[str, Value]
+_RESNET: dict[str, Value] = {
+    "model.name": "imagenet_resnet",
+    "model.stem": "imagenet",
+    "model.width": 64,
+    "model.block.shortcut": "B",
+}
+_BOTTLENECK = _RESNET | {"model.block.kind": "bottleneck"}
+_WIDE: dict[str, Value] = {
+    "model.name": "wide_resnet",
+    "model.block.preactivation": "full",
+    "model.block.shortcut": "B",
+}
+
+PRESETS: Mapping[str, _Fields] = MappingProxyType(
+    {
+        **{f"resnet{depth}": {"model.depth": depth} for depth in (20, 32, 44, 56, 110, 1202)},
+        **{
+            f"preact_resnet{depth}": {
+                "model.depth": depth,
+                "model.block.kind": "bottleneck",
+                "model.block.preactivation": "full",
+                "model.block.shortcut": "B",
+            }
+            for depth in (164, 1001)
+        },
+        # Table 4 of the SENet paper compares with the pre-activation net (6.37 %).
+        "se_resnet110": {"model.depth": 110, "model.block.preactivation": "full", "model.block.attention": "se"},
+        "resnet18": _RESNET | {"model.depth": 18},
+        "resnet34": _RESNET | {"model.depth": 34},
+        "resnet50": _BOTTLENECK | {"model.depth": 50},
+        "resnet101": _BOTTLENECK | {"model.depth": 101},
+        "resnet152": _BOTTLENECK | {"model.depth": 152},
+        "se_resnet50": _BOTTLENECK | {"model.depth": 50, "model.block.attention": "se"},
+        "wrn_28_10": _WIDE | {"model.depth": 28, "model.width": 160},
+        "wrn_40_2": _WIDE | {"model.depth": 40, "model.width": 32},
+        "densenet_bc_100_12": {"model.name": "densenet_bc", "model.depth": 100, "model.width": 12},
+        "densenet_bc_190_40": {"model.name": "densenet_bc", "model.depth": 190, "model.width": 40},
+    }
+)
+"""A preset's name may stand wherever `model.name` does; fields given beside it win over the preset's."""

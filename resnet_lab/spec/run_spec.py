@@ -1,0 +1,142 @@
+"""One run of the laboratory: what network, which images, how trained, which seed.
+
+Every field has one dotted name (`model.block.norm_position`), the same on the command line, in Optuna, in MLflow,
+in checkpoints, in tables and on axes. The default of each field is the baseline of He et al. 2015, section 4.2.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from ablations.spec import FROZEN, BlockSpec
+from resnet_lab.spec.choices import (
+    Augmentation,
+    DatasetName,
+    Init,
+    ModelName,
+    Optimizer,
+    Precision,
+    Schedule,
+    Stem,
+    Warmup,
+)
+from resnet_lab.spec.families import check
+
+__all__ = [
+    "Augmentation",
+    "DataSpec",
+    "DatasetName",
+    "Init",
+    "ModelName",
+    "ModelSpec",
+    "Optimizer",
+    "Precision",
+    "RecipeSpec",
+    "RunSpec",
+    "Schedule",
+    "Stem",
+    "Warmup",
+]
+
+Positive = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
+class ModelSpec:
+    """A network. The default is the CIFAR ResNet-20 of He et al. 2015, section 4.2.
+
+    Raises a `pydantic.ValidationError` where depth, width or block do not fit the family.
+    """
+
+    name: ModelName = ModelName.CIFAR_RESNET
+    """The family."""
+    depth: Positive = 20
+    """Weighted layers: 6n+2 with basic blocks, 9n+2 with bottlenecks, in CIFAR nets."""
+    width: Positive = 16
+    """Channels of the first stage (times 4 after a bottleneck); growth rate of a DenseNet."""
+    stem: Stem = Stem.CIFAR
+    """A 3x3 convolution, or ImageNet's 7x7 convolution of stride 2 and max-pooling."""
+    final_norm: bool = True
+    """The norm and activation after the last addition of a pre-activation net, which several public nets forget."""
+    block: BlockSpec = BlockSpec()
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
+class DataSpec:
+    name: DatasetName = DatasetName.CIFAR10
+    """Which images."""
+    train_images: NonNegative = 0
+    """Use only the first so many training images of the fixed split; 0 means all (45,000 on CIFAR)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
+class RecipeSpec:
+    """How the network is trained (He et al. 2015, section 4.2)."""
+
+    optimizer: Optimizer = Optimizer.SGD
+    """The optimiser; nesterov is sgd with Nesterov momentum."""
+    lr: Annotated[float, Field(gt=0)] = 0.1
+    """Peak learning rate."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Momentum of sgd, nesterov, rmsprop and muon; beta 1 of adam and adamw."""
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    """L2 penalty on every parameter; decoupled in adamw and muon."""
+    batch_size: Positive = 128
+    """Images a step; an epoch drops the last incomplete batch."""
+    iterations: Positive = 64_000
+    """Optimiser steps in all."""
+    schedule: Schedule = Schedule.STEP
+    """step multiplies the rate by lr_decay at each milestone; cosine falls to 0; constant stays; one_cycle rises and
+    falls; plateau waits for the validation error."""
+    milestone_1: Fraction = 0.5
+    """First step of the schedule, as a share of the iterations (32k of 64k)."""
+    milestone_2: Fraction = 0.75
+    """Second step of the schedule, as a share of the iterations (48k of 64k)."""
+    lr_decay: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Factor on the learning rate at each milestone."""
+    warmup: Warmup = Warmup.AUTO
+    """constant holds warmup_lr, linear rises to lr; auto is constant from depth 110 on and none below."""
+    warmup_iterations: NonNegative = 400
+    """Steps of warm-up, where there is one."""
+    warmup_lr: Annotated[float, Field(gt=0)] = 0.01
+    """Learning rate during, or at the start of, the warm-up."""
+    augmentation: Augmentation = Augmentation.CROP_FLIP
+    """Random crop after zero-padding, horizontal flip, both, none; shift and rotation; crop, flip and cutout. Drawn
+    for each image."""
+    crop_padding: NonNegative = 4
+    """Pixels of zero-padding on each side before the random crop; the largest shift of shift_rotate."""
+    rotation: Annotated[float, Field(ge=0, le=180)] = 10.0
+    """Largest rotation of shift_rotate, in degrees either way."""
+    cutout_size: Positive = 16
+    """Side of the square that cutout blanks after crop and flip, in pixels (arXiv 1708.04552)."""
+    effective_blocks: NonNegative = 0
+    """Residual blocks that each mini-batch trains, drawn anew; 0 trains all (arXiv 1605.06431, section 4.3)."""
+    init: Init = Init.KAIMING_FAN_OUT
+    """How convolutions start: normal by fan-out or fan-in (arXiv 1502.01852), Xavier, or torch's default."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the target spread evenly over all classes (arXiv 1512.00567, section 7)."""
+    plateau_patience: NonNegative = 3
+    """Epochs without a better validation error before schedule=plateau multiplies the rate by lr_decay."""
+    precision: Precision = Precision.AUTO
+    """bf16 autocast, or fp32; auto is bf16 where the processor or GPU computes in it."""
+
+    def __post_init__(self) -> None:
+        if self.optimizer == Optimizer.NESTEROV and self.momentum == 0:
+            raise ValueError("optimizer=nesterov without momentum is sgd: set momentum above 0, or optimizer=sgd")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
+class RunSpec:
+    """Everything that determines a run's result."""
+
+    model: ModelSpec = ModelSpec()
+    data: DataSpec = DataSpec()
+    recipe: RecipeSpec = RecipeSpec()
+    seed: NonNegative = 0
+    """Seed of the init, order, augmentation and noise streams."""

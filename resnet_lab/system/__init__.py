@@ -1,0 +1,1 @@
+"""Files, cache, SQLite, hardware, Ctrl-C and command lines: knows no network and no trial."""

@@ -1,0 +1,33 @@
+"""The user's cache: where it is, and what tells whether the code that filled it is the code that reads it."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from resnet_lab.system import atomic
+
+
+def cache_dir(name: str) -> Path:
+    """Return `$XDG_CACHE_HOME/resnet-lab/<name>`, by default below `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification says to ignore a relative path.
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "resnet-lab" / name
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write a file of the cache. One that cannot be written is done without."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(path, content)
+
+
+def digest_of(folders: Iterable[Path]) -> str:
+    """Return the SHA-256 of every file below some folders, names and contents; compiled Python does not count."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(each for each in folder.rglob("*") if each.is_file() and each.suffix != ".pyc"):
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(folder)} {len(content)}\n".encode() + content)
+    return digest.hexdigest()

@@ -1,0 +1,88 @@
+"""What a run depended on beside its spec: code, packages, hardware, flags."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "torchvision", "numpy", "optuna", "mlflow", "pandas", "seaborn", "scipy", "scikit-learn")
+
+
+def describe_code() -> dict[str, Any]:
+    """Return git sha and dirtiness of this source tree (None outside git), argv and package versions.
+
+    The driver asks once and hands the answer to every trial: it costs two processes and loads no package.
+    """
+    sha = _git("rev-parse", "HEAD")
+    return {
+        "git_sha": sha,
+        "git_dirty": None if sha is None else bool(_git("status", "--porcelain")),
+        "argv": sys.argv,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return the hardware as far as it can be read without torch."""
+    import psutil
+
+    return {
+        "host": platform.node(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": psutil.cpu_count(logical=True),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+    }
+
+
+def describe_torch(device: Any, dtype: Any) -> dict[str, Any]:
+    """Return device, precision and determinism flags as they are in this process."""
+    import torch
+
+    return {
+        "device": str(device),
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "cuda": torch.version.cuda if device.type == "cuda" else None,
+        "precision": str(dtype).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "tf32": device.type == "cuda" and torch.backends.cudnn.allow_tf32,
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return f"{line.partition(':')[2].strip()} ({os.cpu_count()} threads)"
+    return platform.processor()
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -1,0 +1,103 @@
+"""One launch of a study: the parent run, which holds the plan, the table and the figure."""
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resnet_lab.spec.choices import Value
+from resnet_lab.tracking.client import guarded
+from resnet_lab.tracking.run import Run, create, now
+from resnet_lab.tracking.transaction import one_session
+from resnet_lab.tracking.trial_run import DatasetRecord, TrialRun
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_GIT_TAG = "git_sha"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch(Run):
+    """The parent run. Every method that writes raises TrackingError where it cannot."""
+
+    common: Mapping[str, str]
+    """Tags that every run of this launch carries."""
+
+    @classmethod
+    def start(
+        cls,
+        client: "MlflowClient",
+        experiment_id: str,
+        name: str,
+        params: Mapping[str, Value],
+        common: Mapping[str, str],
+        tags: Mapping[str, str],
+    ) -> "Launch":
+        """Create the parent run."""
+        everything = {**common, "kind": "launch", **_with_commit(tags)}
+        return cls(client, experiment_id, create(client, experiment_id, name, params, everything), common)
+
+    def log_files(self, paths: Sequence[Path], folder: str = "") -> None:
+        """Copy files into the run's artifacts, under a folder of that name if one is given."""
+        with guarded("store the launch's files"):
+            for path in paths:
+                self.client.log_artifact(self.run_id, str(path), folder or None)
+
+    def log_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Log the launch's own numbers (seconds, trials), in one call."""
+        from mlflow.entities import Metric
+
+        with guarded("store the launch's numbers"):
+            stamp = now()
+            self.client.log_batch(self.run_id, [Metric(key, value, stamp, 0) for key, value in metrics.items()])
+
+    def log_arm(
+        self, name: str, params: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]
+    ) -> str:
+        """Create a finished child run that holds what the trials of one arm amount to; return its id.
+
+        Numbers that are not finite are left out.
+        """
+        everything = {**self.common, "kind": "arm", "mlflow.parentRunId": self.run_id, **_with_commit(tags)}
+        with guarded(f"store the arm {name}"), one_session(self.client):
+            run_id = create(self.client, self.experiment_id, name, params, everything)
+            arm = Launch(self.client, self.experiment_id, run_id, self.common)
+            arm.log_metrics({key: value for key, value in metrics.items() if math.isfinite(value)})
+            arm.end("FINISHED")
+        return run_id
+
+    def start_trial(
+        self,
+        name: str,
+        params: Mapping[str, Value],
+        tags: Mapping[str, str],
+        dataset: DatasetRecord | None = None,
+        on_model: Collection[str] | None = None,
+    ) -> TrialRun:
+        """Create a trial's child run with its params, tags and, where it is known by then, its dataset.
+
+        The UI shows the run as `name`, or as the tag `mlflow.runName` where that is given. `on_model` names the params
+        that the checkpoint's LoggedModel carries beside its run, all by default.
+        """
+        everything = {
+            **self.common,
+            "kind": "trial",
+            "trial": name,
+            "mlflow.parentRunId": self.run_id,
+            **_with_commit(tags),
+        }
+        shown = everything.pop("mlflow.runName", name)
+        run_id = create(self.client, self.experiment_id, shown, params, everything)
+        carried = {key: value for key, value in params.items() if on_model is None or key in on_model}
+        trial = TrialRun(self.client, self.experiment_id, run_id, name, carried)
+        if dataset is not None:
+            trial.log_dataset(dataset)
+        return trial
+
+
+def _with_commit(tags: Mapping[str, str]) -> dict[str, str]:
+    """The UI shows the commit under a name of its own."""
+    commit = tags.get(_GIT_TAG, "")
+    return {**tags, "mlflow.source.git.commit": commit} if commit else dict(tags)

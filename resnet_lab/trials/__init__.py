@@ -1,0 +1,1 @@
+"""Trials: a folder per run, and the processes that fill it."""

@@ -1,0 +1,24 @@
+"""The door between a driver, which must not load torch, and a worker, which has it."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from resnet_lab.trials.trial import Trial
+    from resnet_lab.trials.worker_settings import Orders
+
+
+def launch(trial: Trial, orders: Orders, threads: int) -> None:
+    """Run a worker in this process."""
+    from resnet_lab.trials.worker import main
+
+    main(trial, orders, threads)
+
+
+def launch_pack(connection: Connection, trial: Trial, orders: Orders, threads: int) -> None:
+    """Run a worker of several trials in this process; `trial` is the first."""
+    from resnet_lab.trials.packed_worker import main
+
+    main(connection, trial, orders, threads)

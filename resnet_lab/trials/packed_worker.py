@@ -1,0 +1,119 @@
+"""A worker process that trains several trials at once on one GPU: a thread, a stream and a captured step for each.
+
+The trials share the images and nothing else. Each writes its own folder, and one that fails ends alone.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import torch
+
+from resnet_lab.data.images import ImageData
+from resnet_lab.data.load import load
+from resnet_lab.engine.precision import resolve_device
+from resnet_lab.spec import DataSpec
+from resnet_lab.trials.gpu_streams import Streams
+from resnet_lab.trials.run_trial import run_trial
+from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker import FAILED, prepare
+from resnet_lab.trials.worker_settings import START, Orders
+
+# A GPU has 8 queues for its streams unless told otherwise, and streams of one queue wait for each other.
+QUEUES = "32"
+
+
+def main(connection: Connection, first: Trial, orders: Orders, threads: int) -> None:
+    """Entry point: carries out (START, trial) and (STOP, name), and answers (name, exit code) for a trial that ended.
+
+    Ends when the other side closes the connection and the trials that run have ended with their epochs.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver alone decides what becomes of its workers
+    os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", QUEUES)
+    prepare(first, orders, threads)
+    pack = Pack(orders, connection.send)
+    while True:
+        try:
+            order, what = connection.recv()
+        except (EOFError, OSError):
+            break
+        pack.start(what) if order == START else pack.stop(what)
+    pack.stop_all()
+
+
+class Pack:
+    """The trials of a process; `tell` hears (name, exit code) of each that ends."""
+
+    def __init__(self, orders: Orders, tell: Callable[[tuple[str, int]], None]) -> None:
+        self._orders, self._tell = orders, tell
+        self._device = resolve_device(orders.device)
+        self._streams = Streams(self._device)
+        self._images = SharedImages()
+        self._telling = threading.Lock()
+        self._running: dict[str, tuple[threading.Thread, threading.Event]] = {}
+
+    def start(self, trial: Trial) -> None:
+        """Train a trial in a thread of its own."""
+        told = threading.Event()
+        thread = threading.Thread(target=self._run, args=(trial, told), name=trial.name)
+        self._running[trial.name] = thread, told
+        thread.start()
+
+    def stop(self, name: str) -> None:
+        """Tell a trial to end with its epoch. One that has ended already is left in peace."""
+        running = self._running.get(name)
+        if running is not None:
+            running[1].set()
+
+    def stop_all(self) -> None:
+        """Tell every trial to end with its epoch, and wait until they have."""
+        running = list(self._running.values())
+        for _, told in running:
+            told.set()
+        for thread, _ in running:
+            thread.join()
+
+    def _run(self, trial: Trial, told: threading.Event) -> None:
+        code = FAILED
+        try:
+            with self._streams.lend():
+                if run_trial(trial, self._orders, load=self._images.load, stopped=told.is_set):
+                    code = 0
+        finally:
+            del self._running[trial.name]
+            with self._telling, contextlib.suppress(OSError):  # nobody may be left to hear it
+                self._tell((trial.name, code))
+            if code and not self._device_works():
+                # An illegal access leaves no context to go on with: the neighbours' last epochs are on disk.
+                os._exit(FAILED)
+
+    def _device_works(self) -> bool:
+        if self._device.type != "cuda":
+            return True
+        try:
+            torch.cuda.current_stream(self._device).synchronize()
+        except RuntimeError:
+            return False
+        return True
+
+
+class SharedImages:
+    """Loads each set once for all threads of the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loaded: dict[tuple[DataSpec, Path | None, torch.device], ImageData] = {}
+
+    def load(self, spec: DataSpec, data_dir: Path | None, device: torch.device) -> ImageData:
+        """Return the set, as `resnet_lab.data.load.load` does."""
+        key = (spec, data_dir, device)
+        with self._lock:
+            if key not in self._loaded:
+                self._loaded[key] = load(spec, data_dir, device)
+                if device.type == "cuda":  # loaded on this thread's stream, and read on others
+                    torch.cuda.current_stream(device).synchronize()
+            return self._loaded[key]

@@ -1,0 +1,139 @@
+"""How long training takes here: FLOPs of a network, and seconds per FLOP from a few real steps."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import torch
+
+from resnet_lab.data.catalog import CATALOG
+from resnet_lab.data.images import ImageData, Images
+from resnet_lab.engine.graph_capture import Recorder
+from resnet_lab.engine.precision import resolve_device
+from resnet_lab.engine.session import Session
+from resnet_lab.inspect.trace import trace
+from resnet_lab.spec import RunSpec
+from resnet_lab.trials.gpu_streams import new_stream
+from resnet_lab.trials.worker_settings import MOST
+
+
+def forward_flops(spec: RunSpec) -> int:
+    """Return the multiplications and additions of one image's forward pass, counted on the meta device."""
+    info = CATALOG[spec.data.name]
+    return trace(spec.model, channels=info.channels, classes=info.classes, size=info.size).flops
+
+
+def seconds_per_flop(spec: RunSpec, device: str, steps: int = 3) -> float:
+    """Return the wall time of one training step on one thread, over the forward FLOPs of its images."""
+    where = resolve_device(device)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        session = Session(spec, noise_images(spec, where, steps), where)
+        session.run_steps(1)
+        start = time.perf_counter()
+        session.run_steps(steps)
+        elapsed = time.perf_counter() - start
+    finally:
+        torch.set_num_threads(threads)
+    return elapsed / (steps * spec.recipe.batch_size * forward_flops(spec))
+
+
+def noise_images(spec: RunSpec, device: torch.device, batches: int) -> ImageData:
+    """Return noise of the shape of the run's images, so many batches of it, for timing."""
+    info = CATALOG[spec.data.name]
+    shape = (spec.recipe.batch_size * batches, info.size, info.size, info.channels)
+    images = Images(
+        torch.randint(256, shape, dtype=torch.uint8, device=device),
+        torch.randint(info.classes, shape[:1], device=device),
+    )
+    half = torch.full((info.channels,), 0.5, device=device)
+    return ImageData(
+        name=spec.data.name,
+        train=images,
+        val=images,
+        test=images,
+        mean=half,
+        std=half,
+        sha256="",
+        classes=info.classes,
+    )
+
+
+BATCHES = 100  # of noise: an epoch long enough for its start not to count
+
+
+GAIN = 1.05  # what doubling must bring to be worth the memory
+
+
+SECONDS = 0.5
+
+
+class Together:
+    """Sessions of one run, in threads of one process."""
+
+    def __init__(
+        self,
+        spec: RunSpec,
+        data: ImageData,
+        device: torch.device,
+        make_recorder: Callable[[], Recorder | None] = lambda: None,
+    ) -> None:
+        self._spec, self._data, self._device, self._make_recorder = spec, data, device, make_recorder
+        self._sessions: list[Session] = []
+        self._streams: list[torch.cuda.Stream | None] = []
+
+    def rate(self, count: int, steps: int) -> float:
+        """Return the images/s of `count` sessions together over so many steps of each, warm."""
+        while len(self._sessions) < count:
+            self._add()
+        start = time.perf_counter()
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(partial(self._train, steps), range(count)))
+        return count * steps * self._spec.recipe.batch_size / (time.perf_counter() - start)
+
+    def _add(self) -> None:
+        """Add a session on a stream of its own, and capture its step while no other trains."""
+        self._streams.append(new_stream(self._device))
+        with torch.cuda.stream(self._streams[-1]):
+            self._sessions.append(Session(self._spec, self._data, self._device, recorder=self._make_recorder()))
+        self._train(1, len(self._sessions) - 1)
+
+    def _train(self, steps: int, index: int) -> None:
+        with torch.cuda.stream(self._streams[index]):
+            train_steps(steps, self._sessions[index])
+
+
+def train_steps(steps: int, session: Session) -> None:
+    """Train so many steps, over the end of the images where need be; returns once the device is done."""
+    stop = session.iteration + steps
+    while session.iteration < stop:
+        session.run_steps(stop - session.iteration)
+
+
+def rates(question: tuple[RunSpec, str]) -> dict[int, float]:
+    """Measure, for a run on a device, images/s by the number of trials at once: 1, 2, 4, ... while doubling pays.
+
+    Each number takes about as long, some half a second; memory that ends is an answer too.
+    """
+    spec, name = question
+    device = resolve_device(name)
+    together = Together(spec, noise_images(spec, device, BATCHES), device)
+    steps = max(8, round(SECONDS * together.rate(1, 8) / spec.recipe.batch_size))
+    found: dict[int, float] = {}
+    count = 1
+    while count <= MOST:
+        try:
+            found[count] = together.rate(count, max(8, steps // count))
+        except torch.OutOfMemoryError:
+            break
+        if count > 1 and found[count] < GAIN * found[count // 2]:
+            break
+        count *= 2
+    return found
+
+
+def best_count(found: Mapping[int, float]) -> int:
+    """Return the fewest trials at once whose rate is the best one's, or near it."""
+    return min(count for count, rate in found.items() if GAIN * rate >= max(found.values()))

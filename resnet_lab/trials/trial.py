@@ -1,0 +1,75 @@
+"""One trial on disk: a folder that one worker fills and anybody can read.
+
+config.json        the spec by dotted names      history.jsonl   one record an epoch
+env.json           code, machine, data SHA-256   resume.pt       the last finished epoch's state
+model.safetensors  the trained network (+ .sha256)
+result.json        written last: the trial is complete           failure.json    why it is not
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resnet_lab.errors import UserError
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import from_json
+from resnet_lab.spec.fingerprint import trial_name
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A trial's folder, `<root>/<fingerprint>-seed<k>`. Nothing in its name comes from the user."""
+
+    root: Path
+    spec: RunSpec
+
+    @property
+    def name(self) -> str:
+        return trial_name(self.spec)
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.name
+
+    def result(self) -> Json | None:
+        """Return the final figures, or None while the trial is not complete."""
+        return _read(self.folder / "result.json")
+
+    def failure(self) -> Json | None:
+        """Return {"reason", "detail"} of the last attempt, or None where it did not fail."""
+        return _read(self.folder / "failure.json")
+
+    def environment(self) -> Json:
+        """Return env.json, or {} before the trial has begun."""
+        return _read(self.folder / "env.json") or {}
+
+    def history(self) -> list[Json]:
+        """Return the finished epochs; a line torn by a kill is not one."""
+        path = self.folder / "history.jsonl"
+        records = []
+        for line in path.read_text().splitlines() if path.exists() else []:
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+        return records
+
+
+def read_trial(folder: Path) -> Trial:
+    """Return the trial kept in a folder. Raises UserError where there is none."""
+    try:
+        spec = from_json((folder / "config.json").read_text())
+    except OSError:
+        raise UserError(f"{folder} holds no trial: give a folder with a config.json") from None
+    return Trial(root=folder.parent, spec=spec)
+
+
+def _read(path: Path) -> Json | None:
+    try:
+        content: Json = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    return content

@@ -1,0 +1,1 @@
+"""The audit of a plan: what its arms are once they are built."""

@@ -1,0 +1,105 @@
+"""Measuring the networks of a plan: those that are not known yet, in this process or aside in others."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import ablations
+import resnet_lab
+from resnet_lab.inspect.facts import Facts
+from resnet_lab.spec.fields import flatten
+from resnet_lab.system.cache import cache_dir, digest_of, keep
+from resnet_lab.system.environment import cores
+from resnet_lab.system.forked_call import ask
+from studies.audit.audit import Measured, Network, measure, network_of
+from studies.plan.plan import Plan
+
+WORTH_A_PROCESS = 8
+"""Networks: building one takes 20 to 100 ms, a process as much."""
+
+
+def measured(plan: Plan) -> Measured:
+    """Return the facts of every network of a plan. Loads torch only for what is not known."""
+    known, unknown = _split(plan)
+    return {**known, **_remembered(measure(unknown) if unknown else {})}
+
+
+def measuring(plan: Plan) -> Callable[[], Measured]:
+    """Start measuring in forks of the workers' server; return what waits for the facts."""
+    known, unknown = _split(plan)
+    asked = [ask(measure, share) for share in shares_of(unknown, cores())]
+    return lambda: {**known, **_remembered(ChainMap(*(dict(share.result()) for share in asked)))}
+
+
+def shares_of(networks: Sequence[Network], processes: int) -> list[list[Network]]:
+    """Deal networks out to at most so many processes, a few at least to each."""
+    count = max(1, min(processes, len(networks) // WORTH_A_PROCESS))
+    return [list(networks[start::count]) for start in range(count) if networks]
+
+
+def _split(plan: Plan) -> tuple[Measured, list[Network]]:
+    """Return the facts that are known of a plan's networks, and the other networks."""
+    networks = list(dict.fromkeys(network_of(cell) for cell in plan.cells))
+    known = recall(networks)
+    return known, [each for each in networks if each not in known]
+
+
+def _remembered(fresh: Measured) -> Measured:
+    remember(fresh)
+    return fresh
+
+
+FILE = "facts.json"
+
+
+def recall(networks: Iterable[Network]) -> Measured:
+    """Return the facts of those networks that are known."""
+    held = _held()
+    return {network: _facts(held[key]) for network in networks if (key := _key(network)) in held}
+
+
+def remember(measured: Measured) -> None:
+    """Add facts to those that are known."""
+    new = {_key(network): _plain(facts) for network, facts in measured.items()}
+    if new:
+        keep(_path(), json.dumps({"code": _code(), "networks": {**_held(), **new}}).encode())
+
+
+Plain = dict[str, object] | str
+
+
+def _held() -> dict[str, Plain]:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        content = json.loads(_path().read_bytes())
+        if content["code"] == _code():
+            return dict(content["networks"])
+    return {}
+
+
+def _path() -> Path:
+    return cache_dir("audit") / FILE
+
+
+def _key(network: Network) -> str:
+    model, data = network
+    return hashlib.sha256(json.dumps([data.value, flatten(model)]).encode()).hexdigest()[:20]
+
+
+def _plain(facts: Facts | str) -> Plain:
+    return facts if isinstance(facts, str) else dataclasses.asdict(facts)
+
+
+def _facts(content: Plain) -> Facts | str:
+    return content if isinstance(content, str) else Facts(**content)  # type: ignore[arg-type]  # as `_plain` left it
+
+
+@cache
+def _code() -> str:
+    folders = [Path(str(package.__file__)).parent for package in (ablations, resnet_lab)]
+    return f"{digest_of(folders)} torch {metadata.version('torch')}"

@@ -1,0 +1,34 @@
+"""The command of every study: parse, plan, check, drive, report."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from resnet_lab.system.command import parse, reporting
+from resnet_lab.system.interrupt import interruptible
+from studies.plan.options import Options
+from studies.plan.study import Study
+
+INTERRUPTED = "interrupted: the same command goes on from the last finished epochs"
+
+
+def main(
+    study: Study,
+    argv: Sequence[str] | None = None,
+    *,
+    after: Callable[[Study, Options], None] | None = None,
+) -> None:
+    """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C.
+
+    `after` is what the study measures on its trained networks, once they are all there.
+    """
+    with reporting(), interruptible(INTERRUPTED):
+        options = parse(Options, prog=f"python -m studies.{study.name}", description=study.question, argv=argv)
+        # Planning and running import more than --help may.
+        from studies.cli.launch import launch, preview
+
+        if options.dry_run:
+            sys.exit(preview(study, options))
+        code = launch(study, options)
+        if after is not None and not options.json:
+            after(study, options)
+        sys.exit(code)

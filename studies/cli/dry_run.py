@@ -1,0 +1,74 @@
+"""What a study would do: `--dry-run`."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from resnet_lab.trials.trial import Trial
+from studies.audit import text as audit_text
+from studies.audit.audit import Audit
+from studies.plan.cost import duration, estimate
+from studies.plan.plan import Plan
+
+
+def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_json: bool) -> None:
+    """Print cells, seeds, what is done already and an estimate of the time. Writes nothing."""
+    plan = audit.plan
+    todo = [trial for trial in trials if trial.result() is None]
+    seconds = estimate(todo, device, jobs)
+    if as_json:
+        content = _as_dict(plan, trials, todo, seconds, device, jobs) | {"audit": audit_text.as_dict(audit)}
+        print(json.dumps(content, indent=2))
+        return
+    console = Console()
+    console.print(_table(plan, trials))
+    console.print(
+        f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {len(trials)} trials; "
+        f"{len(trials) - len(todo)} done already, {len(todo)} to run, {jobs} at once on {device}"
+    )
+    console.print(f"estimated time: {duration(seconds)} (measured on a few steps here and now)")
+    console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
+
+
+def _table(plan: Plan, trials: Sequence[Trial]) -> Table:
+    table = Table(title=plan.study.question, box=None, pad_edge=False, title_justify="left")
+    names = [name.rpartition(".")[2] for name in (*plan.context, *plan.arm)]
+    for name in (*names, "seeds", "done", "iterations"):
+        table.add_column(name, justify="right" if name in ("seeds", "done", "iterations") else "left")
+    done = {trial.spec for trial in trials if trial.result() is not None}
+    for cell in plan.cells:
+        values = [str(value) for name, value in plan.fields(cell).items() if name != "seed"]
+        seeds = [spec for spec in plan.table_order() if _same_cell(spec, cell)]
+        count = sum(spec in done for spec in seeds)
+        table.add_row(*values, str(len(seeds)), str(count), str(cell.recipe.iterations))
+    return table
+
+
+def _same_cell(spec: Any, cell: Any) -> bool:
+    return (spec.model, spec.data, spec.recipe) == (cell.model, cell.data, cell.recipe)
+
+
+def _as_dict(
+    plan: Plan, trials: Sequence[Trial], todo: Sequence[Trial], seconds: float, device: str, jobs: int
+) -> dict[str, Any]:
+    missing = {trial.spec for trial in todo}
+    rows = [
+        plan.fields(spec) | {"done": spec not in missing, "recipe.iterations": spec.recipe.iterations}
+        for spec in plan.table_order()
+    ]
+    return {
+        "study": plan.study.name,
+        "scale": plan.scale,
+        "cells": len(plan.cells),
+        "seeds": list(plan.seeds),
+        "trials": len(trials),
+        "done": len(trials) - len(todo),
+        "to_run": len(todo),
+        "device": device,
+        "jobs": jobs,
+        "estimated_s": round(seconds, 1),
+        "runs": rows,
+    }

@@ -1,0 +1,1 @@
+"""Modes: how a launch spends its trials, one file per option."""

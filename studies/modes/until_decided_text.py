@@ -1,0 +1,75 @@
+"""Sequential seeds in words and as JSON: how many seeds each arm got, why it stopped, and its corrected interval."""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.stats.sequential import Judgement
+from analysis.tables.labels import full_label
+from resnet_lab.spec.choices import Value
+
+WIDTH = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What the arms were held to. `confidence` is that of each interval, by which all hold with 1 - alpha."""
+
+    looks: tuple[int, ...]
+    margin: float
+    alpha: float
+    comparisons: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Where an arm stopped, and why."""
+
+    fields: dict[str, Value]
+    judgement: Judgement
+    seeds: int
+    reason: str
+
+
+def text(rule: Rule, stops: Sequence[Stop]) -> str:
+    """Return a paragraph on the rule and a line for each comparison, in at most 80 columns."""
+    head = (
+        f"Seeds until decided: looks at {', '.join(map(str, rule.looks))} seeds, margin {rule.margin:g} points. The "
+        "intervals and p above and in the figure are not corrected for these looks. Those below are: all of them "
+        f"hold together, at every look, with {1 - rule.alpha:.0%} (each is of {rule.confidence:.2%}, for "
+        f"{len(rule.looks)} looks at {rule.comparisons} comparison{'s' if rule.comparisons != 1 else ''})."
+    )
+    lines = textwrap.wrap(head, WIDTH)
+    for stop in stops:
+        line = f"{full_label(stop.fields)}: {_told(stop)}"
+        lines += textwrap.wrap(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def content(rule: Rule, stops: Sequence[Stop]) -> dict[str, Any]:
+    """Return the same as JSON takes it; limits are null where there is no spread."""
+    return {
+        "looks": list(rule.looks),
+        "margin": rule.margin,
+        "alpha": rule.alpha,
+        "confidence_of_each_interval": rule.confidence,
+        "comparisons": [stop.fields | _numbers(stop) for stop in stops],
+    }
+
+
+def _told(stop: Stop) -> str:
+    interval, pairs = stop.judgement.interval, stop.judgement.pairs
+    limits = f", {interval.mean:+.2f} [{interval.low:.2f}, {interval.high:.2f}]" if pairs > 1 else ""
+    lost = f" ({pairs} complete in both)" if pairs != stop.seeds else ""
+    why = f" ({stop.reason})" if stop.reason != "decided" else ""
+    return f"{stop.judgement.decision} after {stop.seeds} seeds{lost}{why}{limits}"
+
+
+def _numbers(stop: Stop) -> dict[str, Any]:
+    interval = stop.judgement.interval
+    limits = {"difference": interval.mean, "corrected_low": interval.low, "corrected_high": interval.high}
+    plain = {name: None if value != value else value for name, value in limits.items()}  # nan is not itself
+    decision = stop.judgement.decision.value
+    return {"decision": decision, "seeds": stop.seeds, "pairs": stop.judgement.pairs, "stopped": stop.reason, **plain}

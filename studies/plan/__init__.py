@@ -1,0 +1,1 @@
+"""Planning: from a question and its options to a list of runs."""

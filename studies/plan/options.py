@@ -1,0 +1,96 @@
+"""The options every study takes: one definition."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from resnet_lab.errors import UserError
+from resnet_lab.spec import DatasetName, Precision
+from studies.plan.design import Design
+
+
+class Algorithm(StrEnum):
+    TPE = "tpe"
+    RANDOM = "random"
+
+
+class Pruner(StrEnum):
+    MEDIAN = "median"
+    HYPERBAND = "hyperband"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Options of a study's command. Raises UserError for a number out of range."""
+
+    scale: Literal["quick", "paper"] = "quick"
+    """quick answers in minutes on a laptop; paper is the published protocol."""
+    dataset: Annotated[DatasetName | None, arg(metavar="{" + ",".join(DatasetName) + "}", help_behavior_hint="")] = None
+    """Another data set than the scale's."""
+    data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
+    """Folder that holds the data set: torchvision's layout, or cifar-10-batches-bin. Default: download once."""
+    seeds: Annotated[tuple[int, ...], arg(metavar="INT ...", help_behavior_hint="")] = ()
+    """Seeds, shared by all arms. Default: the scale's."""
+    epochs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """Length of each run. Default: the scale's."""
+    jobs: Annotated[int | Literal["auto"], arg(metavar="{auto,INT}")] = "auto"
+    """Trials at once. auto: one a core; on a GPU as many as pay off, measured for a few seconds."""
+    device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
+    """Where to train."""
+    precision: Annotated[Precision, arg(metavar="{" + ",".join(Precision) + "}")] = Precision.AUTO
+    """auto: bf16 where the processor or GPU computes in it, else fp32."""
+    deterministic: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
+    compile: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Train through torch.compile: pays off in long runs on a GPU."""
+    out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
+    """Folder for trials, databases and reports."""
+    design: Annotated[Design | None, arg(metavar="{" + ",".join(Design) + "}", help_behavior_hint="")] = None
+    """Which combinations of the switches are arms. Default: the study's."""
+    orders: Annotated[int, arg(metavar="INT")] = 1
+    """With --design ladder: in how many orders its rungs are climbed."""
+    cells: Annotated[int, arg(metavar="INT")] = 16
+    """With --design random or sobol: arms that are drawn, beside the baseline."""
+    resolution: Annotated[int, arg(metavar="INT")] = 3
+    """With --design fractional: 3 keeps main effects apart; 4 keeps them clear of pairs, too."""
+    until_decided: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Add seeds in pairs to the arms whose comparison is open, corrected for the repeated looks."""
+    max_seeds: Annotated[int, arg(metavar="INT")] = 20
+    """With --until-decided: the most seeds an arm gets."""
+    margin: Annotated[float, arg(metavar="POINTS")] = 0.0
+    """A difference below this does not matter: the report tests for equivalence. 0: no margin, direction alone."""
+    tune: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Compare again with each arm tuned by a search of its own, the same budget for each."""
+    tune_trials: Annotated[int, arg(metavar="INT")] = 12
+    """With --tune: trials for each arm."""
+    search: Annotated[Algorithm | None, arg(metavar="{tpe,random}", help_behavior_hint="")] = None
+    """Search the study's switches and its `tune` for the least validation error, instead of comparing arms."""
+    trials: Annotated[int, arg(metavar="INT")] = 40
+    """With --search: trials in all."""
+    pruner: Annotated[Pruner, arg(metavar="{median,hyperband,none}")] = Pruner.MEDIAN
+    """With --tune and --search: what stops a trial early; it compares trials of one search only."""
+    dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Print the plan and stop; nothing is written."""
+    json: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Print the table (or the plan) as JSON on stdout, and nothing else there."""
+    assignments: Annotated[tuple[str, ...], arg(name="set", metavar="NAME=VALUE ...", help_behavior_hint="")] = ()
+    """Set fields in every run: model.width=32. A field that the study varies takes a list: model.depth=20,56."""
+
+    def __post_init__(self) -> None:
+        if any(seed < 0 for seed in self.seeds):
+            raise UserError(f"--seeds {min(self.seeds)}: a seed is 0 or more")
+        if not 0 <= self.margin <= 100:
+            raise UserError(f"--margin {self.margin:g}: it is a difference in points, 0 to 100")
+        modes = {"--until-decided": self.until_decided, "--tune": self.tune, "--search": self.search is not None}
+        asked = [name for name, given in modes.items() if given]
+        if len(asked) > 1:
+            raise UserError(f"{' and '.join(asked)} answer different questions: give one of them")
+        whole = {"epochs": self.epochs, "jobs": self.jobs, "tune-trials": self.tune_trials, "trials": self.trials}
+        whole |= {"orders": self.orders, "cells": self.cells}
+        for name, value in whole.items():
+            if isinstance(value, int) and value < 1:
+                raise UserError(f"--{name} {value}: it must be 1 or more")

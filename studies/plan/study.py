@@ -1,0 +1,40 @@
+"""What a study declares: a question, the switches it compares, and at what scales."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from resnet_lab.spec import DatasetName
+from resnet_lab.spec.choices import Value
+from studies.plan.design import Design, Levels
+from studies.plan.spaces import Tune, loguniform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """One size at which a study can be run."""
+
+    dataset: DatasetName
+    context: Levels
+    """Fields crossed with the arms; arms are compared within each of their combinations."""
+    seeds: tuple[int, ...]
+    epochs: int | None = None
+    """Length of a run in epochs; None leaves `recipe.iterations`."""
+    changes: Mapping[str, Value] = field(default_factory=dict)
+    """Fields that differ from the baseline of He et al. 2015 in every run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A question whose answer is one table."""
+
+    name: str
+    question: str
+    arm: Levels
+    """The switches under study; the first value of each belongs to the baseline."""
+    scales: Mapping[str, Scale]
+    design: Design = Design.FULL
+    """Which combinations of the switches are arms; `--design` overrides it."""
+    implies: Mapping[tuple[str, Value], Mapping[str, Value]] = field(default_factory=dict)
+    """Fields that go with a level, such as the learning rate with the optimiser: they follow it in every arm."""
+    tune: tuple[Tune, ...] = (loguniform("recipe.lr", 1e-3, 1.0),)
+    """What `--tune` gives each arm to choose for itself, and `--search` beside the switches."""

@@ -1,0 +1,31 @@
+"""Outcomes of a plan's trials as rows: varied fields, status, reason, final figures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from analysis.comparison.arms import ArmRow, summarise
+from resnet_lab.trials.trial import Trial
+from studies.plan.plan import Plan
+
+Row = dict[str, Any]
+
+
+def outcomes(plan: Plan, trials: Sequence[Trial]) -> list[Row]:
+    """Return one row a run, in the order of the table: the varied fields, status, reason and final figures."""
+    by_spec = {trial.spec: trial for trial in trials}
+    return [_outcome(plan, by_spec[spec]) for spec in plan.table_order()]
+
+
+def rows_of(plan: Plan, trials: Sequence[Trial]) -> tuple[list[Row], list[ArmRow]]:
+    """Return the runs, and the arms they make up."""
+    runs = outcomes(plan, trials)
+    return runs, summarise(runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline())
+
+
+def _outcome(plan: Plan, trial: Trial) -> Row:
+    result, failure = trial.result(), trial.failure()
+    status = "complete" if result is not None else "failed" if failure is not None else "missing"
+    row: Row = plan.fields(trial.spec) | {"trial": trial.name, "status": status, "reason": None}
+    if result is not None:
+        return row | {name: value for name, value in result.items() if name != "sha256"}
+    return row | ({"reason": failure["reason"]} if failure is not None else {})

@@ -1,0 +1,1 @@
+"""Execution of a plan: driver, executors, Optuna storage, lock and progress output."""

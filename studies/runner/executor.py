@@ -1,0 +1,130 @@
+"""Where trials run: a small protocol, and local processes behind it."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing import connection, forkserver, resource_tracker
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Protocol
+
+from resnet_lab.spec import RunSpec
+from resnet_lab.system.interrupt import held
+from resnet_lab.trials import preload
+from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker_settings import Orders
+
+# glibc gives freed activations back to the system and faults them in again at the next step unless told otherwise.
+WORKER_ENVIRONMENT = {
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+    "MALLOC_MMAP_THRESHOLD_": "8589934592",
+    # A server that asks the driver library whether there is a GPU could fork no worker that uses it.
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """A worker that ended; a negative code is the signal that killed it."""
+
+    trial: Trial
+    code: int
+
+
+class Executor(Protocol):
+    """Runs trials; knows nothing of studies, Optuna or MLflow."""
+
+    slots: int
+
+    def submit(self, trial: Trial) -> None:
+        """Start a trial; at most `slots` run at once."""
+
+    def wait(self, timeout: float) -> list[Exit]:
+        """Return the trials that ended, waiting at most `timeout` seconds for the first."""
+
+    def cancel(self, name: str | None = None) -> None:
+        """End the running trial of that name, or all of them; their last finished epochs stay on disk."""
+
+
+class LocalExecutor:
+    """One process a trial on this machine, forked from a server that has torch loaded; spawned where none can be."""
+
+    def __init__(self, *, slots: int, orders: Orders, threads: int, runs: Iterable[RunSpec] = ()) -> None:
+        """`runs` are examples of what is to come: where there is a server, it loads their images once for all."""
+        self.slots = slots
+        self._orders = orders
+        self._threads = threads
+        self._running: dict[str, tuple[Trial, BaseProcess]] = {}
+        self._context = start_server(threads, preload.environment(runs, orders))
+
+    def submit(self, trial: Trial) -> None:
+        from resnet_lab.trials.entry import launch
+
+        process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
+            target=launch, args=(trial, self._orders, self._threads), name=trial.name
+        )
+        with held():  # a worker that started but is not known here would be an orphan
+            process.start()
+            self._running[trial.name] = (trial, process)
+
+    def wait(self, timeout: float) -> list[Exit]:
+        connection.wait([process.sentinel for _, process in self._running.values()], timeout)
+        ended = [name for name, (_, process) in self._running.items() if not process.is_alive()]
+        exits = []
+        for name in ended:
+            trial, process = self._running.pop(name)
+            process.join()
+            exits.append(Exit(trial=trial, code=process.exitcode or 0))
+            process.close()
+        return exits
+
+    def cancel(self, name: str | None = None) -> None:
+        names = list(self._running) if name is None else [name]
+        for each in names:
+            self._running[each][1].terminate()
+        for each in names:
+            _, process = self._running.pop(each)
+            process.join()
+            process.close()
+
+
+def start_server(threads: int, told: Mapping[str, str]) -> BaseContext:
+    """Start the fork server with the workers' environment, without changing this process's own.
+
+    `told` is from `preload.environment`. A server that runs already stays as it is.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([preload.__name__])
+    wanted = WORKER_ENVIRONMENT | dict(told) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        with _deaf_children():
+            forkserver.ensure_running()
+    finally:
+        _restore(before)
+    return context
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Start processes that SIGINT does not reach, nor their children: the server does not ignore it while it loads."""
+    resource_tracker.ensure_running()  # starting it would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _restore(environment: Mapping[str, str | None]) -> None:
+    for name, value in environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

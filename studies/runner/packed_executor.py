@@ -1,0 +1,135 @@
+"""An executor that packs trials: several at once in one process on a GPU, as long as they train on the same images."""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from resnet_lab.spec import DataSpec, RunSpec
+from resnet_lab.trials import preload
+from resnet_lab.trials.entry import launch_pack
+from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker_settings import MOST, START, STOP, Orders
+from studies.runner.executor import Executor, Exit, LocalExecutor, start_server
+
+
+@dataclass(slots=True, kw_only=True)
+class PackProcess:
+    """A worker process, the images it holds, and the trials it trains."""
+
+    data: DataSpec
+    process: BaseProcess
+    line: Connection
+    running: dict[str, Trial] = field(default_factory=dict)
+
+    def ended(self) -> list[Exit]:
+        """Return the trials that ended since the last call: all of them, where the process died."""
+        exits = []
+        alive = self.process.is_alive()  # asked first: what it sent before it died is still to be read
+        try:
+            while self.line.poll():
+                name, code = self.line.recv()
+                exits.append(Exit(trial=self.running.pop(name), code=code))
+        except (EOFError, OSError):
+            alive = self._joined()
+        if not alive:
+            self.process.join()
+            exits += [Exit(trial=trial, code=self.process.exitcode or 0) for trial in self.running.values()]
+            self.running.clear()
+        return exits
+
+    def close(self) -> None:
+        """End the process now; the last finished epochs stay on disk."""
+        self.line.close()
+        self.process.terminate()
+        self.process.join()
+        self.process.close()
+
+    def _joined(self) -> bool:
+        self.process.join()
+        return False
+
+
+def eager_lines(cells: Sequence[RunSpec], device: str) -> list[str]:
+    """Return, for a GPU, how many cells train without a captured step, a line for each reason. Loads torch there."""
+    if device == "cpu":
+        return []
+    from resnet_lab.engine.captured import why_eager
+
+    reasons = Counter(why_eager(cell.recipe, host_noise=cell.model.block.drop_path > 0) for cell in cells)
+    return [f"{count} of {len(cells)} cells train eagerly: {reason}" for reason, count in reasons.items() if reason]
+
+
+def make_executor(*, slots: int, orders: Orders, threads: int, runs: Iterable[RunSpec] = ()) -> Executor:
+    """Return what runs trials on the device ordered: a process a trial on a CPU, packed processes on a GPU.
+
+    `runs` are examples of what is to come.
+    """
+    kind = LocalExecutor if orders.device == "cpu" else PackedExecutor
+    return kind(slots=slots, orders=orders, threads=threads, runs=runs)
+
+
+class PackedExecutor:
+    """`slots` trials at once in as few processes as hold them, each process with one set of images on the GPU."""
+
+    def __init__(self, *, slots: int, orders: Orders, threads: int, runs: Iterable[RunSpec] = ()) -> None:
+        self.slots = slots
+        self._orders, self._threads = orders, threads
+        self._context = start_server(threads, preload.environment(runs, orders))
+        self._packs: list[PackProcess] = []
+        self._ended: list[Exit] = []
+
+    def submit(self, trial: Trial) -> None:
+        fitting = (pack for pack in self._packs if pack.data == trial.spec.data and len(pack.running) < MOST)
+        pack = next(fitting, None) or self._open(trial)
+        pack.running[trial.name] = trial
+        with contextlib.suppress(OSError):  # the process is dead: `wait` will say so of all its trials
+            pack.line.send((START, trial))
+
+    def wait(self, timeout: float) -> list[Exit]:
+        if not self._ended:
+            lines = [pack.line for pack in self._packs]
+            connection.wait([*lines, *(pack.process.sentinel for pack in self._packs)], timeout)
+            self._collect()
+        exits, self._ended = self._ended, []
+        return exits
+
+    def cancel(self, name: str | None = None) -> None:
+        if name is None:
+            for pack in self._packs:
+                pack.close()
+            self._packs, self._ended = [], []
+            return
+        for pack in self._packs:
+            if name in pack.running:
+                with contextlib.suppress(OSError):
+                    pack.line.send((STOP, name))
+                while name in pack.running:
+                    connection.wait([pack.line, pack.process.sentinel])
+                    self._ended += pack.ended()
+        self._ended = [ended for ended in self._ended if ended.trial.name != name]
+
+    def _collect(self) -> None:
+        for pack in list(self._packs):
+            self._ended += pack.ended()
+            if not pack.process.is_alive():
+                self._packs.remove(pack)
+                pack.close()
+
+    def _open(self, trial: Trial) -> PackProcess:
+        """Start a process for the trial's images, in the place of one that idles over others."""
+        for idle in [pack for pack in self._packs if not pack.running]:
+            self._packs.remove(idle)
+            idle.close()
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
+            target=launch_pack, args=(theirs, trial, self._orders, self._threads), daemon=True
+        )
+        process.start()
+        theirs.close()
+        pack = PackProcess(data=trial.spec.data, process=process, line=ours)
+        self._packs.append(pack)
+        return pack

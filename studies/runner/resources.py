@@ -1,0 +1,50 @@
+"""Which device trials run on, and how many at once."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from resnet_lab.spec import RunSpec
+from resnet_lab.system.environment import cores
+from resnet_lab.trials import preload
+from resnet_lab.trials.worker_settings import Orders
+from studies.plan.options import Options
+
+
+def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
+    """Return the device by name and the number of trials at once. Loads torch only where there may be a GPU."""
+    device = options.device
+    if device not in ("auto", "cpu") or (device == "auto" and _may_have_gpu()):
+        from resnet_lab.engine.precision import resolve_device
+
+        device = str(resolve_device(device))
+    device = "cpu" if device == "auto" else device
+    if options.jobs != "auto":
+        return device, options.jobs
+    return device, cores() if device == "cpu" else _packed(device, cells, options)
+
+
+def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
+    """Measure how many trials at once pay off on a GPU, with the largest network, and say so."""
+    from resnet_lab.system.forked_call import ask
+    from resnet_lab.trials.throughput import best_count, rates
+    from studies.runner.executor import start_server
+
+    # The server that will fork the workers: it is started once.
+    orders = Orders(data_dir=options.data_dir and options.data_dir.absolute(), device=device, environment={})
+    start_server(0, preload.environment(cells, orders))
+    largest = max(cells, key=lambda cell: cell.model.depth * cell.model.width**2)
+    try:
+        found = ask(rates, (largest, device)).result()
+    except RuntimeError:  # its own words are above: memory that does not do for one, most likely
+        print("--jobs auto: nothing could be measured, so trials run one at a time", file=sys.stderr)
+        return 1
+    best = best_count(found)
+    measured = ", ".join(f"{count}: {rate:,.0f}" for count, rate in found.items())
+    print(f"--jobs auto: {best} trials at once (images/s by trials at once: {measured})", file=sys.stderr)
+    return best
+
+
+def _may_have_gpu() -> bool:
+    return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None

@@ -1,0 +1,67 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+import analysis
+from resnet_lab.errors import UserError
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import flatten, to_json
+
+
+@pytest.fixture
+def out(tmp_path):
+    """One trial complete, one failed, one known to the report only; two reports share the first."""
+    spec = RunSpec(seed=3)
+    for name in ("aa-seed3", "bb-seed3"):
+        (tmp_path / "trials" / name).mkdir(parents=True)
+        (tmp_path / "trials" / name / "config.json").write_text(to_json(spec))
+    result = {"test/error": 7.5, "val/error": 8.0, "time/train_s": 12.0, "epochs": 4, "sha256": "00"}
+    (tmp_path / "trials" / "aa-seed3" / "result.json").write_text(json.dumps(result))
+    (tmp_path / "trials" / "bb-seed3" / "failure.json").write_text('{"reason": "diverged"}')
+    runs = [{"model.depth": 20, "seed": 3, "trial": t, "status": "missing"} for t in ("aa-seed3", "bb-seed3", "cc")]
+    for name, rows in (("odd-quick-digits", runs), ("odd-paper-cifar10", runs[:1]), ("oddity-quick-digits", runs)):
+        (tmp_path / "reports" / name).mkdir(parents=True)
+        (tmp_path / "reports" / name / "runs.json").write_text(json.dumps(rows))
+    return tmp_path
+
+
+def test_a_row_a_trial_with_every_field_by_its_dotted_name(out):
+    frame = analysis.load_study("odd-quick-digits", out)
+    assert frame["trial"].tolist() == ["aa-seed3", "bb-seed3", "cc"]
+    assert frame["status"].tolist() == ["complete", "failed", "missing"]
+    assert frame["reason"].tolist()[1] == "diverged"
+    assert set(flatten(RunSpec())) <= set(frame.columns)
+    first = frame.iloc[0]
+    assert (first["test/error"], first["epochs"], first["time/train_s"], first["seed"]) == (7.5, 4, 12.0, 3)
+    assert frame["model.depth"].tolist() == [20, 20, 20]  # the report knew that of a trial never begun
+
+
+def test_a_study_by_name_by_folder_and_a_whole_output_folder(out):
+    assert len(analysis.load_study("odd", out)) == 3  # both its reports, each trial once
+    assert len(analysis.load_study(out / "reports" / "odd-paper-cifar10")) == 1
+    assert len(analysis.load_study(out)) == 2
+
+
+def test_a_field_younger_than_the_trial_has_its_default(out):
+    (out / "trials" / "aa-seed3" / "config.json").write_text('{"model.depth": 20, "seed": 3}')
+    assert analysis.load_study("odd", out)["recipe.lr"].iloc[0] == RunSpec().recipe.lr
+
+
+def test_what_is_not_there_is_one_sentence(out):
+    with pytest.raises(UserError, match="there are odd-paper-cifar10, odd-quick-digits, oddity-quick-digits"):
+        analysis.load_study("none", out)
+    with pytest.raises(UserError, match="there is none yet"):
+        analysis.load_study("none", out / "trials")
+    (out / "trials" / "aa-seed3" / "result.json").write_text("{")
+    with pytest.raises(UserError, match=r"result\.json is not JSON"):
+        analysis.load_study("odd", out)
+
+
+def test_importing_the_package_loads_no_pandas():
+    code = "import sys, analysis; analysis.load_study; print('pandas' in sys.modules, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+    with pytest.raises(AttributeError):
+        analysis.load_everything  # noqa: B018  # the attribute is the test

@@ -1,0 +1,91 @@
+"""Repeated looks: the level against its simulation, the decisions against known answers."""
+
+import math
+
+import numpy as np
+import pytest
+
+from analysis.stats.intervals import t_interval
+from analysis.stats.sequential import Decision, decide, least_p, level, looks
+
+SCHEDULE = looks(3, 19)
+
+
+def test_seeds_are_added_in_pairs_and_the_last_step_is_cut():
+    assert looks(3, 9) == (3, 5, 7, 9)
+    assert looks(3, 20) == (3, 5, 7, 9, 11, 13, 15, 17, 19, 20)
+    assert looks(5, 5) == (5,)
+    for first, largest in ((1, 9), (5, 4)):
+        with pytest.raises(ValueError, match="it takes 2 or more"):
+            looks(first, largest)
+
+
+def test_one_look_needs_no_correction():
+    assert level((5,), 0.05) == 0.05
+    interval = decide({"a": [1.0, 2.0, 4.0]}, 0, (3,))["a"].interval
+    assert interval == t_interval([1.0, 2.0, 4.0])
+
+
+@pytest.mark.parametrize("arms", [1, 3])
+def test_all_looks_together_err_as_often_as_one_test_may(arms):
+    rng, paths = np.random.default_rng(0), 60_000
+    baseline = rng.standard_normal((paths, 19))
+    wrong = np.zeros(paths, bool)
+    for _ in range(arms):
+        differences = rng.standard_normal((paths, 19)) - baseline  # arms share their baseline: they err together
+        wrong |= least_p(differences, SCHEDULE, 0.05) <= level(SCHEDULE, 0.05 / arms)
+    assert 0.04 < wrong.mean() < 0.05 + 2 * math.sqrt(0.05 * 0.95 / paths)
+
+
+def test_looking_without_a_correction_would_err_three_times_as_often():
+    differences = np.random.default_rng(1).standard_normal((20_000, 19))
+    assert (least_p(differences, SCHEDULE, 0.05) <= 0.05).mean() > 0.15
+
+
+def test_decisions_follow_the_smallest_p():
+    rng = np.random.default_rng(2)
+    paths = rng.standard_normal((100, 19)) + 1.0
+    for path, smallest in zip(paths, least_p(paths, SCHEDULE, 0.05), strict=True):
+        decided = [decide({0: path[:n]}, k, SCHEDULE)[0].decision for k, n in enumerate(SCHEDULE)]
+        assert any(one != Decision.UNDECIDED for one in decided) == (smallest <= level(SCHEDULE, 0.05))
+
+
+def test_the_four_decisions():
+    differences = {
+        "worse": [30.0, 31.0, 30.5],
+        "better": [-30.0, -31.0, -30.5],
+        "open": [-1.0, 1.0, 0.5],
+        "same": [0.001, -0.001, 0.002],
+        "none": [],
+        "coarse": [0.5, 0.5, 0.5],
+    }
+    judged = decide(differences, 0, SCHEDULE, margin=0.2)
+    assert {name: one.decision.value for name, one in judged.items()} == {
+        "worse": "worse",
+        "better": "better",
+        "open": "undecided",
+        "same": "equivalent",
+        "none": "undecided",
+        "coarse": "undecided",
+    }
+    assert judged["same"].interval.high < 0.2
+    assert decide({"same": differences["same"]}, 0, SCHEDULE)["same"].decision == Decision.UNDECIDED
+
+
+def test_the_margin_moves_what_counts_as_worse():
+    values = {"arm": [0.50, 0.51, 0.49]}
+    assert decide(values, 0, SCHEDULE, margin=0.3)["arm"].decision == Decision.WORSE
+    assert decide(values, 0, SCHEDULE, margin=0.5)["arm"].decision == Decision.UNDECIDED
+
+
+def test_arms_that_were_decided_still_count_in_the_family():
+    one = [1.0, 1.2, 1.1]
+    alone, of_ten = decide({"a": one}, 0, SCHEDULE), decide({"a": one}, 0, SCHEDULE, arms=10)
+    assert alone["a"].interval.low > of_ten["a"].interval.low
+
+
+def test_what_cannot_be_judged_is_refused():
+    with pytest.raises(ValueError, match="4 pairs at a look of 3"):
+        decide({"a": [1.0] * 4}, 0, SCHEDULE)
+    with pytest.raises(ValueError, match="compare fewer arms"):
+        level(SCHEDULE, 1e-6)

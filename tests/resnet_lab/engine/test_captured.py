@@ -1,0 +1,244 @@
+"""The captured engine's functions, recorded by a stand-in: bit-equal to the eager engine on a CPU."""
+
+import pytest
+import torch
+
+from resnet_lab.data.load import load
+from resnet_lab.engine.captured import WARM_UP, CapturedSteps, why_eager
+from resnet_lab.engine.eager import EagerSteps
+from resnet_lab.engine.graph_capture import EagerRecorder, GraphRecorder
+from resnet_lab.engine.resume import keeping, load_state
+from resnet_lab.engine.session import Session
+from resnet_lab.spec import Augmentation, Optimizer
+from resnet_lab.spec.fields import replace
+from tests.specs import TINY
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CPU = torch.device("cpu")
+SMALL = replace(TINY, {"recipe.iterations": 10})  # the third epoch is cut after two of its four steps
+RATES = {"sgd": 0.1, "nesterov": 0.1, "adadelta": 1.0}
+CASES = [
+    *({"recipe.optimizer": each, "recipe.lr": RATES.get(each, 1e-3)} for each in ("sgd", "nesterov", "adam", "adamw")),
+    *({"recipe.optimizer": each, "recipe.lr": RATES.get(each, 1e-3)} for each in ("rmsprop", "adadelta")),
+    {"recipe.momentum": 0.0},
+    *({"recipe.augmentation": each} for each in Augmentation if each != "crop_flip"),
+    *({"recipe.schedule": each} for each in ("cosine", "one_cycle", "constant")),
+    {"recipe.schedule": "plateau", "recipe.plateau_patience": 0, "recipe.lr_decay": 0.5, "recipe.lr": 1e-6},
+    {"recipe.warmup": "linear", "recipe.warmup_iterations": 6},
+    {"recipe.label_smoothing": 0.1},
+    {"model.block.shortcut": "dropout"},
+    {"model.block.preactivation": "full", "recipe.optimizer": "adam", "recipe.lr": 1e-3},
+]
+
+
+def named(switches):
+    return ",".join(f"{name.rpartition('.')[2]}={value}" for name, value in switches.items())
+
+
+class Counting(EagerRecorder):
+    """A stand-in that counts how often it recorded and replayed."""
+
+    def __init__(self):
+        self.recorded = self.replayed = 0
+
+    def record(self, work):
+        self.recorded += 1
+
+        def replay():
+            self.replayed += 1
+            work()
+
+        return replay
+
+
+def pair(switches, precision="fp32"):
+    spec = replace(SMALL, {**switches, "recipe.precision": precision})
+    data = load(spec.data)
+    return Session(spec, data, CPU), Session(spec, data, CPU, recorder=Counting())
+
+
+def figures(record):
+    return record.iteration, record.lr, record.train_loss, record.train_error, record.val_loss, record.val_error
+
+
+def states(session):
+    """Return every tensor of the network and of the optimiser, by name."""
+    found = dict(session.model.state_dict())
+    for index, state in session.optimizer.state_dict().get("state", {}).items():  # muon's is two
+        found |= {f"{index}.{name}": value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    return found
+
+
+def assert_equal(one, other):
+    one, other = states(one), states(other)
+    assert one.keys() == other.keys()
+    for name in one:
+        assert torch.equal(one[name], other[name]), name
+
+
+@pytest.mark.parametrize(
+    ("switches", "precision"),
+    [(switches, "fp32") for switches in CASES] + [(switches, "bf16") for switches in CASES[:6]],
+    ids=lambda value: named(value) if isinstance(value, dict) else value,
+)
+def test_a_recorded_step_is_bit_equal_to_the_eager_one_to_the_end_of_the_last_short_epoch(switches, precision):
+    eager, captured = pair(switches, precision)
+    assert isinstance(eager.steps, EagerSteps)
+    assert isinstance(captured.steps, CapturedSteps)
+    while not eager.done:
+        assert figures(eager.run_epoch()) == figures(captured.run_epoch())
+        assert_equal(eager, captured)
+    assert captured.done
+    assert eager.test() == captured.test()
+    recorder = captured.steps.recorder
+    assert (recorder.recorded, recorder.replayed) == (1, SMALL.recipe.iterations)
+
+
+@pytest.mark.parametrize("switches", CASES[:7], ids=named)
+def test_a_captured_session_goes_on_from_a_state_of_either_engine(switches, tmp_path):
+    whole, other = pair(switches)
+    for one in (whole, other):
+        one.run_epoch()
+    for number, source in enumerate((whole, other)):
+        with keeping(tmp_path / "resume.pt") as keeper:
+            keeper.save(source.state())
+        for again in pair(switches):
+            again.restore(load_state(tmp_path / "resume.pt"))
+            assert_equal(again, source)
+            again.run_epoch()
+            if number == 0 and isinstance(again.steps, EagerSteps):
+                expected = again
+            assert_equal(again, expected)
+
+
+def test_a_session_restored_after_it_trained_records_anew():
+    first, captured = pair({})
+    state = first.state()
+    records = [captured.run_epoch()]
+    captured.restore(state)
+    records.append(captured.run_epoch())
+    assert figures(records[0]) == figures(records[1])
+    assert captured.steps.recorder.recorded == 2
+    eager, _ = pair({})
+    eager.run_epoch()
+    assert_equal(eager, captured)
+
+
+@pytest.mark.parametrize("switches", [{}, {"recipe.optimizer": "adam"}, {"model.block.shortcut": "dropout"}], ids=named)
+def test_the_warm_up_leaves_no_trace(switches):
+    untouched, captured = pair(switches)
+    random = torch.get_rng_state()
+    places = {name: tensor.data_ptr() for name, tensor in captured.model.state_dict().items()}
+    captured.run_steps(0)
+    assert captured.steps.recorder.recorded == 1
+    assert torch.equal(torch.get_rng_state(), random)
+    for name, tensor in captured.model.state_dict().items():
+        assert torch.equal(tensor, untouched.model.state_dict()[name]), name
+        assert tensor.data_ptr() == places[name], "a graph reads and writes where it was recorded"
+    for state in captured.optimizer.state.values():
+        assert all(not value.any() for value in state.values())
+    assert (captured.iteration, int(captured.steps.buffers.step)) == (0, 0)
+    assert WARM_UP > 1  # an optimiser's second step takes another path than its first
+
+
+def test_tensors_of_the_step_stay_where_they_were_recorded():
+    _, captured = pair({"recipe.optimizer": "adam", "recipe.augmentation": "cutout"})
+    captured.run_epoch()
+    places = {name: tensor.data_ptr() for name, tensor in states(captured).items()}
+    buffers = captured.steps.buffers
+    draws = captured.steps.draws.order.data_ptr(), captured.steps.draws.centre.data_ptr()
+    captured.run_epoch()
+    assert places == {name: tensor.data_ptr() for name, tensor in states(captured).items()}
+    assert captured.steps.buffers is buffers
+    assert draws == (captured.steps.draws.order.data_ptr(), captured.steps.draws.centre.data_ptr())
+    assert captured.optimizer.param_groups[0]["lr"] is buffers.rate
+    assert all(parameter.grad is None for parameter in captured.model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("switches", "words"),
+    [
+        ({"model.block.drop_path": 0.5}, "stochastic depth"),
+        ({"recipe.effective_blocks": 2}, "effective_blocks"),
+        ({"recipe.optimizer": "muon", "recipe.lr": 0.01}, "Muon"),
+        ({"recipe.optimizer": "adagrad", "recipe.lr": 0.01}, "Adagrad"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_captured_is_trained_eagerly_and_says_why(switches, words):
+    eager, captured = pair(switches)
+    assert isinstance(captured.steps, EagerSteps)
+    assert captured.mode.startswith("eager: ")
+    assert words in captured.mode
+    assert (eager.mode, pair({})[1].mode) == ("eager", "captured")
+    assert figures(eager.run_epoch()) == figures(captured.run_epoch())
+    assert_equal(eager, captured)
+
+
+def test_every_optimiser_is_captured_or_has_its_reason():
+    reasons = {
+        each: why_eager(replace(SMALL, {"recipe.optimizer": each}).recipe, host_noise=False) for each in Optimizer
+    }
+    assert {each for each, reason in reasons.items() if reason} == {"muon", "adagrad"}
+
+
+def gpu():
+    if not torch.cuda.is_available():
+        pytest.skip("no NVIDIA GPU here")
+    return torch.device("cuda")
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("switches", CASES, ids=named)
+def test_a_graph_trains_as_its_functions_do_one_by_one(switches, precision):
+    device = gpu()
+    spec = replace(SMALL, {**switches, "recipe.precision": precision})
+    data = load(spec.data, device=device)
+    by_hand = Session(spec, data, device, recorder=EagerRecorder())
+    graph = Session(spec, data, device)
+    assert isinstance(graph.steps.recorder, GraphRecorder)
+    while not graph.done:
+        one, other = by_hand.run_epoch(), graph.run_epoch()
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-3)
+        assert one.lr == other.lr
+    assert by_hand.test().wrong == pytest.approx(graph.test().wrong, abs=36)
+    assert torch.isfinite(graph.model.fc.weight).all()
+
+
+@pytest.mark.cuda
+def test_no_step_of_an_epoch_waits_for_the_device():
+    device = gpu()
+    spec = replace(SMALL, {})
+    session = Session(spec, load(spec.data, device=device), device)
+    session.run_epoch()
+    replay, modes = session.steps._replay, []
+
+    def watched():
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            replay()
+        finally:
+            modes.append(torch.cuda.get_sync_debug_mode())
+            torch.cuda.set_sync_debug_mode("default")
+
+    session.steps._replay = watched
+    session.run_epoch()
+    assert modes
+
+
+def test_compiled_training_goes_through_torch_compile_and_keeps_the_networks_names(monkeypatch):
+    compile_, seen = torch.compile, []
+
+    def without_inductor(model):
+        seen.append(model)
+        return compile_(model, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", without_inductor)
+    data = load(SMALL.data)
+    plain = Session(SMALL, data, CPU, recorder=EagerRecorder())
+    compiled = Session(SMALL, data, CPU, recorder=EagerRecorder(), compiled=True)
+    assert seen == [compiled.model]
+    assert figures(plain.run_epoch()) == figures(compiled.run_epoch())
+    assert_equal(plain, compiled)

@@ -1,0 +1,80 @@
+"""Where and in what precision a run computes."""
+
+import pytest
+import torch
+
+from resnet_lab.engine import precision
+from resnet_lab.engine.precision import autocast, resolve_device, resolve_dtype
+from resnet_lab.errors import UserError
+from resnet_lab.spec import Precision
+
+CPU = torch.device("cpu")
+
+
+def test_auto_is_cuda_where_present_else_the_cpu(monkeypatch):
+    for present, expected in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda present=present: present)
+        assert resolve_device("auto") == torch.device(expected)
+    assert resolve_device("cpu") == CPU
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("gpu", "there is no device 'gpu': use auto, cpu or cuda"),
+        ("", "use auto, cpu or cuda"),
+        ("cuda:-1", "use auto, cpu or cuda"),
+        ("meta", "device 'meta' is not supported: use auto, cpu or cuda"),
+        ("cuda:99", "device 'cuda:99' is not on this machine: use --device cpu"),
+    ],
+)
+def test_a_device_that_cannot_be_used_is_told_in_one_line(name, says):
+    with pytest.raises(UserError) as raised:
+        resolve_device(name)
+    assert says in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_cuda_without_a_gpu_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UserError, match="use --device cpu"):
+        resolve_device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("asked", "has_bf16", "expected"),
+    [
+        (Precision.AUTO, True, torch.bfloat16),
+        (Precision.AUTO, False, torch.float32),
+        (Precision.FP32, True, torch.float32),
+        (Precision.BF16, False, torch.bfloat16),
+    ],
+)
+def test_auto_is_bf16_only_where_the_hardware_computes_in_it(monkeypatch, asked, has_bf16, expected):
+    monkeypatch.setattr(precision, "_has_bf16", lambda _: has_bf16)
+    assert resolve_dtype(asked, CPU) == expected
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), torch.float32), ((8, 0), torch.bfloat16)])
+def test_gpus_compute_in_bf16_from_ampere_on(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert resolve_dtype(Precision.AUTO, torch.device("cuda")) == expected
+
+
+def test_a_processor_without_bf16_units_and_a_torch_that_cannot_tell_compute_in_fp32(monkeypatch):
+    for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, check, lambda: False, raising=False)
+    assert resolve_dtype(Precision.AUTO, CPU) == torch.float32
+    for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, check)
+    assert resolve_dtype(Precision.AUTO, CPU) == torch.float32
+
+
+def test_autocast_computes_products_in_its_type_and_fp32_changes_nothing():
+    x = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
+    with autocast(CPU, torch.bfloat16):
+        assert (x @ x).dtype == torch.bfloat16
+    with autocast(CPU, torch.float32):
+        assert torch.equal(x @ x, torch.matmul(x, x))
+        assert (x @ x).dtype == torch.float32
+    assert not torch.is_autocast_enabled("cpu")

@@ -1,0 +1,65 @@
+"""How many trials at once pay off: the choice, and the measuring with a stand-in for a graph. Nothing is timed."""
+
+import pytest
+import torch
+
+import resnet_lab.trials.throughput
+from resnet_lab.engine.graph_capture import EagerRecorder
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import replace
+from resnet_lab.trials.throughput import Together, best_count, noise_images, rates
+
+SPEC = replace(RunSpec(), {"model.depth": 8, "model.width": 4, "data.name": "digits", "recipe.batch_size": 16})
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("found", "best"),
+    [({1: 100}, 1), ({1: 100, 2: 190, 4: 360, 8: 365}, 4), ({1: 100, 2: 103}, 1), ({1: 100, 2: 190, 4: 150}, 2)],
+)
+def test_the_fewest_that_come_near_the_best_are_chosen(found, best):
+    assert best_count(found) == best
+
+
+def test_sessions_train_together_across_the_end_of_the_images():
+    made = []
+    together = Together(SPEC, noise_images(SPEC, CPU, 3), CPU, lambda: made.append(EagerRecorder()) or made[-1])
+    assert together.rate(1, 2) > 0
+    assert together.rate(2, 4) > 0
+    assert len(made) == 2
+    assert [session.iteration for session in together._sessions] == [1 + 2 + 4, 1 + 4]
+    assert [session.spec.seed for session in together._sessions] == [0, 0]
+
+
+def simulate(monkeypatch, answers):
+    asked = []
+
+    class Pretender:
+        def __init__(self, *_):
+            pass
+
+        def rate(self, count, steps):
+            asked.append((count, steps))
+            answer = answers[count]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    monkeypatch.setattr(resnet_lab.trials.throughput, "Together", Pretender)
+    return asked
+
+
+def test_doubling_ends_where_it_stops_to_pay(monkeypatch):
+    asked = simulate(monkeypatch, {1: 16_000, 2: 30_000, 4: 31_000})
+    assert rates((SPEC, "cpu")) == {1: 16_000, 2: 30_000, 4: 31_000}
+    assert asked == [(1, 8), (1, 500), (2, 250), (4, 125)]
+
+
+def test_doubling_ends_where_memory_does(monkeypatch):
+    simulate(monkeypatch, {1: 1.0, 2: 2.0, 4: torch.OutOfMemoryError("full")})
+    assert rates((SPEC, "cpu")) == {1: 1.0, 2: 2.0}
+
+
+def test_there_is_a_most(monkeypatch):
+    simulate(monkeypatch, {1: 1.0, 2: 2.0, 4: 4.0, 8: 8.0, 16: 16.0})
+    assert best_count(rates((SPEC, "cpu"))) == 16

@@ -1,0 +1,116 @@
+"""A trial's folder: complete, failed, interrupted, damaged."""
+
+import json
+
+import pytest
+
+import resnet_lab.engine.session
+from resnet_lab.checkpoint import load_model
+from resnet_lab.errors import UserError
+from resnet_lab.trials.run_trial import run_trial
+from resnet_lab.trials.trial import Trial, read_trial
+from resnet_lab.trials.worker_settings import Orders
+from tests.specs import TINY
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+ORDERS = Orders(data_dir=None, device="cpu", environment={"git_sha": "abc", "git_dirty": False, "argv": ["x"]})
+
+
+def interrupt_after(monkeypatch, epochs, error):
+    """Make sessions fail at the start of the epoch after `epochs`."""
+    original = resnet_lab.engine.session.Session.run_epoch
+
+    def run_epoch(self):
+        if self.epoch >= epochs:
+            raise error
+        return original(self)
+
+    monkeypatch.setattr(resnet_lab.engine.session.Session, "run_epoch", run_epoch)
+
+
+@pytest.fixture
+def whole_and_broken(tmp_path, monkeypatch):
+    """A trial that was trained to its end, and the same one interrupted after two of its three epochs."""
+    whole, broken = Trial(root=tmp_path / "a", spec=TINY), Trial(root=tmp_path / "b", spec=TINY)
+    run_trial(whole, ORDERS)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(broken, ORDERS)
+    return whole, broken
+
+
+def test_a_complete_trial_leaves_everything_a_reader_needs(tmp_path):
+    trial = Trial(root=tmp_path, spec=TINY)
+    assert run_trial(trial, ORDERS)
+    assert trial.folder.name == trial.name == f"{trial.name.split('-')[0]}-seed0"
+    result, environment = trial.result(), trial.environment()
+    assert result["epochs"] == 3 == len(trial.history())
+    assert result["test/images"] == 360
+    assert result["test/error"] == 100 * result["test/wrong"] / 360
+    assert environment["git_sha"] == "abc"
+    assert environment["data"]["name"] == "digits"
+    assert len(environment["data"]["sha256"]) == 64
+    assert environment["precision"] in ("bfloat16", "float32")
+    assert environment["threads"] == 1
+    assert not (trial.folder / "resume.pt").exists()
+    checkpoint = load_model(trial.folder)
+    assert checkpoint.spec == TINY
+    assert checkpoint.sha256 == result["sha256"]
+    assert read_trial(trial.folder).spec == TINY
+
+
+def test_a_complete_trial_is_not_trained_again(tmp_path, monkeypatch):
+    trial = Trial(root=tmp_path, spec=TINY)
+    run_trial(trial, ORDERS)
+    interrupt_after(monkeypatch, 0, AssertionError("trained again"))
+    assert run_trial(trial, ORDERS)
+
+
+def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(whole_and_broken):
+    whole, broken = whole_and_broken
+    assert broken.result() is None
+    # The process died after it had written a line of an epoch whose state was never saved, and half of another.
+    with (broken.folder / "history.jsonl").open("a") as file:
+        file.write(json.dumps({"epoch": 3, "train/loss": 99.0}) + "\n" + '{"epoch": 4, "tra')
+    assert run_trial(broken, ORDERS)
+    assert [record["epoch"] for record in broken.history()] == [1, 2, 3]
+    assert broken.history()[2]["train/loss"] == whole.history()[2]["train/loss"]
+    assert broken.result()["sha256"] == whole.result()["sha256"]
+
+
+def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(whole_and_broken):
+    whole, broken = whole_and_broken
+    state = broken.folder / "resume.pt"
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 1
+    state.write_bytes(content)
+    assert run_trial(broken, ORDERS)
+    assert len(broken.history()) == 3
+    assert broken.result()["sha256"] == whole.result()["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (resnet_lab.engine.session.DivergenceError("the training loss is nan"), "diverged"),
+        (UserError("no such file"), "refused"),
+        (MemoryError(), "out of memory"),
+        (OSError(28, "No space left on device"), "OSError"),
+    ],
+)
+def test_a_failure_is_recorded_with_its_reason_and_forgotten_by_the_next_attempt(tmp_path, monkeypatch, error, reason):
+    trial = Trial(root=tmp_path, spec=TINY)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 1, error)
+        assert not run_trial(trial, ORDERS)
+    assert trial.failure()["reason"] == reason
+    assert trial.result() is None
+    assert run_trial(trial, ORDERS)
+    assert trial.failure() is None
+
+
+def test_a_folder_without_a_trial_is_refused(tmp_path):
+    with pytest.raises(UserError, match="holds no trial"):
+        read_trial(tmp_path)

@@ -1,0 +1,107 @@
+"""Networks that were audited before are known, to the code that audited them."""
+
+from concurrent.futures import Future
+
+import pytest
+
+from studies import known_facts
+from studies.audit import network_facts as inquiry
+from studies.audit.audit import measure, network_of
+from studies.audit.network_facts import WORTH_A_PROCESS, measured, measuring, shares_of
+from studies.bn_placement import STUDY
+from studies.plan.options import Options
+from studies.plan.plan import make_plan
+
+
+@pytest.fixture
+def plan():
+    return make_plan(STUDY, Options(assignments=("model.depth=8,14",)))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "resnet-lab" / "audit"
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """How many networks were built, call by call."""
+    counts = []
+
+    def counting(networks):
+        counts.append(len(networks))
+        return measure(networks)
+
+    monkeypatch.setattr(inquiry, "measure", counting)
+    return counts
+
+
+def test_a_network_is_built_once(plan, built):
+    first = measured(plan)
+    assert first == measure([network_of(cell) for cell in plan.cells])
+    assert measured(plan) == first
+    more = make_plan(STUDY, Options(assignments=("model.depth=8,14,20",)))
+    assert {network: measured(more)[network] for network in first} == first
+    assert built == [8, 4]
+
+
+def test_other_code_knows_nothing(plan, built, monkeypatch):
+    measured(plan)
+    monkeypatch.setattr(known_facts, "_code", lambda: "another")
+    measured(plan)
+    assert built == [8, 8]
+
+
+def test_what_cannot_be_built_is_known_too(plan, monkeypatch):
+    reason = "the network cannot be built: too small"
+    monkeypatch.setattr(inquiry, "measure", lambda networks: dict.fromkeys(networks, reason))
+    assert set(measured(plan).values()) == {reason}
+    monkeypatch.setattr(inquiry, "measure", lambda _: pytest.fail("built again"))
+    assert set(measured(plan).values()) == {reason}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"code": 3}'])
+def test_a_damaged_cache_is_made_anew(plan, built, cache, content):
+    cache.mkdir(parents=True)
+    (cache / known_facts.FILE).write_text(content)
+    measured(plan)
+    measured(plan)
+    assert built == [8]
+
+
+def test_a_cache_that_cannot_be_made_is_done_without(plan, built, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert measured(plan) == measured(plan)
+    assert built == [8, 8]
+
+
+def test_others_are_asked_for_what_is_unknown_and_nobody_for_nothing(plan, built, monkeypatch):
+    asked = []
+
+    def ask(function, question):
+        asked.append(len(question))
+        future = Future()
+        future.set_result(function(question))
+        return future
+
+    monkeypatch.setattr(inquiry, "ask", ask)
+    expected = measured(make_plan(STUDY, Options(assignments=("model.depth=8",))))
+    found = measuring(plan)()
+    assert {network: found[network] for network in expected} == expected
+    assert len(found) == 8
+    assert (built, asked) == ([4, 4], [4])
+    monkeypatch.setattr(inquiry, "ask", lambda *_: pytest.fail("asked"))
+    assert measuring(plan)() == found
+
+
+def test_many_networks_are_dealt_out_to_the_processes_and_few_are_not(plan):
+    few = [network_of(cell) for cell in plan.cells]
+    assert shares_of(few, 8) == [few]
+    assert shares_of([], 8) == []
+    depths = ",".join(str(8 + 6 * n) for n in range(WORTH_A_PROCESS))
+    many = [network_of(cell) for cell in make_plan(STUDY, Options(assignments=(f"model.depth={depths}",))).cells]
+    shares = shares_of(many, 3)
+    assert [len(share) for share in shares] == [11, 11, 10]
+    assert {network for share in shares for network in share} == set(many)

@@ -1,0 +1,187 @@
+"""Fair tuning and the open search, with an executor that pretends: real searches, real MLflow store, no training."""
+
+import dataclasses
+import json
+import math
+import shlex
+from collections import Counter
+
+import pytest
+from rich.console import Console
+
+from resnet_lab.errors import UserError
+from resnet_lab.spec.fields import replace
+from resnet_lab.system.command import parse
+from resnet_lab.tracking import Tracker, read_runs
+from studies.bn_placement import STUDY
+from studies.cli.power import find_study
+from studies.modes.open_search import OpenSearch
+from studies.modes.tune import Tuned, space_of
+from studies.plan.options import Algorithm, Options, Pruner
+from studies.plan.plan import make_plan
+from studies.results.publish import close
+from studies.search.optuna_search import SEED
+from studies.search.record import confirm
+
+EPOCHS = 4
+
+
+def plan_of(*assignments, seeds=(0, 1)):
+    options = Options(seeds=seeds, epochs=EPOCHS, assignments=("model.depth=8", *assignments))
+    return make_plan(STUDY, options)
+
+
+def one_switch():
+    return plan_of("model.block.act_position=none")
+
+
+def error(spec):
+    """after_add is better by 2 points once its rate is 0.01; at 0.1 it is worse by 4. The baseline likes 0.1."""
+    after = spec.model.block.norm_position == "after_add"
+    floor, best = (3, 0.01) if after else (5, 0.1)
+    return floor + 6 * abs(math.log10(spec.recipe.lr / best)) + 0.1 * (spec.seed % 2) * after
+
+
+def tuned(plan, **changes):
+    return Tuned(plan, **{"budget": 8, "pruner": Pruner.MEDIAN} | changes)
+
+
+def states(out):
+    return Counter((run["tags"].get("phase", "declared"), run["status"]) for run in read_runs(out, STUDY.name))
+
+
+def test_each_arm_is_tuned_with_the_same_budget_and_a_change_of_sign_is_flagged(books, go, simulator):
+    plan, executor = one_switch(), simulator(error, epochs=EPOCHS)
+    course = go(tuned(plan), plan, executor)
+    runs, files = course.report(books, Console(quiet=True), as_json=False)
+    content = json.loads(next(path for path in files if path.name == "tuning.json").read_text())
+    assert [len(arm["trials"]) for arm in content["arms"]] == [8, 8]
+    chosen = {arm["fields"]["model.block.norm_position"]: arm["chosen"]["recipe.lr"] for arm in content["arms"]}
+    assert chosen["before_add"] == pytest.approx(0.1, rel=0.5)
+    assert chosen["after_add"] < 0.05
+    (one,) = content["comparisons"]
+    assert one["declared"] > 0 > one["tuned"]
+    assert one["changes_sign"] is True
+    told = (books / "reports" / plan.title / "table.md").read_text()
+    assert "CHANGES SIGN" in told
+    assert "8 trials: " in told
+    assert len(runs) == 8
+    assert {path.parent.name for path in files} == {plan.title, f"{plan.title}-tuned"}
+    assert states(books)["tuned", "FINISHED"] >= 2
+    assert states(books)["tuning", "FINISHED"] + states(books)["tuning", "KILLED"] == 16
+
+
+def test_tuning_uses_a_seed_of_its_own(go, simulator):
+    plan, executor = one_switch(), simulator(error, epochs=EPOCHS)
+    go(tuned(plan, budget=3), plan, executor)
+    seeds = Counter(int(name.rpartition("seed")[2]) for name in executor.started)
+    assert seeds[SEED] == 2 * 3
+    assert set(seeds) == {0, 1, SEED}
+
+
+def test_a_pruned_trial_is_stopped_alone_and_marked_in_both_books(books, go, simulator):
+    plan = one_switch()
+    executor = simulator(error, epochs=EPOCHS, course=lambda spec, n: error(spec) + EPOCHS - n, slots=2)
+    course = go(tuned(plan, budget=10), plan, executor)
+    _, files = course.report(books, Console(quiet=True), as_json=False)
+    content = json.loads(next(path for path in files if path.name == "tuning.json").read_text())
+    pruned = {row["trial"] for arm in content["arms"] for row in arm["trials"] if row["state"] == "pruned"}
+    assert pruned
+    assert pruned == set(executor.cancelled)
+    runs = {run["tags"]["trial"]: run for run in read_runs(books, STUDY.name)}
+    assert {name for name, run in runs.items() if run["tags"].get("pruned") == "true"} == pruned
+    assert {runs[name]["status"] for name in pruned} == {"KILLED"}
+    for name in pruned:
+        folder = books / "trials" / name
+        assert 1 < len((folder / "history.jsonl").read_text().splitlines()) < EPOCHS
+        assert not (folder / "result.json").exists()
+
+
+def test_the_same_command_again_trains_nothing_and_an_interrupted_one_goes_on(books, go, simulator):
+    plan = one_switch()
+    with pytest.raises(KeyboardInterrupt):
+        go(tuned(plan), plan, simulator(error, epochs=EPOCHS, cancel_after=9))
+    first = simulator(error, epochs=EPOCHS)
+    course = go(tuned(plan), plan, first)
+    runs, _ = course.report(books, Console(quiet=True), as_json=False)
+    assert first.started
+    again = simulator(error, epochs=EPOCHS)
+    repeated = go(tuned(plan), plan, again)
+    assert not again.started
+    assert repeated.report(books, Console(quiet=True), as_json=False)[0] == runs
+    tuning = [run for run in read_runs(books, STUDY.name) if run["tags"].get("phase") == "tuning"]
+    ended = [run for run in tuning if run["status"] == "FINISHED" or run["tags"].get("pruned")]
+    assert len(ended) == len({run["tags"]["trial"] for run in ended}) == 16
+
+
+def test_an_arm_whose_search_finds_nothing_keeps_the_recipe(books, go, simulator, capsys):
+    def diverging(spec):
+        tuning = spec.seed == SEED and spec.model.block.norm_position == "after_add"
+        return None if tuning else error(spec)
+
+    plan = one_switch()
+    course = go(tuned(plan, budget=3), plan, simulator(diverging, epochs=EPOCHS))
+    course.report(books, Console(quiet=True), as_json=True)
+    arms = json.loads(capsys.readouterr().out)["tuning"]["arms"]
+    assert arms[1]["chosen"] == {}
+    assert [row["state"] for row in arms[1]["trials"]] == ["diverged"] * 3
+    told = (books / "reports" / plan.title / "table.md").read_text()
+    assert "the study's recipe stays" in " ".join(told.split())
+
+
+def test_what_cannot_be_tuned_is_refused():
+    with pytest.raises(UserError, match="is that of the tuning trials"):
+        tuned(plan_of(seeds=(0, SEED)))
+    with pytest.raises(UserError, match="declares nothing to tune"):
+        space_of(replaced(tune=()))
+    with pytest.raises(UserError, match="cannot be tuned as well"):
+        space_of(replaced(arm={"recipe.lr": (0.1, 0.2)}))
+    with pytest.raises(UserError, match="--until-decided and --tune"):
+        Options(tune=True, until_decided=True)
+
+
+def replaced(**changes):
+    study = dataclasses.replace(STUDY, **changes)
+    return make_plan(study, Options(seeds=(0, 1), epochs=1))
+
+
+def test_an_open_search_spends_its_budget_and_is_not_told_as_arms(books, go, simulator, capsys):
+    plan, executor = plan_of(), simulator(error, epochs=EPOCHS)
+    course = OpenSearch(plan, algorithm=Algorithm.TPE, budget=12, pruner=Pruner.MEDIAN)
+    go(course, plan, executor)
+    runs, files = course.report(books, Console(quiet=True), as_json=True)
+    content = json.loads(capsys.readouterr().out)
+    assert len(content["trials"]) == 12
+    assert content["winner"]["val/error"] == min(row["val/error"] for row in content["trials"] if row["val/error"])
+    assert {"model.block.norm_position", "recipe.lr"} <= content["winner"].keys()
+    assert all("test/error" not in row for row in content["trials"])
+    assert content["space"][0] == {"field": "model.block.norm_position", "values": ["before_add", "after_add"]}
+    assert content["start"]["recipe.lr"] == 0.1
+    assert all(row["parameters"] > 70_000 for row in content["trials"])
+    told = next(path for path in files if path.name == "search.md").read_text()
+    assert "no comparison of arms" in told
+    assert max(map(len, told.splitlines())) <= 80
+    assert all(run["status"] == "complete" for run in runs)
+    assert {run["tags"]["phase"] for run in read_runs(books, STUDY.name)} == {"search"}
+    tracker = Tracker.open(books, STUDY.name)
+    written = close(files, tracker, tracker.start_launch("launch", {}, {}), {"training": 1.0}, None)
+    assert {"report.html", "report.md", "table.tex", "trials.csv", "parallel.png", "progress.svg"} <= {
+        p.name for p in written
+    }
+    assert not tracker.client.search_runs([tracker.experiment_id], "tags.kind = 'arm'")  # a search has none
+    again = simulator(error, epochs=EPOCHS)
+    go(OpenSearch(plan, algorithm=Algorithm.TPE, budget=12, pruner=Pruner.MEDIAN), plan, again)
+    assert not again.started
+
+
+@pytest.mark.parametrize("name", ["bn_placement", "reproduction_ladder", "he2016_activation"])
+def test_the_command_that_confirms_a_winner_plans_exactly_its_network(name):
+    study = find_study(name)
+    plan = make_plan(study, Options(epochs=3, assignments=("model.width=8",)))
+    best = {n: levels[-1] for n, levels in plan.arm.items() if n != "model.block.preactivation"}
+    winner = replace(plan.cells[0], {**best, "recipe.lr": 0.012345678901234567, "seed": SEED})
+    words = shlex.split(confirm(plan, winner))
+    assert words[:3] == ["python", "-m", f"studies.{name}"]
+    options = parse(Options, prog="x", description="", argv=words[3:])
+    assert make_plan(study, options).cells == (dataclasses.replace(winner, seed=0),)
+    assert SEED not in options.seeds

@@ -1,0 +1,104 @@
+"""Seeds until decided, with an executor that pretends: who gets more seeds, and what the report says."""
+
+import json
+import random
+
+import pytest
+from rich.console import Console
+
+from resnet_lab.errors import UserError
+from resnet_lab.tracking import read_runs
+from studies.bn_placement import STUDY
+from studies.modes.until_decided import UntilDecided, numbered
+from studies.plan.options import Options
+from studies.plan.plan import make_plan
+
+ONE_DEPTH = ("model.depth=8",)
+
+
+def plan_of(*assignments, seeds=(0, 1, 2)):
+    return make_plan(STUDY, Options(seeds=seeds, assignments=(*ONE_DEPTH, *assignments)))
+
+
+def error(spec):
+    """after_add after the addition is far worse; norm alone differs in noise; the rest is noise around 5 %."""
+    noise = random.Random(f"{spec.seed} {spec.model.block.norm_position} {spec.model.block.act_position}").gauss(0, 0.1)
+    block = spec.model.block
+    far = 10 if (block.norm_position, block.act_position) == ("after_add", "after_add") else 0
+    return 5 + far + noise
+
+
+def test_clear_arms_stop_early_and_open_ones_go_on_with_their_baseline(books, go, simulator):
+    executor, plan = simulator(error), plan_of()
+    course = go(UntilDecided(plan, max_seeds=7, margin=0), plan, executor)
+    runs, files = course.report(books, Console(quiet=True), as_json=False)
+    counts = {}
+    for run in runs:
+        arm = run["model.block.norm_position"], run["model.block.act_position"]
+        counts[arm] = counts.get(arm, 0) + 1
+    assert counts == {
+        ("before_add", "after_add"): 7,
+        ("before_add", "none"): 7,
+        ("after_add", "after_add"): 3,
+        ("after_add", "none"): 7,
+    }
+    assert sum(executor.started.values()) == len(runs) == 24
+    content = json.loads(next(path for path in files if path.name == "sequential.json").read_text())
+    assert content["looks"] == [3, 5, 7]
+    worse = next(one for one in content["comparisons"] if one["decision"] == "worse")
+    assert (worse["seeds"], worse["stopped"]) == (3, "decided")
+    assert worse["corrected_low"] > 0
+    told = next(path for path in files if path.name == "table.md").read_text()
+    assert "not corrected for these looks" in told
+    assert "the most seeds allowed" in told
+    assert "worse after 3 seeds" in told
+    finished = [run["tags"]["trial"] for run in read_runs(books, STUDY.name) if run["status"] == "FINISHED"]
+    assert len(finished) == len(set(finished)) == 24
+
+
+def test_the_same_command_again_decides_the_same_and_trains_nothing(books, go, simulator):
+    plan = plan_of()
+    first = go(UntilDecided(plan, max_seeds=5, margin=0), plan, simulator(error))
+    again, executor = UntilDecided(plan, max_seeds=5, margin=0), simulator(error)
+    go(again, plan, executor)
+    assert not executor.started
+    reports = [course.report(books, Console(quiet=True), as_json=False)[0] for course in (first, again)]
+    assert reports[0] == reports[1]
+    assert len(read_runs(books, STUDY.name)) == len(reports[0])
+
+
+def test_within_the_margin_is_equivalent(books, go, simulator, capsys):
+    plan = plan_of("model.block.act_position=none")
+    course = go(UntilDecided(plan, max_seeds=9, margin=3.0), plan, simulator(error))
+    course.report(books, Console(quiet=True), as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    assert [one["decision"] for one in printed["sequential"]["comparisons"]] == ["equivalent"]
+    assert printed["sequential"]["comparisons"][0]["seeds"] == 3
+    assert len(printed["table"]) == 2
+
+
+def test_an_arm_without_a_complete_pair_gets_no_more_seeds(books, go, simulator):
+    plan = plan_of("model.block.act_position=none")
+    executor = simulator(lambda spec: None if spec.model.block.norm_position == "after_add" else 5.0)
+    course = go(UntilDecided(plan, max_seeds=9, margin=0), plan, executor)
+    runs, files = course.report(books, Console(quiet=True), as_json=False)
+    assert len(runs) == 6
+    (one,) = json.loads(next(path for path in files if path.name == "sequential.json").read_text())["comparisons"]
+    assert (one["decision"], one["pairs"], one["difference"]) == ("undecided", 0, None)
+    assert one["stopped"] == "no seed is complete in both arms"
+
+
+def test_seeds_go_on_above_the_largest():
+    assert numbered((0, 1, 2), 5) == (0, 1, 2, 3, 4)
+    assert numbered((7, 3), 4) == (7, 3, 8, 9)
+
+
+@pytest.mark.parametrize(("seeds", "largest", "sentence"), [((4,), 9, "two seeds"), ((0, 1, 2, 3), 3, "--max-seeds 3")])
+def test_numbers_that_leave_no_room_are_refused(seeds, largest, sentence):
+    with pytest.raises(UserError, match=sentence):
+        UntilDecided(plan_of(seeds=seeds), max_seeds=largest, margin=0)
+
+
+def test_a_margin_is_a_difference_in_points():
+    with pytest.raises(UserError, match="--margin -1"):
+        Options(margin=-1)

@@ -1,0 +1,70 @@
+"""The end of a launch, with trials that pretend: the page, what it knows of the launch, and a run an arm."""
+
+import io
+import json
+
+from rich.console import Console
+
+from analysis import load_study
+from resnet_lab.tracking import Tracker, read_runs
+from studies.bn_placement import STUDY
+from studies.modes.mode import AsPlanned
+from studies.plan.options import Options
+from studies.plan.plan import make_plan
+from studies.results.publish import close
+
+
+def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, simulator):
+    plan = make_plan(STUDY, Options(seeds=(0, 1), margin=3.0, assignments=("model.depth=8",)))
+    worse = {"before_add": 5.0, "after_add": 7.0}
+    executor = simulator(lambda spec: worse[spec.model.block.norm_position] + 0.1 * spec.seed**2, epochs=2)
+    screen = Console(file=io.StringIO(), width=120)
+    _, files = go(AsPlanned(), plan, executor).report(books, screen, as_json=False)
+    alike = (
+        "Equivalent to the baseline within 3 points, after Holm's correction: none."  # equal differences show nothing
+    )
+    assert alike in screen.file.getvalue()
+    tracker = Tracker.open(books, STUDY.name)
+    parent = tracker.start_launch("launch", {}, {})
+    written = close(files, tracker, parent, {"setup": 1.0, "training": 2.0}, 7200.0)
+
+    folder = books / "reports" / "bn_placement-quick-digits"
+    assert folder / "report.html" in written
+    page = (folder / "report.html").read_text()
+    for words in (
+        STUDY.question,
+        "Equivalence with the baseline within 3 points",
+        "8 of 8 trials complete",
+        "Analysis of variance",
+        "No figure is published",
+        "2.00 Wh",
+    ):
+        assert words in page
+    assert f"/runs/{parent.run_id}" in page
+    launch = json.loads((folder / "launch.json").read_text())
+    assert (launch["seconds"], launch["deep_link"]) == ({"setup": 1.0, "training": 2.0}, tracker.deep_link)
+
+    logged = {file.path for file in tracker.client.list_artifacts(parent.run_id)}
+    assert logged >= {"report.html", "report.md", "table.tex", "table.csv", "curves.png"}
+    runs = tracker.client.search_runs([tracker.experiment_id], "tags.kind = 'arm'")
+    arms = {run.data.tags["arm"]: run.data.metrics for run in runs}
+    assert len(arms) == 4
+    assert all(run.data.tags["mlflow.parentRunId"] == parent.run_id for run in runs)
+    assert (arms["before_add none"]["n"], round(arms["after_add none"]["mean"], 2)) == (2, 7.05)
+    assert len(read_runs(books, STUDY.name)) == 8  # arms are no trials
+
+    again, kept = _second_report(plan, books, go, simulator)
+    assert "Nothing has changed since the report was written: it stays as it is." in again
+    assert set(kept) == {*files, *written}
+    assert close(kept, tracker, tracker.start_launch("launch", {}, {}), {}, None) == []
+    assert (folder / "report.html").read_text() == page
+
+    frame = load_study("bn_placement", books)
+    counts = frame.groupby("model.block.norm_position")["test/error"].count()
+    assert counts.to_dict() == {"after_add": 4, "before_add": 4}
+
+
+def _second_report(plan, books, go, simulator):
+    screen = Console(file=io.StringIO(), width=120)
+    _, files = go(AsPlanned(), plan, simulator(lambda _: None)).report(books, screen, as_json=False)
+    return screen.file.getvalue(), files

@@ -1,0 +1,58 @@
+"""What the person sees while a study runs."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from resnet_lab.trials.trial import Trial
+from studies.bn_placement import STUDY
+from studies.plan.options import Options
+from studies.plan.plan import label, make_plan
+from studies.runner.display import make_display
+
+RECORD = {"epoch": 2, "iteration": 78, "val/error": 12.5, "time/epoch_s": 10.0}
+
+
+@pytest.fixture
+def study(tmp_path):
+    plan = make_plan(STUDY, Options(seeds=(1,), epochs=8))
+    return plan, Trial(root=tmp_path, spec=plan.runs()[0])
+
+
+def play(plan, trial, *, terminal):
+    """Run through a trial's life and return what was printed."""
+    stream = io.StringIO()
+    display = make_display(plan, Console(file=stream, force_terminal=terminal, width=80))
+    display.begin(total=8, done=3)
+    display.started(trial, 1)
+    display.epoch(trial, RECORD)
+    if terminal:
+        display._live.refresh()
+    display.failed(trial, "killed by signal 9", again=True)
+    display.started(trial, 2)
+    display.finished(trial, {"test/error": 4.25, "time/train_s": 30.0})
+    display.end()
+    return stream.getvalue()
+
+
+def test_a_trial_is_named_by_what_varies(study):
+    assert label(*study) == "44 before_add after_add seed 1"
+
+
+def test_piped_output_is_plain_lines(study):
+    lines = play(*study, terminal=False).splitlines()
+    assert lines == [
+        "8 trials, 3 done already",
+        "failed: 44 before_add after_add seed 1: killed by signal 9; trying again",
+        "attempt 2: 44 before_add after_add seed 1",
+        "4/8  44 before_add after_add seed 1  test error 4.25 %  30 s",
+    ]
+
+
+def test_a_terminal_shows_epoch_error_and_time_left(study):
+    shown = play(*study, terminal=True)
+    assert "3/8" in shown
+    assert "4/8" in shown
+    assert "3/8        12.50  1:00" in shown  # epoch 3 of 8, six of ten seconds each to go
+    assert "last: 44 before_add after_add seed 1  test error 4.25 %" in shown

@@ -1,0 +1,60 @@
+"""Each way to spend trials, for real: workers that train ResNet-8 for an epoch, and one that is stopped by name."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import replace
+from resnet_lab.tracking import read_runs
+from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker_settings import Orders
+from studies.runner.executor import LocalExecutor
+
+SMALL = ["--set", "model.depth=8", "model.block.act_position=none", "--epochs", "1", "--seeds", "0", "1"]
+DIGITS = {"data.name": "digits", "model.depth": 8, "recipe.batch_size": 32, "recipe.augmentation": "none"}
+
+
+@pytest.fixture
+def study(books):
+    """Run the study's command and return what it printed as JSON, and its output folder."""
+
+    def run(*options):
+        command = [sys.executable, "-m", "studies.bn_placement", *SMALL, *options, "--json", "--out", str(books)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout), books
+
+    return run
+
+
+def test_until_decided(study):
+    printed, out = study("--until-decided", "--max-seeds", "3", "--margin", "50")
+    (one,) = printed["sequential"]["comparisons"]
+    assert one["seeds"] in (2, 3)
+    assert [row["n"] for row in printed["table"]] == [one["seeds"]] * 2
+    assert len(read_runs(out, "bn_placement")) == 2 * one["seeds"]
+
+
+def test_tune(study):
+    printed, out = study("--tune", "--tune-trials", "2")
+    assert [len(arm["trials"]) for arm in printed["tuning"]["arms"]] == [2, 2]
+    assert [row["n"] for row in printed["tuning"]["table"]] == [2, 2]
+    assert (out / "reports" / "bn_placement-quick-digits-tuned" / "table.md").exists()
+
+
+def test_search(study):
+    printed, out = study("--search", "random", "--trials", "3", "--pruner", "none")
+    assert [trial["state"] for trial in printed["trials"]] == ["complete"] * 3
+    assert (out / "reports" / "bn_placement-quick-digits-search" / "report.html").exists()
+
+
+def test_one_worker_is_stopped_and_the_other_goes_on(tmp_path, stop_one):
+    executor = LocalExecutor(slots=2, orders=Orders(data_dir=None, device="cpu", environment={}), threads=1)
+    specs = [replace(RunSpec(), {**DIGITS, "recipe.iterations": 100_000, "seed": seed}) for seed in (0, 1)]
+    try:
+        stop_one(executor, *(Trial(root=tmp_path, spec=spec) for spec in specs))
+    finally:
+        executor.cancel()
