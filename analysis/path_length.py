@@ -103,7 +103,7 @@ def examine(target: "Target", options: Options, bar: Bar) -> "PathReport":
     """Return one network's report. Raises UserError for a net without blocks, or without a usable gradient."""
     import torch
 
-    from analysis.inputs.chain import take_apart
+    from analysis.inputs.chain import decompose
     from analysis.paths.recording import prepare
     from analysis.paths.rows import Conventions, PathReport
     from analysis.paths.sampling import passes, sample
@@ -113,7 +113,7 @@ def examine(target: "Target", options: Options, bar: Bar) -> "PathReport":
     test = target.data.test
     if options.images > len(test):
         raise UserError(f"--images {options.images}: {target.data.name} has {len(test)} test images, ask for no more")
-    chain = take_apart(target.model)
+    chain = decompose(target.model)
     prepare(chain, options.bn)
     pixels, labels = test.pixels[: options.images], test.labels[: options.images]
     images = normalise(pixels, target.data.mean, target.data.std, torch.float64).contiguous()

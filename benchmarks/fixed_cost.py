@@ -86,8 +86,8 @@ def _timings(options: Options, out: Path) -> list[Timing]:
     # Every worker imports this module anew, as it does a study's: it is to be as light.
     from resnet_lab.data.load import ensure
     from studies.bn_placement import STUDY
-    from studies.cli.launch import Launch
-    from studies.modes.mode import make_course
+    from studies.cli.launch import StudyLaunch
+    from studies.modes.mode import make_mode
     from studies.plan.options import Options as StudyOptions
     from studies.plan.plan import make_plan
 
@@ -106,9 +106,9 @@ def _timings(options: Options, out: Path) -> list[Timing]:
         made.append(TimedExecutor(**orders))
         return made[0]
 
-    course = make_course(plan, told)
+    course = make_mode(plan, told)
     with redirect_stdout(StringIO()):
-        Launch(plan=plan, options=told, course=course, device="cpu", jobs=1, make_executor=make).run()
+        StudyLaunch(plan=plan, options=told, course=course, device="cpu", jobs=1, make_executor=make).run()
     return made[0].timings
 
 

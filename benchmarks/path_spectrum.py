@@ -96,7 +96,7 @@ def _ratio(seconds: dict[str, list[float]], form: str) -> float | None:
 def _subject(options: Options) -> "tuple[Chain, Tensor, Tensor]":
     import torch
 
-    from analysis.inputs.chain import take_apart
+    from analysis.inputs.chain import decompose
     from analysis.paths.recording import prepare
     from resnet_lab.engine.initialise import initialise
     from resnet_lab.networks import build_network
@@ -105,7 +105,7 @@ def _subject(options: Options) -> "tuple[Chain, Tensor, Tensor]":
 
     net = build_network(replace(RunSpec(), {"model.depth": options.depth}).model)
     initialise(net, 0)
-    chain = take_apart(net)
+    chain = decompose(net)
     prepare(chain, "eval")
     draw = torch.Generator().manual_seed(0)
     images = torch.randn(options.images, 3, 32, 32, generator=draw, dtype=torch.float64)

@@ -51,15 +51,15 @@ def measure(options: Options) -> dict[str, Any]:
     """Time both sides in turns; compare every logit. Raises UserError."""
     import torch
 
-    from analysis.inputs.chain import take_apart
+    from analysis.inputs.chain import decompose
     from analysis.lesions.choices import Lesion, Mode
-    from analysis.lesions.experiments import Damage, Subject, single
-    from analysis.lesions.modes import Material, damaged_blocks
+    from analysis.lesions.experiments import BlockSet, Lesions, single
+    from analysis.lesions.modes import LesionInputs, lesioned_blocks
 
     model = _network(options)
-    subject = Subject.of(take_apart(model))
-    modules = damaged_blocks(subject.chain, Lesion(Mode.DELETE), Material(model=model))
-    networks = [subject.chain.items, *(c.network for c in single(subject, Damage(mode="delete", modules=modules)))]
+    subject = BlockSet.of(decompose(model))
+    modules = lesioned_blocks(subject.chain, Lesion(Mode.DELETE), LesionInputs(model=model))
+    networks = [subject.chain.items, *(c.network for c in single(subject, Lesions(mode="delete", modules=modules)))]
     x = torch.randn(options.images, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     x = x.contiguous(memory_format=torch.channels_last)
     batches = [(part, torch.zeros(len(part), dtype=torch.int64)) for part in torch.split(x, 250)]

@@ -76,11 +76,11 @@ def _apart(step: Callable[[str, int], Figures], out: str, trials: int) -> Figure
 
 
 def launch_study(out: str, trials: int) -> Figures:
-    """Launch the study in this process, as its command does."""
+    """StudyLaunch the study in this process, as its command does."""
     from benchmarks.harness.simulated import SimulatedExecutor
     from studies.bn_placement import STUDY
-    from studies.cli.launch import Launch
-    from studies.modes.mode import AsPlanned
+    from studies.cli.launch import StudyLaunch
+    from studies.modes.mode import Planned
     from studies.plan.options import Options as StudyOptions
     from studies.plan.plan import make_plan
 
@@ -91,7 +91,7 @@ def launch_study(out: str, trials: int) -> Figures:
         made.append(SimulatedExecutor(**orders))
         return made[0]
 
-    class Watched(AsPlanned):
+    class Watched(Planned):
         def run(self, driver: Any, console: Any) -> None:
             clock.lap("planning")
             super().run(driver, console)
@@ -102,7 +102,7 @@ def launch_study(out: str, trials: int) -> Figures:
     options = StudyOptions(seeds=tuple(range(seeds)), out=Path(out), assignments=(varied,))
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         plan = make_plan(STUDY, options)
-        Launch(plan=plan, options=options, course=Watched(), device="cpu", jobs=2, make_executor=make).run()
+        StudyLaunch(plan=plan, options=options, course=Watched(), device="cpu", jobs=2, make_executor=make).run()
     clock.lap("report")
     figures = clock.figures() | {"trials": float(len(plan.runs())), "memory_mb": _peak_mb()}
     return figures | {"executor_s": made[0].wall, "executor_cpu_s": made[0].cpu}

@@ -23,7 +23,7 @@ def stream(seed: int, name: str, *keys: int | str) -> torch.Generator:
 
 # torch's generators, and the capture of a graph, which resets what the generators hand to graphs, are one a process.
 # Trials packed into one take turns at them.
-EXCLUSIVE = threading.RLock()
+GLOBAL_RNG_LOCK = threading.RLock()
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def epoch_noise(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
     """
     start = stream(seed, "noise", epoch).initial_seed()
     gpus = [device] if device.type == "cuda" else []
-    with EXCLUSIVE, torch.random.fork_rng(gpus):
+    with GLOBAL_RNG_LOCK, torch.random.fork_rng(gpus):
         # torch.manual_seed would also reseed every other GPU, which is not restored.
         torch.default_generator.manual_seed(start)
         for gpu in gpus:

@@ -76,10 +76,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             show(spec.model, traced, image, full=options.full)
 
 
-if __name__ == "__main__":
-    main()
-
-
 def take_fields(argv: Sequence[str]) -> tuple[RunSpec, list[str]]:
     """Split a command line into the run that its dotted names describe and the arguments that are left.
 
@@ -102,3 +98,7 @@ def take_fields(argv: Sequence[str]) -> tuple[RunSpec, list[str]]:
             value = left.pop(0)
         changes[name] = value
     return replace(RunSpec(), changes), rest
+
+
+if __name__ == "__main__":
+    main()

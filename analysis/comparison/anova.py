@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from analysis.results.trials import Trial, group, results_by_seed
+from analysis.results.trials import TrialRow, group, results_by_seed
 from resnet_lab.spec.choices import Value
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class Anova:
     error_freedom: int
 
 
-def factors_of(trials: Sequence[Trial], arm: Sequence[str]) -> list[str]:
+def factors_of(trials: Sequence[TrialRow], arm: Sequence[str]) -> list[str]:
     """Return the factors of the arm that take two values or more."""
     return [name for name in arm if len({trial[name] for trial in trials}) > 1]
 
 
 def anova(
-    trials: Sequence[Trial], *, arm: Sequence[str], context: Sequence[str], measure: str = "test/error"
+    trials: Sequence[TrialRow], *, arm: Sequence[str], context: Sequence[str], measure: str = "test/error"
 ) -> list[Anova]:
     """Return a table for each context in which two factors or more are fully crossed over two seeds or more."""
     tables = []

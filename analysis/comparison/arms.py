@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, stdev
 
-from analysis.results.trials import Trial, failure, group, reasons, results_by_seed
+from analysis.results.trials import TrialRow, failure, group, reasons, results_by_seed
 from analysis.stats.intervals import holm, paired_t, t_interval
 from resnet_lab.spec.choices import Value
 
@@ -45,7 +45,7 @@ class ArmRow:
 
 
 def summarise(
-    trials: Sequence[Trial],
+    trials: Sequence[TrialRow],
     *,
     arm: Sequence[str],
     context: Sequence[str],
@@ -71,12 +71,12 @@ def summarise(
     return [dataclasses.replace(row, p_holm=p) for row, p in zip(rows, corrected, strict=True)]
 
 
-def trials_of(trials: Sequence[Trial], rows: Sequence[ArmRow]) -> Callable[[ArmRow], list[Trial]]:
+def trials_of(trials: Sequence[TrialRow], rows: Sequence[ArmRow]) -> Callable[[ArmRow], list[TrialRow]]:
     """Return what gives the trials of a row, one of `rows`: grouped once, not looked for again for each arm."""
     names = [*rows[0].context, *rows[0].arm] if rows else []
     groups = group(trials, names)
 
-    def of(row: ArmRow) -> list[Trial]:
+    def of(row: ArmRow) -> list[TrialRow]:
         values = {**row.context, **row.arm}
         return groups.get(tuple(values[name] for name in names), [])
 
@@ -94,7 +94,7 @@ def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
 def _row(
     arm: Mapping[str, Value],
     context: Mapping[str, Value],
-    trials: Sequence[Trial],
+    trials: Sequence[TrialRow],
     measure: str,
     reference: Mapping[int, float] | None,
 ) -> ArmRow:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import median, stdev
 
 from analysis.comparison.arms import ArmRow, trials_of
-from analysis.results.trials import Trial, results_by_seed
+from analysis.results.trials import TrialRow, results_by_seed
 from analysis.stats.intervals import ROUNDING, holm
 from analysis.stats.paired_tests import (
     EXACT_UP_TO,
@@ -22,7 +22,7 @@ from analysis.stats.paired_tests import (
     tost,
     wilcoxon,
 )
-from analysis.stats.power import detectable
+from analysis.stats.power import minimum_detectable_effect
 from resnet_lab.spec.choices import Value
 
 POWER, ALPHA = 0.8, 0.05
@@ -57,7 +57,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class Sensitivity:
     """What a study's number of seeds could have found, over its comparisons; points with power 80 % at alpha 5 %."""
 
     comparisons: int
@@ -73,7 +73,7 @@ class Reach:
 
 
 def compare(
-    trials: Sequence[Trial], rows: Sequence[ArmRow], measure: str = "test/error", margin: float = 0.0
+    trials: Sequence[TrialRow], rows: Sequence[ArmRow], measure: str = "test/error", margin: float = 0.0
 ) -> list[Comparison]:
     """Return a comparison for each row that shares a seed with its baseline, in the order of the rows.
 
@@ -104,12 +104,12 @@ def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float
         wilcoxon=wilcoxon(differences),
         dz=cohens_dz(differences) if spread else math.nan,
         pairing_gain=pairing_gain(pairs) if spread else math.nan,
-        detectable=detectable(sd, n, alpha=ALPHA, wanted=POWER) if spread else math.nan,
+        detectable=minimum_detectable_effect(sd, n, alpha=ALPHA, wanted=POWER) if spread else math.nan,
         equivalence=tost(differences, margin) if margin > 0 else None,
     )
 
 
-def reach(comparisons: Sequence[Comparison]) -> Reach | None:
+def sensitivity(comparisons: Sequence[Comparison]) -> Sensitivity | None:
     """Return what the study could have found, or None where no comparison has a spread."""
     known = [c for c in comparisons if not math.isnan(c.detectable)]
     if not known:
@@ -118,7 +118,7 @@ def reach(comparisons: Sequence[Comparison]) -> Reach | None:
 
     pairs, effects = min(c.row.pairs for c in known), [c.detectable for c in known]
     freedom = pairs - 1
-    return Reach(
+    return Sensitivity(
         comparisons=len(known),
         pairs=pairs,
         least=min(effects),

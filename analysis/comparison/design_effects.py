@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from analysis.comparison.arms import ArmRow
-from analysis.results.trials import Trial, results_by_seed
+from analysis.results.trials import TrialRow, results_by_seed
 from analysis.stats.intervals import Interval, holm, paired_t, t_interval
 from resnet_lab.spec.choices import Value
 
@@ -39,7 +39,7 @@ class DesignEffect:
 
 
 def ladder_steps(
-    trials: Sequence[Trial], rows: Sequence[ArmRow], levels: Levels, measure: str = "test/error"
+    trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, measure: str = "test/error"
 ) -> list[DesignEffect]:
     """Return every pair of arms of a context that differ by one switch, one level on, in the order of the levels."""
     found = []
@@ -57,7 +57,7 @@ def _next(levels: Sequence[Value], one: ArmRow, other: ArmRow, name: str) -> boo
 
 
 def main_effects(
-    trials: Sequence[Trial], rows: Sequence[ArmRow], levels: Levels, measure: str = "test/error"
+    trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, measure: str = "test/error"
 ) -> list[DesignEffect]:
     """Return each switch's mean at its second level minus that at its first, over the arms of each context.
 
@@ -93,7 +93,7 @@ def _by_context(rows: Sequence[ArmRow]) -> Iterator[list[ArmRow]]:
         yield list(group)
 
 
-def _results(trials: Sequence[Trial], row: ArmRow, measure: str) -> Results:
+def _results(trials: Sequence[TrialRow], row: ArmRow, measure: str) -> Results:
     names = {**row.context, **row.arm}
     return results_by_seed([t for t in trials if all(t[n] == v for n, v in names.items())], measure)
 

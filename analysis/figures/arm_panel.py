@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from analysis.figures.arm_marks import draw_lane
 from analysis.figures.axes import limits, log_ticks, spans_decades
-from analysis.figures.style import look
+from analysis.figures.style import arm_style
 from analysis.tables.labels import names_label
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _draw_arms(
             axes.hlines(mean, c - 0.46, c + 0.46, colors="0.5", linestyles="dotted", linewidth=1, zorder=1)
         for a, key in enumerate(arms[1]):
             x = c - LANES / 2 + lane * (a + 0.5)
-            draw_lane(axes, _where(here, arms[0], key), x, lane, *look(a))
+            draw_lane(axes, _where(here, arms[0], key), x, lane, *arm_style(a))
 
 
 def _distinct(frame: "pd.DataFrame", names: Sequence[str]) -> list[Key]:
@@ -107,7 +107,7 @@ def _legend(figure: "Figure", axes: "Axes", title: str, labels: Sequence[str], c
     from matplotlib.lines import Line2D
     from matplotlib.transforms import ScaledTranslation
 
-    looks = [look(index) for index in range(len(labels))]
+    looks = [arm_style(index) for index in range(len(labels))]
     handles = [Line2D([], [], color=c, marker=m, mec="black", mew=0.6, ms=6, lw=1.6) for c, m in looks]
     below = ScaledTranslation(0, -BELOW, figure.dpi_scale_trans)
     axes.legend(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from analysis.comparison.arms import ArmRow, trials_of
 from analysis.figures.arm_panel import draw
 from analysis.figures.style import STYLE
-from analysis.results.trials import Trial, failure
+from analysis.results.trials import TrialRow, failure
 from resnet_lab.spec.choices import Value
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def plot_arms(
-    trials: Sequence[Trial],
+    trials: Sequence[TrialRow],
     rows: Sequence[ArmRow],
     *,
     arm: Sequence[str],
@@ -48,7 +48,7 @@ COLUMNS = ("is_baseline", "shows", "seed", "value", "n", "mean", "low", "high", 
 
 
 def plot_data(
-    trials: Sequence[Trial],
+    trials: Sequence[TrialRow],
     rows: Sequence[ArmRow],
     *,
     arm: Sequence[str],
@@ -74,7 +74,7 @@ def plot_data(
     return frame.astype({"seed": "Int64", "n": "Int64"})
 
 
-def _shown(trial: Trial, measure: str) -> dict[str, Value]:
+def _shown(trial: TrialRow, measure: str) -> dict[str, Value]:
     why = failure(trial, measure)
     if why:
         return {"shows": "failed", "seed": trial["seed"], "reason": why}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from analysis.comparison.arms import ArmRow
 from analysis.figures.arms import plot_data
 from analysis.figures.axes import spans_decades
-from analysis.figures.panels import Sheet, in_panels
+from analysis.figures.panels import FigureText, in_panels
 from analysis.figures.style import write
-from analysis.results.trials import Trial
+from analysis.results.trials import TrialRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,9 @@ SEEDS = 5
 CAPTION = "each step is a seed; further left is better, steeper is steadier"
 
 
-def plot_ecdf(trials: Sequence[Trial], rows: Sequence[ArmRow], *, out: Path, measure: str = "test/error") -> list[Path]:
+def plot_ecdf(
+    trials: Sequence[TrialRow], rows: Sequence[ArmRow], *, out: Path, measure: str = "test/error"
+) -> list[Path]:
     """Write out.png, .svg and .csv for the arms of at least SEEDS seeds; [] where there is none."""
     shown = [row for row in rows if row.n >= SEEDS]
     if not shown:
@@ -43,4 +45,4 @@ def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
         axes.set_xlabel(f"{measure.replace('/', ' ')} (%)")
         axes.set_ylabel("share of seeds")
 
-    return in_panels(rows, Sheet("Distribution over seeds", CAPTION + ("; log scale" if log else "")), draw)
+    return in_panels(rows, FigureText("Distribution over seeds", CAPTION + ("; log scale" if log else "")), draw)

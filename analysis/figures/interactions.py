@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.comparison.anova import Anova
-from analysis.figures.panels import LINES, Sheet, grid
+from analysis.figures.panels import LINES, FigureText, grid
 from analysis.figures.style import write
-from analysis.results.trials import Trial, failure
+from analysis.results.trials import TrialRow, failure
 from analysis.stats.intervals import t_interval
 from analysis.tables.labels import full_label, short_names
 
@@ -25,7 +25,7 @@ MARKERS = "osD^v"
 
 
 def plot_interactions(
-    trials: Sequence[Trial], tables: Sequence[Anova], *, out: Path, measure: str = "test/error"
+    trials: Sequence[TrialRow], tables: Sequence[Anova], *, out: Path, measure: str = "test/error"
 ) -> list[Path]:
     """Write out.png, .svg and .csv: a panel for each pair of factors of each context that has an ANOVA."""
     frame = interaction_data(trials, tables, measure)
@@ -34,7 +34,7 @@ def plot_interactions(
     return write(lambda: _figure(frame, measure), frame, out)
 
 
-def interaction_data(trials: Sequence[Trial], tables: Sequence[Anova], measure: str) -> "pd.DataFrame":
+def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], measure: str) -> "pd.DataFrame":
     """Return a line for each pair of factors and of their levels: n seeds, mean and t limits in per cent."""
     import pandas as pd
 
@@ -61,7 +61,7 @@ def interaction_data(trials: Sequence[Trial], tables: Sequence[Anova], measure: 
 def _figure(frame: "pd.DataFrame", measure: str) -> Any:
     groups = list(frame.groupby(["x", "line", "context"], sort=False))
     columns = frame["context"].nunique() if frame["context"].nunique() > 1 else 3
-    figure, axes = grid(len(groups), Sheet("Interactions", CAPTION), columns=min(columns, 3))
+    figure, axes = grid(len(groups), FigureText("Interactions", CAPTION), columns=min(columns, 3))
     for panel, ((x, line, context), part) in zip(axes, groups, strict=True):
         _draw(panel, part, str(x), str(line))
         _key(panel, str(context), short_names([str(x), str(line)])[str(line)])

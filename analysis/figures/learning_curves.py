@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.comparison.arms import ArmRow, trials_of
 from analysis.figures.axes import limits, log_ticks, spans_decades
-from analysis.figures.panels import Sheet, in_panels
+from analysis.figures.panels import FigureText, in_panels
 from analysis.figures.style import write
-from analysis.results.trials import Trial
+from analysis.results.trials import TrialRow
 from analysis.stats.intervals import t_interval
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ CAPTION = "lines: mean over the seeds of complete trials; bands: 95 % Student-t 
 
 
 def plot_curves(
-    trials: Sequence[Trial], histories: Histories, rows: Sequence[ArmRow], *, out: Path, measure: str = "val/error"
+    trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], *, out: Path, measure: str = "val/error"
 ) -> list[Path]:
     """Write out.png, .svg and .csv of a measure in per cent; [] where no complete trial has more than one epoch."""
     frame = curve_data(trials, histories, rows, measure)
@@ -30,7 +30,9 @@ def plot_curves(
     return write(lambda: _figure(frame, rows, measure), frame, out)
 
 
-def curve_data(trials: Sequence[Trial], histories: Histories, rows: Sequence[ArmRow], measure: str) -> "pd.DataFrame":
+def curve_data(
+    trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], measure: str
+) -> "pd.DataFrame":
     """Return a line an arm and epoch: n, mean, low, high, and the least and largest seed, in per cent."""
     import pandas as pd
 
@@ -71,4 +73,4 @@ def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"{measure.replace('val/', 'validation ').replace('/', ' ')} (%)")
 
-    return in_panels(rows, Sheet("Learning curves", CAPTION + scale), draw)
+    return in_panels(rows, FigureText("Learning curves", CAPTION + scale), draw)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.figures.arm_marks import FAILED_AT
 from analysis.figures.axes import limits, log_ticks, spans_decades
-from analysis.figures.panels import Sheet, grid
+from analysis.figures.panels import FigureText, grid
 from analysis.figures.style import write
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def _figure(frame: "pd.DataFrame") -> Any:
     known = frame.dropna(subset=["val/error"])
     errors = known["val/error"].tolist()
     log = spans_decades(errors)
-    figure, (axes,) = grid(1, Sheet(TITLE, CAPTION + ("; log scale" if log else "")))
+    figure, (axes,) = grid(1, FigureText(TITLE, CAPTION + ("; log scale" if log else "")))
     bottom, top = limits(errors, [], [], log=log)
     if log:
         log_ticks(axes, bottom, top)

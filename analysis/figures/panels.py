@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.arms import ArmRow
 from analysis.figures.arm_panel import LETTER, SMALL_LETTER, TITLE_LETTER
-from analysis.figures.style import look
+from analysis.figures.style import arm_style
 from analysis.tables.labels import full_label, names_label, values_label
 from resnet_lab.spec.choices import Value
 
@@ -24,7 +24,7 @@ LINE, SMALL_LINE = 0.17, 0.12
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class FigureText:
     """A figure's words: its title, and what stands under it in small letters."""
 
     title: str
@@ -42,7 +42,7 @@ def contexts_of(rows: Sequence[ArmRow]) -> list[Mapping[str, Value]]:
 
 
 def in_panels(
-    rows: Sequence[ArmRow], sheet: Sheet, draw: Callable[["Axes", ArmRow, Mapping[str, object]], None]
+    rows: Sequence[ArmRow], sheet: FigureText, draw: Callable[["Axes", ArmRow, Mapping[str, object]], None]
 ) -> "Figure":
     """Draw each row into the panel of its context with its arm's colour and line, and a legend under all."""
     contexts, arms = contexts_of(rows), arms_of(rows)
@@ -54,12 +54,12 @@ def in_panels(
         for row in rows:
             if row.context == context:
                 index = arms.index(row.arm)
-                draw(panel, row, {"color": look(index)[0], "linestyle": LINES[index % len(LINES)]})
+                draw(panel, row, {"color": arm_style(index)[0], "linestyle": LINES[index % len(LINES)]})
     return figure
 
 
 def grid(
-    count: int, sheet: Sheet, columns: int = 3, key: tuple[str, Sequence[str]] = ("", ()), width: float = 0.0
+    count: int, sheet: FigureText, columns: int = 3, key: tuple[str, Sequence[str]] = ("", ()), width: float = 0.0
 ) -> tuple["Figure", list["Axes"]]:
     """Return a figure of `count` panels, at most `columns` side by side, above the caption and the key of the arms.
 
@@ -90,7 +90,7 @@ def grid(
 def _legend(foot: "SubFigure", key: tuple[str, Sequence[str]], columns: int) -> None:
     from matplotlib.lines import Line2D
 
-    looks = [(look(i)[0], LINES[i % len(LINES)]) for i in range(len(key[1]))]
+    looks = [(arm_style(i)[0], LINES[i % len(LINES)]) for i in range(len(key[1]))]
     foot.legend(
         [Line2D([], [], color=colour, ls=line, lw=1.6) for colour, line in looks],
         key[1],

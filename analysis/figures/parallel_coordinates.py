@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.figures.axes import spans_decades
-from analysis.figures.panels import WIDTH, Sheet, grid
+from analysis.figures.panels import WIDTH, FigureText, grid
 from analysis.figures.search_axes import Axis
 from analysis.figures.style import write
 from analysis.tables.labels import short_names
@@ -53,7 +53,7 @@ def _figure(frame: "pd.DataFrame", space: Sequence[Axis]) -> Any:
     errors = frame[MEASURE].dropna().tolist()
     last = Axis(field="validation error (%)", low=min(errors), high=max(errors), log=spans_decades(errors))
     width = max(WIDTH, AXIS_WIDTH * (len(space) + 1))
-    figure, (axes,) = grid(1, Sheet(TITLE, CAPTION), width=width)
+    figure, (axes,) = grid(1, FigureText(TITLE, CAPTION), width=width)
     ranked = frame.sort_values(MEASURE, ascending=False, na_position="first")
     _draw_lines(axes, ranked.to_dict("records"), space, last)
     names = {**short_names(axis.field for axis in space), last.field: last.field}

@@ -25,7 +25,7 @@ MARKERS = "osD^vPXp*"
 """One fewer than the palette's ten colours, so that the pairs repeat only after ninety arms."""
 
 
-def look(index: int) -> tuple[Colour, str]:
+def arm_style(index: int) -> tuple[Colour, str]:
     """Return the colour and the marker of the arm of that place in the table: the same in every figure."""
     import seaborn as sns
 

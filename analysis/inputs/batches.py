@@ -14,7 +14,7 @@ CPU_BATCH, GPU_BATCH = 250, 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
+class ImageBatches:
     """The original view of each image, normalised: batches of x [B, C, H, W], channels_last, and y int64 [B]."""
 
     images: Images
@@ -24,7 +24,7 @@ class Views:
     batch: int = CPU_BATCH
 
     @classmethod
-    def of(cls, data: ImageData, images: Images, count: int = 0, dtype: torch.dtype = torch.float32) -> "Views":
+    def of(cls, data: ImageData, images: Images, count: int = 0, dtype: torch.dtype = torch.float32) -> "ImageBatches":
         """Return the first `count` images of a part of the data; 0 means all."""
         part = Images(images.pixels[:count], images.labels[:count]) if count else images
         batch = GPU_BATCH if images.pixels.device.type == "cuda" else CPU_BATCH

@@ -24,7 +24,7 @@ class Residual(Protocol):
     def after(self, x: Tensor, /) -> Tensor: ...
 
 
-class ForeignBlock(nn.Module):
+class TorchvisionBlock(nn.Module):
     """A BasicBlock or Bottleneck of torchvision or timm, behind the interface of our blocks.
 
     It holds the block's own modules and runs them in the block's own order: conv-norm-act up to the last norm (then
@@ -113,7 +113,7 @@ class Chain:
         return shapes
 
 
-def take_apart(model: nn.Module) -> Chain:
+def decompose(model: nn.Module) -> Chain:
     """Return the chain of a network of this project, or of a torchvision or timm ResNet; the model is left alone.
 
     Raises UserError for a network without residual blocks, or one whose parts are not in a row.
@@ -123,7 +123,7 @@ def take_apart(model: nn.Module) -> Chain:
         if getattr(module, "inplace", False):
             module.inplace = False  # type: ignore[assignment]  # an activation must not overwrite a kept input
     items = _parts(model)
-    items = [ForeignBlock(item) if _is_foreign(item) else item for item in items]
+    items = [TorchvisionBlock(item) if _is_foreign(item) else item for item in items]
     blocks = [position for position, item in enumerate(items) if _is_residual(item)]
     if not blocks:
         raise UserError(

@@ -14,7 +14,7 @@ from resnet_lab.engine.precision import autocast
 
 
 @torch.no_grad()
-def heal(
+def recalibrate(
     network: Network,
     batches: Batches,
     *,

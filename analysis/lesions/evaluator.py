@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from analysis.lesions.bn_recalibration import heal
+from analysis.lesions.bn_recalibration import recalibrate
 from analysis.lesions.experiments import Case
 from analysis.lesions.rows import Finding
 from analysis.lesions.shared_prefix import Batches, Network, evaluate
@@ -30,7 +30,7 @@ def unwatched(_label: str, _total: int | None, /) -> Callable[[], None]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class EvalSettings:
     """Where networks are evaluated: images, compute type, and the training batches that heal them, if any."""
 
     batches: Batches
@@ -40,11 +40,11 @@ class Bench:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clinic:
+class LesionEvaluator:
     """Evaluates cases that derive from one `whole` network, all healed on the same batches or none."""
 
     whole: Network
-    bench: Bench
+    bench: EvalSettings
     healed: bool = False
 
     def evaluate(self, label: str, cases: Sequence[Case]) -> list[Finding]:
@@ -79,9 +79,9 @@ class Clinic:
         if not self.healed:
             return list(networks)
         batches, dtype = self.bench.healing, self.bench.dtype
-        base = heal(self.whole, batches, dtype=dtype)
+        base = recalibrate(self.whole, batches, dtype=dtype)
         return [
-            base if each is self.whole else heal(each, batches, whole=self.whole, healed_whole=base, dtype=dtype)
+            base if each is self.whole else recalibrate(each, batches, whole=self.whole, healed_whole=base, dtype=dtype)
             for each in networks
         ]
 

@@ -10,12 +10,12 @@ from typing import Literal
 
 from torch import nn
 
-from analysis.inputs.chain import take_apart
+from analysis.inputs.chain import decompose
 from analysis.lesions.choices import Experiment, Lesion, Mode
-from analysis.lesions.evaluator import Bench, Clinic
-from analysis.lesions.experiments import Case, Damage, Subject, multiple, pairs, reorder, runs, single
-from analysis.lesions.modes import Material, damaged_blocks
-from analysis.lesions.plain_networks import take_apart_layers
+from analysis.lesions.evaluator import EvalSettings, LesionEvaluator
+from analysis.lesions.experiments import BlockSet, Case, Lesions, multiple, pairs, reorder, runs, single
+from analysis.lesions.modes import LesionInputs, lesioned_blocks
+from analysis.lesions.plain_networks import decompose_layers
 from analysis.lesions.rows import Finding, Row, as_rows
 from analysis.lesions.shared_prefix import Batches
 from resnet_lab.errors import UserError
@@ -24,7 +24,7 @@ DELETE = Lesion(Mode.DELETE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class LesionPlan:
     """What to do. `blocks` None: all. A k is drawn until its mean's interval is narrower than `width` points."""
 
     experiments: Sequence[Experiment] = (Experiment.SINGLE,)
@@ -55,32 +55,34 @@ def run(
     """
     if loader is None:
         raise UserError("lesions are evaluated on images: give loader=, an iterable of batches of (images, labels)")
-    plan = Plan(
+    plan = LesionPlan(
         experiments=[Experiment.parse(name) for name in experiments],
         lesions=[Lesion.parse(mode) for mode in modes],
         blocks=None if blocks == "auto" else [int(block) for block in blocks],
         draws=draws,
         seed=seed,
     )
-    material = Material(model=model, reference=loader, seed=seed)
-    subject, findings = examine(model, plan, Bench(batches=loader), material)
+    material = LesionInputs(model=model, reference=loader, seed=seed)
+    subject, findings = examine(model, plan, EvalSettings(batches=loader), material)
     return as_rows(findings, subject)
 
 
-def examine(model: nn.Module, plan: Plan, bench: Bench, material: Material) -> tuple[Subject, list[Finding]]:
+def examine(
+    model: nn.Module, plan: LesionPlan, bench: EvalSettings, material: LesionInputs
+) -> tuple[BlockSet, list[Finding]]:
     """Run every experiment of the plan, unhealed and, where the bench has healing batches, healed."""
-    subject = Subject.of(take_apart(model), plan.blocks)
-    damages = [Damage(mode=str(each), modules=damaged_blocks(subject.chain, each, material)) for each in plan.lesions]
+    subject = BlockSet.of(decompose(model), plan.blocks)
+    damages = [Lesions(mode=str(each), modules=lesioned_blocks(subject.chain, each, material)) for each in plan.lesions]
     findings: list[Finding] = []
     for healed in (False, True) if bench.healing else (False,):
-        clinic = Clinic(whole=subject.chain.items, bench=bench, healed=healed)
+        clinic = LesionEvaluator(whole=subject.chain.items, bench=bench, healed=healed)
         findings += clinic.evaluate("lesions", [subject.base, *_fixed(subject, plan, damages, material)])
         for label, series in _series(subject, plan, damages):
             findings += clinic.until_narrow(label, series, plan.width)
     return subject, findings
 
 
-def _candidates(subject: Subject, plan: Plan, damage: Damage) -> list[int]:
+def _candidates(subject: BlockSet, plan: LesionPlan, damage: Lesions) -> list[int]:
     """Return the blocks that are lesioned together: downsampling ones only where the plan includes them."""
     allowed = subject.blocks if plan.include_downsampling else subject.movable
     blocks = [block for block in allowed if damage.modules[block] is not None]
@@ -89,7 +91,7 @@ def _candidates(subject: Subject, plan: Plan, damage: Damage) -> list[int]:
     return blocks
 
 
-def _fixed(subject: Subject, plan: Plan, damages: Sequence[Damage], material: Material) -> Iterator[Case]:
+def _fixed(subject: BlockSet, plan: LesionPlan, damages: Sequence[Lesions], material: LesionInputs) -> Iterator[Case]:
     """Yield the cases that are not drawn. Pairs bring the single lesions along: the interaction needs them."""
     wanted = set(plan.experiments)
     for damage in damages:
@@ -102,11 +104,11 @@ def _fixed(subject: Subject, plan: Plan, damages: Sequence[Damage], material: Ma
                 yield from runs(subject, damage, side, _candidates(subject, plan, damage))
     if Experiment.DUPLICATE in wanted:
         twice = Lesion(Mode.DUPLICATE)
-        modules = damaged_blocks(subject.chain, twice, material)
-        yield from single(subject, Damage(mode=str(twice), modules=modules), Experiment.DUPLICATE)
+        modules = lesioned_blocks(subject.chain, twice, material)
+        yield from single(subject, Lesions(mode=str(twice), modules=modules), Experiment.DUPLICATE)
 
 
-def _series(subject: Subject, plan: Plan, damages: Sequence[Damage]) -> Iterator[tuple[str, list[list[Case]]]]:
+def _series(subject: BlockSet, plan: LesionPlan, damages: Sequence[Lesions]) -> Iterator[tuple[str, list[list[Case]]]]:
     """Yield (label, the draws of each k) of the experiments that are drawn."""
     if Experiment.MULTIPLE in plan.experiments:
         for damage in damages:
@@ -119,9 +121,9 @@ def _series(subject: Subject, plan: Plan, damages: Sequence[Damage]) -> Iterator
         yield "reorder", [reorder(subject, k, plan.draws, seed=plan.seed) for k in ks]
 
 
-def contrast(model: nn.Module, bench: Bench) -> list[Finding]:
+def contrast(model: nn.Module, bench: EvalSettings) -> list[Finding]:
     """Delete each layer of a network without shortcuts that keeps its input's shape. Raises UserError."""
-    layers = take_apart_layers(model)
+    layers = decompose_layers(model)
     cases = [Case(experiment="base", mode="none", network=layers.items)]
     for layer in layers.deletable:
         network = layers.without(layer)
@@ -129,5 +131,5 @@ def contrast(model: nn.Module, bench: Bench) -> list[Finding]:
     return [
         finding
         for healed in ((False, True) if bench.healing else (False,))
-        for finding in Clinic(whole=layers.items, bench=bench, healed=healed).evaluate("contrast", cases)
+        for finding in LesionEvaluator(whole=layers.items, bench=bench, healed=healed).evaluate("contrast", cases)
     ]

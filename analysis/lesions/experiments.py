@@ -30,7 +30,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class BlockSet:
     """A chain, the blocks that may be touched, and the input and output shape of every block."""
 
     chain: Chain
@@ -38,7 +38,7 @@ class Subject:
     shapes: Shapes
 
     @classmethod
-    def of(cls, chain: Chain, blocks: Sequence[int] | None = None) -> "Subject":
+    def of(cls, chain: Chain, blocks: Sequence[int] | None = None) -> "BlockSet":
         """Return the chain with some of its blocks, or all. Raises UserError for a block that does not exist."""
         chosen = tuple(range(len(chain))) if blocks is None else tuple(sorted(set(blocks)))
         for block in chosen:
@@ -61,7 +61,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Damage:
+class Lesions:
     """What stands in for each block under one lesion; None where it cannot be applied."""
 
     mode: str
@@ -81,7 +81,7 @@ class Damage:
         return Case(experiment=experiment, mode=self.mode, network=network, block=block, k=len(block), draw=draw)
 
 
-def single(subject: Subject, damage: Damage, experiment: str = Experiment.SINGLE) -> Iterator[Case]:
+def single(subject: BlockSet, damage: Lesions, experiment: str = Experiment.SINGLE) -> Iterator[Case]:
     """Yield each block lesioned alone, where the lesion is possible."""
     for block in subject.blocks:
         if damage.modules[block] is not None:
@@ -89,14 +89,14 @@ def single(subject: Subject, damage: Damage, experiment: str = Experiment.SINGLE
             yield Case(experiment=experiment, mode=damage.mode, network=network, block=block, k=1)
 
 
-def pairs(subject: Subject, damage: Damage) -> Iterator[Case]:
+def pairs(subject: BlockSet, damage: Lesions) -> Iterator[Case]:
     """Yield each pair of blocks lesioned together."""
     usable = [block for block in subject.blocks if damage.modules[block] is not None]
     for pair in combinations(usable, 2):
         yield damage.case(Experiment.PAIRS, subject.chain, pair)
 
 
-def runs(subject: Subject, damage: Damage, experiment: Experiment, candidates: Sequence[int]) -> Iterator[Case]:
+def runs(subject: BlockSet, damage: Lesions, experiment: Experiment, candidates: Sequence[int]) -> Iterator[Case]:
     """Yield the first (prefix) or last (suffix) k candidates lesioned, k = 1..n."""
     for k in range(1, len(candidates) + 1):
         part = candidates[:k] if experiment == Experiment.PREFIX else candidates[-k:]
@@ -104,7 +104,7 @@ def runs(subject: Subject, damage: Damage, experiment: Experiment, candidates: S
 
 
 def multiple(
-    subject: Subject, damage: Damage, candidates: Sequence[int], k: int, draws: int, *, seed: int
+    subject: BlockSet, damage: Lesions, candidates: Sequence[int], k: int, draws: int, *, seed: int
 ) -> list[Case]:
     """Return draws of k random candidates lesioned together, or every set once where there are no more than `draws`.
 
@@ -122,7 +122,7 @@ def _draw(candidates: Sequence[int], k: int, seed: int, draw: int) -> tuple[int,
     return tuple(sorted(candidates[index] for index in order[:k].tolist()))
 
 
-def reorder(subject: Subject, k: int, draws: int, *, seed: int) -> list[Case]:
+def reorder(subject: BlockSet, k: int, draws: int, *, seed: int) -> list[Case]:
     """Return draws of k random swaps among the movable blocks. Raises UserError where no two are of one shape."""
     places = groups(subject.shapes, subject.movable)
     if not places:

@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from analysis.inputs.chain import Chain, ForeignBlock, Residual, take_apart
+from analysis.inputs.chain import Chain, Residual, TorchvisionBlock, decompose
 from analysis.lesions.choices import Lesion, Mode
 from analysis.lesions.shared_prefix import Batches
 from resnet_lab.engine.initialise import initialise
@@ -16,7 +16,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Init
 
 
-class Altered(nn.Module):
+class LesionedBlock(nn.Module):
     """A block whose branch is scaled, and to which a constant [1, C, H, W] is added. Factor 0 never runs the branch."""
 
     def __init__(self, block: Residual, factor: float = 0.0, constant: Tensor | None = None) -> None:
@@ -36,7 +36,7 @@ class Altered(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class LesionInputs:
     """What some lesions need beside the network.
 
     `reference`: batches whose mean branch outputs `mean` puts in; `own_seed` and `init`: what the network was trained
@@ -50,7 +50,7 @@ class Material:
     seed: int = 0
 
 
-def damaged_blocks(chain: Chain, lesion: Lesion, material: Material) -> tuple[nn.Module | None, ...]:
+def lesioned_blocks(chain: Chain, lesion: Lesion, material: LesionInputs) -> tuple[nn.Module | None, ...]:
     """Return the stand-in for each block; None where the lesion is not possible (`duplicate` of a changing shape).
 
     `zero` sets the weights of the branch's convolutions and linear layers to 0; norms and biases still add their
@@ -60,13 +60,13 @@ def damaged_blocks(chain: Chain, lesion: Lesion, material: Material) -> tuple[nn
     blocks = [chain.block(index) for index in range(len(chain))]
     match lesion.mode:
         case Mode.DELETE:
-            return tuple(Altered(block) for block in blocks)
+            return tuple(LesionedBlock(block) for block in blocks)
         case Mode.SCALE:
-            return tuple(Altered(block, lesion.alpha) for block in blocks)
+            return tuple(LesionedBlock(block, lesion.alpha) for block in blocks)
         case Mode.ZERO:
             return tuple(_zeroed(block) for block in blocks)
         case Mode.MEAN:
-            return tuple(Altered(b, constant=m) for b, m in zip(blocks, _means(chain, material), strict=True))
+            return tuple(LesionedBlock(b, constant=m) for b, m in zip(blocks, _means(chain, material), strict=True))
         case Mode.REINIT | Mode.RANDOMISE:
             fresh = _untrained(lesion.mode, material)
             return tuple(_with_branch_of(block, fresh.block(index)) for index, block in enumerate(blocks))
@@ -77,7 +77,7 @@ def damaged_blocks(chain: Chain, lesion: Lesion, material: Material) -> tuple[nn
 
 def branch_modules(block: Residual) -> list[nn.Module]:
     """Return the innermost modules of the branch in their order; those of shortcut and gate are not among them."""
-    if isinstance(block, ForeignBlock):
+    if isinstance(block, TorchvisionBlock):
         parts: Iterable[nn.Module] = (m for name, m in block.block.named_children() if name != "downsample")
     else:
         parts = [cast(nn.Module, block.branch)]  # type: ignore[attr-defined]  # of a ResidualBlock
@@ -98,7 +98,7 @@ def _zeroed(block: Residual) -> nn.Module:
 
 
 @torch.inference_mode()
-def _means(chain: Chain, material: Material) -> Sequence[Tensor]:
+def _means(chain: Chain, material: LesionInputs) -> Sequence[Tensor]:
     """Return the mean output of each branch over the reference images, [1, C, H, W]."""
     if material.reference is None:
         raise UserError("the lesion mean needs reference images: give some, or choose another mode")
@@ -116,7 +116,7 @@ def _means(chain: Chain, material: Material) -> Sequence[Tensor]:
     return [(total / images).float() for total in sums if isinstance(total, Tensor)]
 
 
-def _untrained(mode: Mode, material: Material) -> Chain:
+def _untrained(mode: Mode, material: LesionInputs) -> Chain:
     """Return the network before training: of the seed that it was trained from, or of another one."""
     if mode == Mode.REINIT and material.own_seed is None:
         raise UserError("the lesion reinit needs the seed that the network was trained from: choose randomise instead")
@@ -126,7 +126,7 @@ def _untrained(mode: Mode, material: Material) -> Chain:
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
     initialise(model, own if mode == Mode.REINIT else own + 1 + material.seed, material.init)
-    return take_apart(model)
+    return decompose(model)
 
 
 def _with_branch_of(block: Residual, fresh: Residual) -> nn.Module:

@@ -30,7 +30,7 @@ class Layers:
         return tuple(items)
 
 
-def take_apart_layers(model: nn.Module) -> Layers:
+def decompose_layers(model: nn.Module) -> Layers:
     """Return the layers of a VGG or of a plain network of this project; the model is left alone.
 
     Raises UserError for any other network.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.lesions.choices import Experiment
-from analysis.lesions.experiments import Case, Subject, interactions
+from analysis.lesions.experiments import BlockSet, Case, interactions
 from analysis.lesions.shared_prefix import Outcome
 
 Row = dict[str, Any]
@@ -20,7 +20,7 @@ class Finding:
     heal: int = 0
 
 
-def as_rows(findings: Sequence[Finding], subject: Subject | None = None) -> list[Row]:
+def as_rows(findings: Sequence[Finding], subject: BlockSet | None = None) -> list[Row]:
     """Return a row for each finding; what does not apply is None.
 
     `error`, `low` and `high` (95 % Wilson) are in per cent, `damage` (over the undamaged network that was healed
@@ -31,7 +31,7 @@ def as_rows(findings: Sequence[Finding], subject: Subject | None = None) -> list
     return [_row(finding, subject, base[finding.heal], together) for finding in findings]
 
 
-def _row(finding: Finding, subject: Subject | None, base: float, together: dict[tuple[Any, ...], float]) -> Row:
+def _row(finding: Finding, subject: BlockSet | None, base: float, together: dict[tuple[Any, ...], float]) -> Row:
     case, outcome, heal = finding.case, finding.outcome, finding.heal
     interval = outcome.interval()
     single = isinstance(case.block, int)

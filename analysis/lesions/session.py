@@ -7,14 +7,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from analysis.inputs.batches import Views
+from analysis.inputs.batches import ImageBatches
 from analysis.inputs.chain import Chain
 from analysis.inputs.targets import Target
 from analysis.lesions.block_measures import IMAGES, BlockMeasures, measure, rank_correlations
 from analysis.lesions.choices import Experiment, Lesion
-from analysis.lesions.evaluator import Bench, Watch
-from analysis.lesions.examine import Plan, contrast, examine
-from analysis.lesions.modes import Material
+from analysis.lesions.evaluator import EvalSettings, Watch
+from analysis.lesions.examine import LesionPlan, contrast, examine
+from analysis.lesions.modes import LesionInputs
 from analysis.lesions.rows import Finding, Row, as_rows, class_rows
 from analysis.lesions.write import Report
 from resnet_lab.engine.precision import resolve_dtype
@@ -55,9 +55,9 @@ class Options(Protocol):
 def examine_target(target: Target, options: Options, watch: Watch) -> Report:
     """Run the experiments on one network. Raises UserError where they do not fit it."""
     data, dtype = target.data, resolve_dtype(options.precision, target.device)
-    views = Views.of(data, data.test, options.images, dtype)
+    views = ImageBatches.of(data, data.test, options.images, dtype)
     healing = _healing(target, options.heal, dtype)
-    bench = Bench(batches=views, healing=healing, dtype=dtype, watch=watch)
+    bench = EvalSettings(batches=views, healing=healing, dtype=dtype, watch=watch)
     rows: list[Row] = []
     findings: list[Finding] = []
     measures: list[BlockMeasures] = []
@@ -84,8 +84,8 @@ def examine_target(target: Target, options: Options, watch: Watch) -> Report:
 _PLAIN = (Experiment.SINGLE, "delete", 0)
 
 
-def _plan(options: Options, experiments: Sequence[Experiment]) -> Plan:
-    return Plan(
+def _plan(options: Options, experiments: Sequence[Experiment]) -> LesionPlan:
+    return LesionPlan(
         experiments=experiments,
         lesions=options.lesions(),
         blocks=options.blocks or None,
@@ -97,10 +97,10 @@ def _plan(options: Options, experiments: Sequence[Experiment]) -> Plan:
     )
 
 
-def _material(target: Target, seed: int) -> Material:
-    return Material(
+def _material(target: Target, seed: int) -> LesionInputs:
+    return LesionInputs(
         model=target.model,
-        reference=Views.of(target.data, target.data.train, REFERENCE),
+        reference=ImageBatches.of(target.data, target.data.train, REFERENCE),
         own_seed=target.own_seed,
         init=target.spec.recipe.init,
         seed=seed,
@@ -115,12 +115,12 @@ def _healing(target: Target, batches: int, dtype: torch.dtype) -> list[tuple[Ten
             f"--heal {batches} needs {wanted} training images, and there are {len(data.train)}: "
             f"ask for at most {len(data.train) // HEAL_BATCH}"
         )
-    return list(replace(Views.of(data, data.train, wanted, dtype), batch=HEAL_BATCH)) if batches else []
+    return list(replace(ImageBatches.of(data, data.train, wanted, dtype), batch=HEAL_BATCH)) if batches else []
 
 
 def _measures(chain: Chain, target: Target, findings: list[Finding]) -> list[BlockMeasures]:
     """Measure the blocks on the first test images where their deletion is known."""
     if not any((f.case.experiment, f.case.mode, f.heal) == _PLAIN for f in findings):
         return []
-    views = Views.of(target.data, target.data.test, IMAGES)
+    views = ImageBatches.of(target.data, target.data.test, IMAGES)
     return measure(chain, torch.cat([x for x, _ in views]))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from analysis.inputs.chain import Chain, Residual
-from analysis.paths.vjp import Pull
+from analysis.paths.vjp import VJP
 from analysis.paths.vjp_rules import record, record_function, record_residual, record_skip
 from resnet_lab.errors import UserError
 
@@ -22,10 +22,10 @@ Statistics = Literal["eval", "train"]
 class Block:
     """The pulls of one residual block, `after(skip(h) + residual(h))` with `h = before(x)`."""
 
-    before: Pull
-    skip: Pull
-    residual: Pull
-    after: Pull
+    before: VJP
+    skip: VJP
+    residual: VJP
+    after: VJP
 
     def release(self) -> None:
         for pull in (self.before, self.skip, self.residual, self.after):
@@ -40,14 +40,14 @@ class Recording:
     """
 
     head: Tensor
-    links: tuple[Block | Pull, ...]
+    links: tuple[Block | VJP, ...]
     shape: torch.Size
 
     @property
     def blocks(self) -> int:
         return sum(isinstance(link, Block) for link in self.links)
 
-    def backwards(self) -> Iterator[Block | Pull]:
+    def backwards(self) -> Iterator[Block | VJP]:
         """Yield the links from last to first; what each had to build is forgotten when the next is asked for."""
         for link in reversed(self.links):
             yield link
@@ -70,13 +70,13 @@ def record_chain(chain: Chain, images: Tensor, labels: Tensor, at: At = "image")
 
     `at` says where gradients end: at the (normalised) image, or at the input of the first block.
     """
-    links: list[Block | Pull] = []
+    links: list[Block | VJP] = []
     x, first = images, chain.blocks[0]
     shape = images.shape
     for position, item in enumerate(chain.items[: chain.blocks[-1] + 1]):
         if position == first and at == "stem":
             links, shape = [], x.shape
-        link: Block | Pull
+        link: Block | VJP
         if position in chain.blocks:
             assert isinstance(item, Residual)
             x, link = _record_block(item, x)

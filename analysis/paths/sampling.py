@@ -16,7 +16,7 @@ from torch import Tensor
 from analysis.paths.recording import Block, Recording, require_finite
 from analysis.paths.spectrum import Tick, chunks
 from analysis.paths.thread_pool import Workers, workers
-from analysis.paths.vjp import Pull, Same
+from analysis.paths.vjp import VJP, IdentityVJP
 from analysis.stats.intervals import t_factor
 from resnet_lab.rng import stream
 
@@ -110,11 +110,11 @@ def _back(recording: Recording, chosen: Tensor) -> Tensor:
     return g
 
 
-def _rows_pulled(parts: list[tuple[Pull, Tensor]], g: Tensor, crew: Workers) -> Tensor:
+def _rows_pulled(parts: list[tuple[VJP, Tensor]], g: Tensor, crew: Workers) -> Tensor:
     """Send the rows of each index through its pull; the indices share out all rows of g, which is overwritten."""
     out: Tensor | None = None
     for pull, index in parts:
-        if isinstance(pull, Same):  # keeps the shape, so the other part does as well and writes into g
+        if isinstance(pull, IdentityVJP):  # keeps the shape, so the other part does as well and writes into g
             continue
         slices = [index[low:high] for low, high in chunks(len(index), g[0].numel())]
         for rows, part in crew.waves(lambda rows, pull=pull: pull(g[rows]), slices):  # type: ignore[misc]  # a default binds `pull`

@@ -13,7 +13,7 @@ from torch import Tensor
 from analysis.inputs.chain import Chain
 from analysis.paths.recording import At, Block, Recording, full_gradient, record_chain, require_finite
 from analysis.paths.thread_pool import Workers, workers
-from analysis.paths.vjp import Pull, Same
+from analysis.paths.vjp import VJP, IdentityVJP
 from resnet_lab.errors import UserError
 
 CHUNK = 2**20
@@ -87,9 +87,9 @@ def _through(block: Block, g: Tensor, used: int, crew: Workers) -> Tensor:
     return _pulled(block.before, skipped, used + 1, crew)
 
 
-def _pulled(pull: Pull, g: Tensor, used: int, crew: Workers, *, keep: bool = False) -> Tensor:
+def _pulled(pull: VJP, g: Tensor, used: int, crew: Workers, *, keep: bool = False) -> Tensor:
     """Return the pull of the first `used` lengths; in place where shapes allow it, unless g is to be kept."""
-    if isinstance(pull, Same):
+    if isinstance(pull, IdentityVJP):
         return g
     out: Tensor | None = None
     for (low, high), part in crew.waves(lambda bounds: pull(g[slice(*bounds)]), chunks(used, g[0].numel())):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
 
-class Pull(ABC):
+class VJP(ABC):
     """J^T of one part at its recorded input: [L, *output] -> [L, *input]. The argument is left as it is."""
 
     @abstractmethod
@@ -24,14 +24,14 @@ class Pull(ABC):
         return
 
 
-class Same(Pull):
+class IdentityVJP(VJP):
     """The part returns its input, or its input plus a constant."""
 
     def __call__(self, g: Tensor) -> Tensor:
         return g
 
 
-class Times(Pull):
+class ScaleVJP(VJP):
     """The output is the input times a recorded slope, element by element: an activation, a norm, a constant."""
 
     def __init__(self, slope: Tensor) -> None:
@@ -41,7 +41,7 @@ class Times(Pull):
         return g * self.slope
 
 
-class ConvolutionPull(Pull):
+class ConvolutionVJP(VJP):
     """A 2d convolution; `weight` may hold the scale of a norm that follows."""
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, shape: torch.Size) -> None:
@@ -56,7 +56,7 @@ class ConvolutionPull(Pull):
         return x.view(len(g), *self.shape)
 
 
-class ZeroPadPull(Pull):
+class ZeroPadVJP(VJP):
     """Option A's shortcut: subsampling and new channels of zeros."""
 
     def __init__(self, stride: int, low: int, shape: torch.Size) -> None:
@@ -68,7 +68,7 @@ class ZeroPadPull(Pull):
         return x
 
 
-class Traced(Pull):
+class AutogradVJP(VJP):
     """Any function, by autograd over a graph of its own that is built when it is first needed."""
 
     def __init__(self, function: Callable[[Tensor], Tensor], x: Tensor) -> None:
@@ -93,10 +93,10 @@ class Traced(Pull):
         self.graph = None
 
 
-class Composed(Pull):
+class ChainVJP(VJP):
     """Parts that run one after the other, given in that order."""
 
-    def __init__(self, parts: Sequence[Pull]) -> None:
+    def __init__(self, parts: Sequence[VJP]) -> None:
         self.parts = tuple(parts)
 
     def __call__(self, g: Tensor) -> Tensor:
@@ -109,15 +109,15 @@ class Composed(Pull):
             part.release()
 
 
-def compose(parts: Sequence[Pull]) -> Pull:
+def compose(parts: Sequence[VJP]) -> VJP:
     """Return the pull of parts in a row, with the scale of a norm moved into the convolution before it."""
-    merged: list[Pull] = []
+    merged: list[VJP] = []
     for part in parts:
         previous = merged[-1] if merged else None
-        if isinstance(part, Same):
+        if isinstance(part, IdentityVJP):
             continue
-        if isinstance(previous, ConvolutionPull) and isinstance(part, Times) and part.slope.ndim == 3:
-            merged[-1] = ConvolutionPull(previous.conv, previous.weight * part.slope[..., None], previous.shape)
+        if isinstance(previous, ConvolutionVJP) and isinstance(part, ScaleVJP) and part.slope.ndim == 3:
+            merged[-1] = ConvolutionVJP(previous.conv, previous.weight * part.slope[..., None], previous.shape)
             continue
         merged.append(part)
-    return Same() if not merged else merged[0] if len(merged) == 1 else Composed(merged)
+    return IdentityVJP() if not merged else merged[0] if len(merged) == 1 else ChainVJP(merged)

@@ -9,9 +9,9 @@ from ablations.block import ResidualBlock
 from ablations.scalars import Factor, Shift
 from ablations.shortcuts import Scale, ZeroPad
 from analysis.inputs.chain import Residual
-from analysis.paths.vjp import ConvolutionPull, Pull, Same, Times, Traced, ZeroPadPull, compose
+from analysis.paths.vjp import VJP, AutogradVJP, ConvolutionVJP, IdentityVJP, ScaleVJP, ZeroPadVJP, compose
 
-Recorded = tuple[Tensor, Pull]
+Recorded = tuple[Tensor, VJP]
 ELEMENTWISE = (nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh)
 
 
@@ -30,7 +30,7 @@ def trace(function: Callable[[Tensor], Tensor], x: Tensor) -> Recorded:
     """Return a function's output, without a graph, and its pull at x; an identity costs nothing."""
     with torch.no_grad():
         y = function(x)
-    return y, Same() if y is x else Traced(function, x)
+    return y, IdentityVJP() if y is x else AutogradVJP(function, x)
 
 
 def record_skip(block: Residual, h: Tensor) -> Recorded:
@@ -48,7 +48,7 @@ def record_residual(block: Residual, h: Tensor) -> Recorded:
     if block.training or not block.drop_path:
         return y, pull
     kept = y.new_tensor(1 - block.drop_path)
-    return y * kept, compose([pull, Times(kept)])
+    return y * kept, compose([pull, ScaleVJP(kept)])
 
 
 def record_function(function: Callable[[Tensor], Tensor], x: Tensor) -> Recorded:
@@ -60,20 +60,20 @@ def _known(module: nn.Module, x: Tensor) -> Recorded | None:
     """Record a part that has a rule; None for one that has none, as a subclass: it may compute something else."""
     with torch.no_grad():
         if type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str):
-            return module(x), ConvolutionPull(module, module.weight.detach(), x.shape)
+            return module(x), ConvolutionVJP(module, module.weight.detach(), x.shape)
         if type(module) is nn.BatchNorm2d and not module.training and module.running_var is not None:
-            return module(x), Times(_scale(module))
+            return module(x), ScaleVJP(_scale(module))
         if type(module) is nn.ReLU:
             y = torch.relu(x)
-            return y, Times(y > 0)
+            return y, ScaleVJP(y > 0)
         if type(module) in (nn.Identity, Shift) or (type(module) is nn.Dropout and not module.training):
-            return module(x), Same()
+            return module(x), IdentityVJP()
         if type(module) is Scale:
-            return module(x), Times(x.new_tensor(module.factor))
+            return module(x), ScaleVJP(x.new_tensor(module.factor))
         if type(module) is Factor:
-            return module(x), Times(module.value.detach().to(x.dtype))
+            return module(x), ScaleVJP(module.value.detach().to(x.dtype))
         if type(module) is ZeroPad:
-            return module(x), ZeroPadPull(module.stride, module.low, x.shape)
+            return module(x), ZeroPadVJP(module.stride, module.low, x.shape)
     return _elementwise(module, x) if type(module) in ELEMENTWISE else None
 
 
@@ -90,4 +90,4 @@ def _elementwise(module: nn.Module, x: Tensor) -> Recorded:
     with torch.enable_grad():
         y: Tensor = module(x)
         (slope,) = torch.autograd.grad(y.sum(), x)
-    return y.detach(), Times(slope)
+    return y.detach(), ScaleVJP(slope)

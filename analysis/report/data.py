@@ -9,7 +9,7 @@ from analysis.comparison.anova import Anova, anova
 from analysis.comparison.arms import ArmRow, summarise, trials_of
 from analysis.comparison.compare import Comparison, compare
 from analysis.results.report_folder import ReportFolder
-from analysis.results.trials import Trial
+from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
 
@@ -28,14 +28,14 @@ class Traces:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts(Traces):
+class ReportData(Traces):
     """One study at one scale, summarised."""
 
     plan: Json
     arm: tuple[str, ...]
     context: tuple[str, ...]
     baseline: Mapping[str, Value]
-    runs: Sequence[Trial]
+    runs: Sequence[TrialRow]
     rows: Sequence[ArmRow]
     margin: float
     """Points below which a difference does not matter, as the study was told; 0 where it was not."""
@@ -43,11 +43,11 @@ class Facts(Traces):
     tables: Sequence[Anova]
     audit: Json | None
 
-    runs_of: Callable[[ArmRow], list[Trial]]
+    runs_of: Callable[[ArmRow], list[TrialRow]]
     """Gives the runs of one arm in one context."""
 
 
-def read_facts(folder: ReportFolder) -> Facts:
+def read_data(folder: ReportFolder) -> ReportData:
     """Read and summarise. Raises UserError for a folder that a study did not leave whole."""
     plan, runs = folder.plan(), folder.runs()
     try:
@@ -57,7 +57,7 @@ def read_facts(folder: ReportFolder) -> Facts:
         names = [str(run["trial"]) for run in runs]
     except KeyError as error:
         raise UserError(f"{folder.path} lacks {error}: run the study again, which writes it anew") from None
-    return Facts(
+    return ReportData(
         plan=plan,
         arm=arm,
         context=context,

@@ -7,7 +7,7 @@ from analysis.figures.ecdf import plot_ecdf
 from analysis.figures.interactions import plot_interactions
 from analysis.figures.learning_curves import plot_curves
 from analysis.report.assemble import Parts, now, picture, sections, write_document
-from analysis.report.data import Facts, read_facts
+from analysis.report.data import ReportData, read_data
 from analysis.report.document import Code, Document
 from analysis.report.exports import to_csv, to_latex
 from analysis.report.search.write import write_search
@@ -36,10 +36,10 @@ def write_report(folder: Path) -> list[Path]:
     lie beside it. The page is one file that loads nothing. Raises UserError for a folder that was not left whole.
     """
     source = ReportFolder(folder)
-    return write_search(source) if source.is_search else write_facts(read_facts(source), folder)
+    return write_search(source) if source.is_search else write_data(read_data(source), folder)
 
 
-def write_facts(facts: Facts, folder: Path) -> list[Path]:
+def write_data(facts: ReportData, folder: Path) -> list[Path]:
     """Write the files of a report that is read already, as `write_report` does."""
     figures = [
         *plot_curves(facts.runs, facts.histories, facts.rows, out=folder / "curves"),
@@ -51,7 +51,7 @@ def write_facts(facts: Facts, folder: Path) -> list[Path]:
     return [*write_document(document, folder, tables), *figures]
 
 
-def compose(facts: Facts, folder: Path) -> Document:
+def compose(facts: ReportData, folder: Path) -> Document:
     """Return the report without a format; the figures are those that lie in the folder."""
     plan = facts.plan
     parts: Parts = {

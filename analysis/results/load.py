@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.results.report_folder import TRIALS, find_reports
-from analysis.results.trials import Trial
+from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import flatten
@@ -31,7 +31,7 @@ def load_study(study: str | Path, out: Path = Path("runs")) -> "pd.DataFrame":
     path = Path(study)
     root = path / TRIALS
     if root.is_dir():
-        known: dict[str, Trial] = {entry.name: {} for entry in sorted(root.iterdir()) if entry.is_dir()}
+        known: dict[str, TrialRow] = {entry.name: {} for entry in sorted(root.iterdir()) if entry.is_dir()}
     else:
         every = find_reports(study, Path(out))
         reports = [report for report in every if not report.is_search] or every
@@ -43,7 +43,7 @@ def load_study(study: str | Path, out: Path = Path("runs")) -> "pd.DataFrame":
     return frame[[*first, *(name for name in frame if name not in first)]]
 
 
-def _row(folder: Path, run: Trial, defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _row(folder: Path, run: TrialRow, defaults: Mapping[str, Any]) -> dict[str, Any]:
     """What the report knew gives way to what the trial's folder holds.
 
     A field that the trial's code did not know yet has its default: adding a field keeps old results.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.results.trials import Trial
+from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
 
 Json = Mapping[str, Any]
@@ -43,7 +43,7 @@ class ReportFolder:
         """Return plan.json. Raises UserError where it cannot be read."""
         return _object(self.path / "plan.json")
 
-    def runs(self) -> list[Trial]:
+    def runs(self) -> list[TrialRow]:
         """Return runs.json, a row a run; of a search, the trials it ran. Raises UserError where it cannot be read."""
         if self.is_search:
             return [row for row in self.search().get("trials", ()) if row.get("trial")]

@@ -12,18 +12,18 @@ from typing import Any
 from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
 
-Trial = Mapping[str, Any]
+TrialRow = Mapping[str, Any]
 
 
-def group(trials: Sequence[Trial], names: Sequence[str]) -> dict[tuple[Value, ...], list[Trial]]:
+def group(trials: Sequence[TrialRow], names: Sequence[str]) -> dict[tuple[Value, ...], list[TrialRow]]:
     """Return the trials by the values of the named fields, groups and trials in the order of appearance."""
-    groups: dict[tuple[Value, ...], list[Trial]] = {}
+    groups: dict[tuple[Value, ...], list[TrialRow]] = {}
     for trial in trials:
         groups.setdefault(tuple(trial[name] for name in names), []).append(trial)
     return groups
 
 
-def failure(trial: Trial, measure: str) -> str | None:
+def failure(trial: TrialRow, measure: str) -> str | None:
     """Return why a trial ended without a result, or None for one that is complete or missing."""
     if trial["status"] == "failed":
         return str(trial.get("reason") or "no reason recorded")
@@ -32,13 +32,13 @@ def failure(trial: Trial, measure: str) -> str | None:
     return None
 
 
-def reasons(trials: Sequence[Trial], measure: str) -> tuple[str, ...]:
+def reasons(trials: Sequence[TrialRow], measure: str) -> tuple[str, ...]:
     """Return `seed S: why` for each failed trial and for each missing one that has a reason."""
     why = [(trial["seed"], failure(trial, measure) or _wait(trial)) for trial in trials]
     return tuple(f"seed {seed}: {text}" for seed, text in why if text)
 
 
-def results_by_seed(trials: Sequence[Trial], measure: str) -> dict[int, float]:
+def results_by_seed(trials: Sequence[TrialRow], measure: str) -> dict[int, float]:
     """Return {seed: measure} of the complete trials of one arm.
 
     Raises UserError for two complete trials of one seed: they differ in a field that nobody named.
@@ -56,10 +56,10 @@ def results_by_seed(trials: Sequence[Trial], measure: str) -> dict[int, float]:
     return results
 
 
-def _number(trial: Trial, measure: str) -> float:
+def _number(trial: TrialRow, measure: str) -> float:
     value = trial.get(measure)
     return math.nan if value is None else float(value)
 
 
-def _wait(trial: Trial) -> str | None:
+def _wait(trial: TrialRow) -> str | None:
     return trial.get("reason") if trial["status"] == "missing" else None

@@ -52,7 +52,9 @@ def seeds_needed(
     return high
 
 
-def detectable(sd: float, n: int, *, kind: Kind = "paired", alpha: float = 0.05, wanted: float = 0.8) -> float:
+def minimum_detectable_effect(
+    sd: float, n: int, *, kind: Kind = "paired", alpha: float = 0.05, wanted: float = 0.8
+) -> float:
     """Return the least effect found with power `wanted`, in the unit of `sd`; nan for fewer than two seeds."""
     _check(sd, alpha)
     if n < 2:

@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.harness.images import benchmark_images
 from resnet_lab.data.images import ImageData, Images
-from resnet_lab.engine.graph_capture import EagerRecorder, GraphRecorder, Recorder
+from resnet_lab.engine.graph_capture import CudaGraphCapture, GraphCapture, NoCapture
 from resnet_lab.engine.session import Session
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
@@ -71,11 +71,11 @@ class Bench:
         self.host = _with_val(benchmark_images(scale.spec.data, data_dir), scale.val_images)
         self.data = _on(self.host, device)
 
-    def recorder(self) -> Recorder:
+    def recorder(self) -> GraphCapture:
         """Return a CUDA graph's recorder, or the stand-in on a CPU."""
-        return GraphRecorder(self.device) if self.device.type == "cuda" else EagerRecorder()
+        return CudaGraphCapture(self.device) if self.device.type == "cuda" else NoCapture()
 
-    def session(self, recorder: Recorder | None = None, *, compiled: bool = False, **changes: Any) -> Session:
+    def session(self, recorder: GraphCapture | None = None, *, compiled: bool = False, **changes: Any) -> Session:
         """Return a session of the scale's spec with fields changed (`model__depth=110`), captured unless told how."""
         spec = replace(self.scale.spec, {name.replace("__", "."): value for name, value in changes.items()})
         return Session(spec, self.data, self.device, recorder=recorder or self.recorder(), compiled=compiled)

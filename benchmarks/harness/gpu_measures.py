@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 
 from benchmarks.harness.gpu_bench import Bench, Result
 from benchmarks.harness.usual_loop import UsualLoop, endless, make_loader
-from resnet_lab.engine.captured import CapturedSteps
-from resnet_lab.engine.graph_capture import EagerRecorder, Recorder
+from resnet_lab.engine.captured import CapturedRunner
+from resnet_lab.engine.graph_capture import GraphCapture, NoCapture
 from resnet_lab.engine.session import Session
 from resnet_lab.networks import build_network
 from resnet_lab.trials.throughput import Together, train_steps
@@ -15,7 +15,7 @@ from resnet_lab.trials.throughput import Together, train_steps
 class Listening:
     """A recorder whose replays note the sum of the losses so far."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: GraphCapture) -> None:
         self.recorder, self.sums = recorder, [0.0]
         self.session: Session | None = None
 
@@ -28,7 +28,7 @@ class Listening:
         def noted() -> None:
             replay()
             assert self.session is not None
-            assert isinstance(self.session.steps, CapturedSteps)
+            assert isinstance(self.session.steps, CapturedRunner)
             self.sums.append(float(self.session.steps.buffers.loss))
 
         return noted
@@ -39,7 +39,7 @@ def equality(bench: Bench, steps: int = 20) -> Result:
     result: Result = {"steps": steps}
     for precision in ("fp32", "bf16"):
         by_hand, graph = (
-            _losses(bench, Listening(recorder), precision, steps) for recorder in (EagerRecorder(), bench.recorder())
+            _losses(bench, Listening(recorder), precision, steps) for recorder in (NoCapture(), bench.recorder())
         )
         result[f"largest_difference_{precision}"] = max(abs(a - b) for a, b in zip(by_hand, graph, strict=True))
         result[f"last_loss_{precision}"] = graph[-1]
@@ -56,7 +56,7 @@ def step_times(bench: Bench, *, compiled: bool) -> Result:
     """Time a training step, eager and captured, and captured through torch.compile if asked."""
     result: Result = {}
     ways: dict[str, Callable[[], Session]] = {
-        "eager": lambda: bench.session(EagerRecorder()),
+        "eager": lambda: bench.session(NoCapture()),
         "captured": bench.session,
     }
     if compiled:

@@ -10,7 +10,7 @@ from typing import Any
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import to_json
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.runner.executor import Exit
 
 EPOCHS = 8
@@ -20,7 +20,7 @@ WEIGHTS = b"weights"
 class SimulatedExecutor:
     """Each trial is complete by the next `wait`. `seconds` is what the writing took, of the clock and the processor."""
 
-    def __init__(self, *, slots: int, orders: Orders, threads: int, runs: Iterable[RunSpec] = ()) -> None:  # noqa: ARG002  # LocalExecutor's
+    def __init__(self, *, slots: int, orders: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:  # noqa: ARG002  # LocalExecutor's
         self.slots = slots
         self.wall = self.cpu = 0.0
         self._environment = orders.environment

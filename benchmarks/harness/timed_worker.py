@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from resnet_lab.system.interrupt import held
+from resnet_lab.system.interrupt import deferred
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.runner.executor import Exit, LocalExecutor
 
 PARTS = ("process", "data", "set-up", "training", "checkpoints", "files", "tracking")
@@ -27,7 +27,7 @@ class Timing:
 class TimedExecutor(LocalExecutor):
     """One slot. `timings` has an entry for each trial but the last, whose turn ends with the study."""
 
-    def __init__(self, *, slots: int, orders: Orders, threads: int, **more: Any) -> None:
+    def __init__(self, *, slots: int, orders: WorkerSettings, threads: int, **more: Any) -> None:
         super().__init__(slots=slots, orders=orders, threads=threads, **more)
         self.timings: list[Timing] = []
         self._submitted = self._noticed = (0.0, 0.0)
@@ -41,7 +41,7 @@ class TimedExecutor(LocalExecutor):
         process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
             target=timed, args=(trial, self._orders, self._threads), name=trial.name
         )
-        with held():
+        with deferred():
             process.start()
             self._running[trial.name] = (trial, process)
 
@@ -58,7 +58,7 @@ class TimedExecutor(LocalExecutor):
         return Timing(wall, cpu)
 
 
-def timed(trial: Trial, orders: Orders, threads: int) -> None:
+def timed(trial: Trial, orders: WorkerSettings, threads: int) -> None:
     """Run a worker in this process and leave a note of its parts in the trial's folder."""
     import resnet_lab.checkpoint as checkpoint
     import resnet_lab.data.load as data

@@ -9,7 +9,7 @@ from torch import Tensor
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.distort import cutout, draw_affine, draw_centres, nearest_grey, warp
 from resnet_lab.data.images import ImageData, Images
-from resnet_lab.rng import EXCLUSIVE, stream
+from resnet_lab.rng import GLOBAL_RNG_LOCK, stream
 from resnet_lab.spec import Augmentation, RecipeSpec
 
 _CROPS = (Augmentation.CROP, Augmentation.CROP_FLIP, Augmentation.CUTOUT)
@@ -91,7 +91,7 @@ def pad(images: Images, padding: int, mean: Tensor) -> Tensor:
 
 def bordered(data: ImageData, padding: int) -> Tensor:
     """Return the training images as `pad` makes them, kept with the data: trials packed into one process share them."""
-    with EXCLUSIVE:
+    with GLOBAL_RNG_LOCK:
         if padding not in data.bordered:
             data.bordered[padding] = pad(data.train, padding, data.mean)
             if data.mean.is_cuda:  # made on this thread's stream, and read on others

@@ -16,9 +16,9 @@ from torch import Tensor
 from resnet_lab.data.augment import Draws, draw, make_batch
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.images import ImageData
-from resnet_lab.engine.graph_capture import Recorder, Work
+from resnet_lab.engine.graph_capture import GraphCapture, Work
 from resnet_lab.engine.schedules import lr_at
-from resnet_lab.engine.train_step import Learner
+from resnet_lab.engine.train_step import TrainStep
 from resnet_lab.rng import draws_noise, epoch_noise
 from resnet_lab.spec import Optimizer, RecipeSpec, RunSpec
 
@@ -62,11 +62,11 @@ class Buffers:
     """int64 []: wrong predictions in the epoch."""
 
 
-class CapturedSteps:
+class CapturedRunner:
     """Trains epochs by replaying one recorded step."""
 
     def __init__(
-        self, spec: RunSpec, data: ImageData, padded: Tensor, learner: Learner, rate: Tensor, recorder: Recorder
+        self, spec: RunSpec, data: ImageData, padded: Tensor, learner: TrainStep, rate: Tensor, recorder: GraphCapture
     ) -> None:
         self.spec, self.data, self.padded, self.learner, self.recorder = spec, data, padded, learner, recorder
         device, batch = learner.device, spec.recipe.batch_size

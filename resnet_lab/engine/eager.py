@@ -7,16 +7,16 @@ from resnet_lab.data.augment import batches
 from resnet_lab.data.images import ImageData
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.schedules import lr_at
-from resnet_lab.engine.train_step import Learner
+from resnet_lab.engine.train_step import TrainStep
 from resnet_lab.rng import epoch_noise
 from resnet_lab.spec import RunSpec
 
 
-class EagerSteps:
+class EagerRunner:
     """Trains epochs step by step."""
 
     def __init__(
-        self, spec: RunSpec, data: ImageData, padded: Tensor, learner: Learner, effective: EffectiveBlocks | None
+        self, spec: RunSpec, data: ImageData, padded: Tensor, learner: TrainStep, effective: EffectiveBlocks | None
     ) -> None:
         self.spec, self.data, self.padded, self.learner, self.effective = spec, data, padded, learner, effective
 

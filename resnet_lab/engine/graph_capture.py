@@ -8,12 +8,12 @@ from typing import Protocol
 
 import torch
 
-from resnet_lab.rng import EXCLUSIVE
+from resnet_lab.rng import GLOBAL_RNG_LOCK
 
 Work = Callable[[], None]
 
 
-class Recorder(Protocol):
+class GraphCapture(Protocol):
     """Records work on tensors that stay in place. Recording does not carry it out."""
 
     def place(self) -> AbstractContextManager[None]:
@@ -23,7 +23,7 @@ class Recorder(Protocol):
         """Return what repeats the work, on the same memory each time."""
 
 
-class EagerRecorder:
+class NoCapture:
     """Records by keeping the function and repeats by calling it: the captured engine's functions without a GPU."""
 
     def place(self) -> AbstractContextManager[None]:
@@ -33,7 +33,7 @@ class EagerRecorder:
         return work
 
 
-class GraphRecorder:
+class CudaGraphCapture:
     """Records into a torch.cuda.CUDAGraph on one stream, and replays it there.
 
     The stream is the current one where that is not the device's default, which cannot be captured, else a new one.
@@ -62,7 +62,7 @@ class GraphRecorder:
         # One capture at a time in a process. Other threads may go on launching: "thread_local" forbids only this one
         # what a capture cannot hold.
         with (
-            EXCLUSIVE,
+            GLOBAL_RNG_LOCK,
             _no_collection(),
             torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
         ):

@@ -34,7 +34,7 @@ def initialise(model: nn.Module, seed: int, init: Init = Init.KAIMING_FAN_OUT) -
             nn.init.zeros_(module.bias)
         if init == Init.DEFAULT and isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
             _within(module.bias, module.weight[0].numel(), _generator(seed, f"{name}.bias", module.bias))
-    start_branches(model)
+    init_branches(model)
 
 
 def _draw(weight: Tensor, init: Init, generator: torch.Generator) -> None:
@@ -64,7 +64,7 @@ _WEIGHTED = (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm)
 
 
 @torch.no_grad()
-def start_branches(model: nn.Module) -> None:
+def init_branches(model: nn.Module) -> None:
     """Change drawn weights in place where a part of a block has a start of its own; the others stay as they are."""
     for module in model.modules():
         if isinstance(module, Gate):

@@ -33,7 +33,7 @@ def load_state(path: Path) -> dict[str, Any] | None:
 
 
 @dataclass(slots=True)
-class Keeper:
+class AsyncStateWriter:
     """Writes the states of one trial while its next epoch is trained: waiting for the disk takes no time from it."""
 
     path: Path
@@ -54,9 +54,9 @@ class Keeper:
 
 
 @contextlib.contextmanager
-def keeping(path: Path) -> Iterator[Keeper]:
+def async_state_writer(path: Path) -> Iterator[AsyncStateWriter]:
     """Keep states in a file; at the end of the block, whatever ends it, the last one is on the disk."""
-    keeper = Keeper(path)
+    keeper = AsyncStateWriter(path)
     with keeper._thread:
         yield keeper
     keeper.wait()

@@ -18,9 +18,9 @@ from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.images import ImageData
 from resnet_lab.data.load import load
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
-from resnet_lab.engine.epoch_runner import Means, make_steps
+from resnet_lab.engine.epoch_runner import ComputeSettings, make_epoch_runner
 from resnet_lab.engine.evaluate import Evaluation, evaluate
-from resnet_lab.engine.graph_capture import Recorder
+from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.engine.optimizers import restore_optimizer
 from resnet_lab.engine.precision import resolve_device, resolve_dtype
@@ -28,7 +28,7 @@ from resnet_lab.engine.schedules import Plateau, lr_at
 from resnet_lab.metrics import EpochRecord
 from resnet_lab.native import accelerate
 from resnet_lab.networks import build_network
-from resnet_lab.rng import EXCLUSIVE
+from resnet_lab.rng import GLOBAL_RNG_LOCK
 from resnet_lab.spec import RunSpec, Schedule
 
 
@@ -45,7 +45,7 @@ class Session:
         data: ImageData,
         device: torch.device,
         *,
-        recorder: Recorder | None = None,
+        recorder: GraphCapture | None = None,
         compiled: bool = False,
     ) -> None:
         """Build the network and the steps that train it.
@@ -57,7 +57,7 @@ class Session:
         self.dtype = resolve_dtype(spec.recipe.precision, device)
         _, size, _, channels = data.train.pixels.shape
         # torch draws weights while it builds; the caller's state stays.
-        with EXCLUSIVE, torch.random.fork_rng(devices=[]):
+        with GLOBAL_RNG_LOCK, torch.random.fork_rng(devices=[]):
             self.model = build_network(spec.model, channels=channels, classes=data.classes, size=size)
         initialise(self.model, spec.seed, spec.recipe.init)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
@@ -69,8 +69,10 @@ class Session:
             self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
         self.padded = bordered(data, padding_of(spec.recipe))
         forward = torch.compile(self.model) if compiled else self.network
-        means = Means(device=device, dtype=self.dtype, forward=forward, effective=self.effective, recorder=recorder)
-        self.steps, self.optimizer, self.mode = make_steps(spec, data, self.padded, self.model, means)
+        means = ComputeSettings(
+            device=device, dtype=self.dtype, forward=forward, effective=self.effective, recorder=recorder
+        )
+        self.steps, self.optimizer, self.mode = make_epoch_runner(spec, data, self.padded, self.model, means)
         self.plateau = Plateau(rate=spec.recipe.lr)
         self.epoch = self.iteration = 0
 

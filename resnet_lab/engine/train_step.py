@@ -11,7 +11,7 @@ from resnet_lab.engine.precision import autocast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learner:
+class TrainStep:
     """A network, its optimiser, and how their steps are computed."""
 
     model: nn.Module

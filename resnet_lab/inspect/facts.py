@@ -7,7 +7,7 @@ from resnet_lab.spec import DatasetName, ModelSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class NetworkFacts:
     """One network as it was built, for one image of its data."""
 
     parameters: int
@@ -25,7 +25,7 @@ class Facts:
     """Equal for networks that are the same function of input and weights, started alike."""
 
 
-def inspect(spec: ModelSpec, data: DatasetName) -> Facts:
+def inspect(spec: ModelSpec, data: DatasetName) -> NetworkFacts:
     """Build a network for one set of images on the meta device and read it.
 
     Raises UserError or ValueError where it cannot be built for its images.
@@ -40,7 +40,7 @@ def inspect(spec: ModelSpec, data: DatasetName) -> Facts:
     traced = trace(spec, channels=info.channels, classes=info.classes, size=info.size)
     network = traced.network
     last = tail(network)
-    return Facts(
+    return NetworkFacts(
         parameters=traced.parameters,
         flops=traced.flops,
         depth=depth(network, spec.name),

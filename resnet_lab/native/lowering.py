@@ -21,7 +21,7 @@ class UnsupportedError(ValueError):
 
 
 @dataclass(eq=False, slots=True)
-class Body:
+class LoweredNetwork:
     """Everything before the last linear layer as a program: its input, pooled features and their gradient."""
 
     program: Program
@@ -34,9 +34,9 @@ class Body:
     """Forward passes so far."""
 
 
-def record(
+def lower(
     model: ResNet, kernels: ctypes.CDLL, shape: tuple[int, int, int, int], dtype: torch.dtype, *, training: bool
-) -> Body:
+) -> LoweredNetwork:
     """Return the program of a network for images [N, H, W, C]. Raises UnsupportedError."""
     program = Program(kernels, dtype, training)
     x = program.value(*shape)
@@ -50,7 +50,7 @@ def record(
     gradient = Buffer(value.images * value.channels, torch.float32)
     features = op.pool(program, value, gradient)
     program.finish()
-    return Body(program, x.data, features, gradient, program.gradient_views())
+    return LoweredNetwork(program, x.data, features, gradient, program.gradient_views())
 
 
 def check(model: nn.Module) -> None:

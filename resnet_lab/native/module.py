@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_lab.native.compiler import NoKernelsError, library
-from resnet_lab.native.lowering import Body, UnsupportedError, check, record
+from resnet_lab.native.lowering import LoweredNetwork, UnsupportedError, check, lower
 from resnet_lab.networks.resnet import ResNet
 
 # A core in the kernels does what two do in torch's own operations (benchmarks/NOTES.md).
@@ -56,7 +56,7 @@ class NativeNetwork(nn.Module):
         self.model = model
         self.dtype = dtype
         self._kernels = kernels
-        self._bodies: dict[tuple[Any, ...], Body] = {}
+        self._bodies: dict[tuple[Any, ...], LoweredNetwork] = {}
         self._anchor = torch.zeros((), requires_grad=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,19 +65,19 @@ class NativeNetwork(nn.Module):
         features = _Run.apply(self._anchor, x, self._body(x))
         return self.model.fc(features)  # type: ignore[no-any-return]  # nn.Module calls are untyped
 
-    def _body(self, x: Tensor) -> Body:
+    def _body(self, x: Tensor) -> LoweredNetwork:
         training = self.training
         key = (tuple(x.shape), training)
         if key not in self._bodies:
             n, channels, height, width = x.shape
             shape = (n, height, width, channels)
-            self._bodies[key] = record(self.model, self._kernels, shape, self.dtype, training=training)
+            self._bodies[key] = lower(self.model, self._kernels, shape, self.dtype, training=training)
         return self._bodies[key]
 
 
 class _Run(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, _: Tensor, x: Tensor, body: Body) -> Tensor:
+    def forward(ctx: Any, _: Tensor, x: Tensor, body: LoweredNetwork) -> Tensor:
         n, channels, height, width = x.shape
         body.images.view(n, height, width, channels).copy_(x.permute(0, 2, 3, 1))
         body.program.run_forward()
@@ -87,7 +87,7 @@ class _Run(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, None]:
-        body: Body = ctx.body
+        body: LoweredNetwork = ctx.body
         if ctx.turn != body.turn:
             raise RuntimeError("the network was run again before this gradient was taken: its activations are gone")
         body.gradient.view(*gradient.shape).copy_(gradient)

@@ -9,11 +9,11 @@ from multiprocessing.connection import Connection
 from threading import Thread
 from typing import TypeVar
 
-Question = TypeVar("Question")
+Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
 
 
-def ask(function: Callable[[Question], Answer], question: Question) -> "Future[Answer]":
+def submit(function: Callable[[Argument], Answer], question: Argument) -> "Future[Answer]":
     """Start `function(question)` in a fork of the workers' server and return at once.
 
     The future raises RuntimeError where the process ends without an answer.
@@ -31,7 +31,7 @@ def ask(function: Callable[[Question], Answer], question: Question) -> "Future[A
     return future
 
 
-def _in_fork(function: Callable[[Question], Answer], question: Question) -> Answer:
+def _in_fork(function: Callable[[Argument], Answer], question: Argument) -> Answer:
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -49,7 +49,7 @@ def _in_fork(function: Callable[[Question], Answer], question: Question) -> Answ
     return answer
 
 
-def _answer(sender: Connection, function: Callable[[Question], Answer], question: Question) -> None:
+def _answer(sender: Connection, function: Callable[[Argument], Answer], question: Argument) -> None:
     # Ctrl-C reaches the whole process group: the one who asked decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asker = multiprocessing.parent_process()

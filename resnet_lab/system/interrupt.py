@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-PATIENCE_S = 5.0
+DEBOUNCE_S = 5.0
 """How long a Ctrl-C is given to end the command; another one within that time says nothing new."""
 
 
@@ -47,7 +47,7 @@ def interruptible(line: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Let a Ctrl-C wait for the end of the block."""
     _ctrl_c.holds += 1
     try:
@@ -58,11 +58,11 @@ def held() -> Iterator[None]:
 
 
 class _CtrlC:
-    """The handler of SIGINT: raises `Interrupted`, at most once in PATIENCE_S."""
+    """The handler of SIGINT: raises `Interrupted`, at most once in DEBOUNCE_S."""
 
     def __init__(self) -> None:
         self.holds = 0
-        self.raised_at = -PATIENCE_S
+        self.raised_at = -DEBOUNCE_S
         self._waiting = False
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the signal module's
@@ -74,13 +74,13 @@ class _CtrlC:
             return
         self._waiting = False
         now = time.monotonic()
-        if now - self.raised_at >= PATIENCE_S:
+        if now - self.raised_at >= DEBOUNCE_S:
             self.raised_at = now
             raise Interrupted
 
     def again(self) -> None:
         """Raise once more, a moment later: the exception was lost in a finalizer, where Python only reports it."""
-        self.raised_at = -PATIENCE_S
+        self.raised_at = -DEBOUNCE_S
         main = threading.main_thread().ident
         # Sent to the main thread itself, so that it wakes from whatever it waits for.
         timer = threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT))
@@ -102,7 +102,7 @@ def _installed() -> Iterator[None]:
             report(lost)
 
     sys.unraisablehook = unraisable
-    _ctrl_c.raised_at = -PATIENCE_S
+    _ctrl_c.raised_at = -DEBOUNCE_S
     signal.signal(signal.SIGINT, _ctrl_c)
     try:
         yield

@@ -15,7 +15,7 @@ LOG_PAGES = 8_000
 """Of 4 kB: then the log goes into the database, which waits for the disk. SQLite's own 1,000 cost 2 ms a trial."""
 
 
-def use_log(path: Path) -> None:
+def enable_wal(path: Path) -> None:
     """Give a database of our own a write-ahead log, making the file if need be; it stays as it is where it cannot."""
     # Another program may be reading, or the file system may lack the shared memory that a log needs.
     with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(path, timeout=20)) as opened:

@@ -4,9 +4,9 @@ Importing this loads no mlflow; opening a `Tracker` or reading runs does. Only t
 """
 
 from resnet_lab.tracking.client import TrackingError
-from resnet_lab.tracking.launch_run import Launch
+from resnet_lab.tracking.launch_run import LaunchRun
 from resnet_lab.tracking.reading import read_runs
 from resnet_lab.tracking.tracker import Tracker
 from resnet_lab.tracking.trial_run import DatasetRecord, TrialRun
 
-__all__ = ["DatasetRecord", "Launch", "Tracker", "TrackingError", "TrialRun", "read_runs"]
+__all__ = ["DatasetRecord", "LaunchRun", "Tracker", "TrackingError", "TrialRun", "read_runs"]

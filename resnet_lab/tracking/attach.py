@@ -9,7 +9,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
 
 if TYPE_CHECKING:
-    from resnet_lab.tracking import Launch
+    from resnet_lab.tracking import LaunchRun
 
 
 def store_uri(out: Path) -> str | None:
@@ -55,13 +55,13 @@ def log_files(
     return launch.run_id
 
 
-def _launch(out: Path, run_id: str) -> "Launch":
+def _launch(out: Path, run_id: str) -> "LaunchRun":
     """Return a handle on a run that exists: it is written to, and its status left as it is."""
-    from resnet_lab.tracking import Launch
+    from resnet_lab.tracking import LaunchRun
     from resnet_lab.tracking.client import connect
 
     experiment_id, _ = _tags(out, run_id)
-    return Launch(connect(str(store_uri(out))), experiment_id, run_id, {})
+    return LaunchRun(connect(str(store_uri(out))), experiment_id, run_id, {})
 
 
 def _tags(out: Path, run_id: str) -> tuple[str, str]:

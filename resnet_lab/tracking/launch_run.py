@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from resnet_lab.spec.choices import Value
 from resnet_lab.tracking.client import guarded
 from resnet_lab.tracking.run import Run, create, now
-from resnet_lab.tracking.transaction import one_session
+from resnet_lab.tracking.transaction import one_transaction
 from resnet_lab.tracking.trial_run import DatasetRecord, TrialRun
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _GIT_TAG = "git_sha"
 
 
 @dataclass(frozen=True, slots=True)
-class Launch(Run):
+class LaunchRun(Run):
     """The parent run. Every method that writes raises TrackingError where it cannot."""
 
     common: Mapping[str, str]
@@ -34,7 +34,7 @@ class Launch(Run):
         params: Mapping[str, Value],
         common: Mapping[str, str],
         tags: Mapping[str, str],
-    ) -> "Launch":
+    ) -> "LaunchRun":
         """Create the parent run."""
         everything = {**common, "kind": "launch", **_with_commit(tags)}
         return cls(client, experiment_id, create(client, experiment_id, name, params, everything), common)
@@ -61,9 +61,9 @@ class Launch(Run):
         Numbers that are not finite are left out.
         """
         everything = {**self.common, "kind": "arm", "mlflow.parentRunId": self.run_id, **_with_commit(tags)}
-        with guarded(f"store the arm {name}"), one_session(self.client):
+        with guarded(f"store the arm {name}"), one_transaction(self.client):
             run_id = create(self.client, self.experiment_id, name, params, everything)
-            arm = Launch(self.client, self.experiment_id, run_id, self.common)
+            arm = LaunchRun(self.client, self.experiment_id, run_id, self.common)
             arm.log_metrics({key: value for key, value in metrics.items() if math.isfinite(value)})
             arm.end("FINISHED")
         return run_id

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from resnet_lab.spec.choices import Value
 from resnet_lab.tracking.client import guarded
-from resnet_lab.tracking.transaction import one_session
+from resnet_lab.tracking.transaction import one_transaction
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -42,7 +42,7 @@ def create(
     """Create a RUNNING run with its params and tags and return its id."""
     from mlflow.entities import Param
 
-    with guarded(f"start the run {name}"), one_session(client):
+    with guarded(f"start the run {name}"), one_transaction(client):
         run = client.create_run(experiment_id, tags=_source() | dict(tags), run_name=name)
         client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
     return str(run.info.run_id)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
-from resnet_lab.system.sqlite import use_log
+from resnet_lab.system.sqlite import enable_wal
 from resnet_lab.tracking import links
 from resnet_lab.tracking.client import connect, guarded
 from resnet_lab.tracking.database import ensure_database, sqlite_path, sqlite_uri
-from resnet_lab.tracking.launch_run import Launch
+from resnet_lab.tracking.launch_run import LaunchRun
 from resnet_lab.tracking.reading import finished_trials, pages
 from resnet_lab.tracking.run import Run
 
@@ -50,7 +50,7 @@ class Tracker:
         if path is not None:
             ensure_database(path)
             if not elsewhere:
-                use_log(path)
+                enable_wal(path)
         client = connect(uri)
         artifacts = None if elsewhere else (out / "artifacts" / study).absolute().as_uri()
         with guarded(f"open the experiment {study}"):
@@ -87,10 +87,10 @@ class Tracker:
         """Return {trial name: run id} of the trials that are FINISHED, the newest run of each."""
         return finished_trials(self.client, self.uri, self.experiment_id, self.study)
 
-    def start_launch(self, name: str, tags: Mapping[str, str], params: Mapping[str, Value]) -> Launch:
+    def start_launch(self, name: str, tags: Mapping[str, str], params: Mapping[str, Value]) -> LaunchRun:
         """Start the parent run of one launch. Raises TrackingError."""
         common = {_HOME_TAG: self.home} if self.home else {}
-        return Launch.start(self.client, self.experiment_id, name, params, common, tags)
+        return LaunchRun.start(self.client, self.experiment_id, name, params, common, tags)
 
 
 def _absolute(uri: str) -> str:

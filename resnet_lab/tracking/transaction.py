@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def one_session(client: "MlflowClient") -> Iterator[None]:
+def one_transaction(client: "MlflowClient") -> Iterator[None]:
     """Let the calls within the block share one session where the store is SQLite; they are committed at its end.
 
     What was written before a call that fails is committed too, as it would be call by call. mlflow opens some twenty

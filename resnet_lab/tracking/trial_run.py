@@ -11,7 +11,7 @@ from resnet_lab.spec.choices import Value
 from resnet_lab.tracking.client import guarded
 from resnet_lab.tracking.model import keep_model
 from resnet_lab.tracking.run import Run, now
-from resnet_lab.tracking.transaction import one_session
+from resnet_lab.tracking.transaction import one_transaction
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric, RunTag
@@ -48,7 +48,7 @@ class TrialRun(Run):
         source = json.dumps({"uri": dataset.source, "sha256": dataset.digest})
         entity = Dataset(dataset.name, dataset.digest[:_DIGEST_LENGTH], "local", source)
         tags = [InputTag("mlflow.data.context", dataset.context)]
-        with guarded("store the dataset"), one_session(self.client):
+        with guarded("store the dataset"), one_transaction(self.client):
             self.client.log_inputs(self.run_id, [DatasetInput(entity, tags)])
 
     def log_epochs(self, records: Sequence[Mapping[str, float]]) -> None:
@@ -59,7 +59,7 @@ class TrialRun(Run):
         """
         metrics, tags = _epochs(records)
         if metrics or tags:
-            with guarded(f"store the epochs of {self.name}"), one_session(self.client):
+            with guarded(f"store the epochs of {self.name}"), one_transaction(self.client):
                 self.client.log_batch(self.run_id, metrics, tags=tags)
 
     def finish(
@@ -77,7 +77,7 @@ class TrialRun(Run):
         are what the run has not been told of: a call less for each trial.
         """
         last, tags = _epochs(epochs)
-        with guarded(f"keep the checkpoint of {self.name}"), one_session(self.client):
+        with guarded(f"keep the checkpoint of {self.name}"), one_transaction(self.client):
             if dataset is not None:
                 self.log_dataset(dataset)
             model_id = keep_model(self, self.name, self.params, checkpoint, config)

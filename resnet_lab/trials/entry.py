@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from resnet_lab.trials.trial import Trial
-    from resnet_lab.trials.worker_settings import Orders
+    from resnet_lab.trials.worker_settings import WorkerSettings
 
 
-def launch(trial: Trial, orders: Orders, threads: int) -> None:
+def launch(trial: Trial, orders: WorkerSettings, threads: int) -> None:
     """Run a worker in this process."""
     from resnet_lab.trials.worker import main
 
     main(trial, orders, threads)
 
 
-def launch_pack(connection: Connection, trial: Trial, orders: Orders, threads: int) -> None:
+def launch_pack(connection: Connection, trial: Trial, orders: WorkerSettings, threads: int) -> None:
     """Run a worker of several trials in this process; `trial` is the first."""
     from resnet_lab.trials.packed_worker import main
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from resnet_lab.trials.worker_settings import MOST
+from resnet_lab.trials.worker_settings import MAX_PACKED_TRIALS
 
 
 def new_stream(device: torch.device) -> torch.cuda.Stream | None:
@@ -17,7 +17,7 @@ def new_stream(device: torch.device) -> torch.cuda.Stream | None:
 class Streams:
     """Lends streams of a GPU, each to one thread at a time."""
 
-    def __init__(self, device: torch.device, count: int = MOST) -> None:
+    def __init__(self, device: torch.device, count: int = MAX_PACKED_TRIALS) -> None:
         self._free: queue.SimpleQueue[torch.cuda.Stream | None] = queue.SimpleQueue()
         for _ in range(count):
             self._free.put(new_stream(device))

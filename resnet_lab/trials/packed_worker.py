@@ -21,13 +21,13 @@ from resnet_lab.trials.gpu_streams import Streams
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker import FAILED, prepare
-from resnet_lab.trials.worker_settings import START, Orders
+from resnet_lab.trials.worker_settings import START, WorkerSettings
 
 # A GPU has 8 queues for its streams unless told otherwise, and streams of one queue wait for each other.
 QUEUES = "32"
 
 
-def main(connection: Connection, first: Trial, orders: Orders, threads: int) -> None:
+def main(connection: Connection, first: Trial, orders: WorkerSettings, threads: int) -> None:
     """Entry point: carries out (START, trial) and (STOP, name), and answers (name, exit code) for a trial that ended.
 
     Ends when the other side closes the connection and the trials that run have ended with their epochs.
@@ -48,7 +48,7 @@ def main(connection: Connection, first: Trial, orders: Orders, threads: int) -> 
 class Pack:
     """The trials of a process; `tell` hears (name, exit code) of each that ends."""
 
-    def __init__(self, orders: Orders, tell: Callable[[tuple[str, int]], None]) -> None:
+    def __init__(self, orders: WorkerSettings, tell: Callable[[tuple[str, int]], None]) -> None:
         self._orders, self._tell = orders, tell
         self._device = resolve_device(orders.device)
         self._streams = Streams(self._device)

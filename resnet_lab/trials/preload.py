@@ -13,13 +13,13 @@ from pathlib import Path
 
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import from_json, to_json
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 
 VARIABLE = "RESNET_LAB_PRELOAD"
 MOST = 4  # sets that differ in `train_images` are held apart, 184 MB each for CIFAR
 
 
-def environment(runs: Iterable[RunSpec], orders: Orders) -> dict[str, str]:
+def environment(runs: Iterable[RunSpec], orders: WorkerSettings) -> dict[str, str]:
     """Return the environment in which importing this module prepares for such runs."""
     examples = list({run.data: to_json(run) for run in runs}.values())[:MOST]
     data_dir = orders.data_dir and str(orders.data_dir)

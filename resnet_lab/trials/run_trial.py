@@ -13,7 +13,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system import atomic
 from resnet_lab.trials.trial import Json, Trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def run_trial(
-    trial: Trial, orders: Orders, *, load: "Load | None" = None, stopped: Callable[[], bool] = lambda: False
+    trial: Trial, orders: WorkerSettings, *, load: "Load | None" = None, stopped: Callable[[], bool] = lambda: False
 ) -> bool:
     """Train the trial to its end in this process, continuing from its last epoch. Returns whether it is complete.
 
@@ -48,11 +48,11 @@ def run_trial(
     return True
 
 
-def _train(trial: Trial, orders: Orders, load: "Load | None", stopped: Callable[[], bool]) -> None:
+def _train(trial: Trial, orders: WorkerSettings, load: "Load | None", stopped: Callable[[], bool]) -> None:
     from resnet_lab.checkpoint import save_model
     from resnet_lab.data.load import load as load_anew
     from resnet_lab.engine.precision import resolve_device
-    from resnet_lab.engine.resume import keeping, load_state
+    from resnet_lab.engine.resume import async_state_writer, load_state
     from resnet_lab.engine.session import Session
 
     atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
@@ -65,7 +65,7 @@ def _train(trial: Trial, orders: Orders, load: "Load | None", stopped: Callable[
     if state is not None:
         session.restore(state)
     _trim_history(trial, session.epoch)
-    with keeping(trial.folder / "resume.pt") as keeper:
+    with async_state_writer(trial.folder / "resume.pt") as keeper:
         while not session.done:
             record = session.run_epoch().as_dict()
             with (trial.folder / "history.jsonl").open("a") as file:
@@ -105,7 +105,7 @@ def _result(trial: Trial, session: "Session", test: Any, digest: str) -> Json:
     }
 
 
-def _environment(session: "Session", orders: Orders) -> Json:
+def _environment(session: "Session", orders: WorkerSettings) -> Json:
     from resnet_lab.system.environment import describe_torch
 
     data = {"name": session.data.name, "sha256": session.data.sha256}

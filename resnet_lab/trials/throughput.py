@@ -9,13 +9,13 @@ import torch
 
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.data.images import ImageData, Images
-from resnet_lab.engine.graph_capture import Recorder
+from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.precision import resolve_device
 from resnet_lab.engine.session import Session
 from resnet_lab.inspect.trace import trace
 from resnet_lab.spec import RunSpec
 from resnet_lab.trials.gpu_streams import new_stream
-from resnet_lab.trials.worker_settings import MOST
+from resnet_lab.trials.worker_settings import MAX_PACKED_TRIALS
 
 
 def forward_flops(spec: RunSpec) -> int:
@@ -78,7 +78,7 @@ class Together:
         spec: RunSpec,
         data: ImageData,
         device: torch.device,
-        make_recorder: Callable[[], Recorder | None] = lambda: None,
+        make_recorder: Callable[[], GraphCapture | None] = lambda: None,
     ) -> None:
         self._spec, self._data, self._device, self._make_recorder = spec, data, device, make_recorder
         self._sessions: list[Session] = []
@@ -112,7 +112,7 @@ def train_steps(steps: int, session: Session) -> None:
         session.run_steps(stop - session.iteration)
 
 
-def rates(question: tuple[RunSpec, str]) -> dict[int, float]:
+def concurrent_throughput(question: tuple[RunSpec, str]) -> dict[int, float]:
     """Measure, for a run on a device, images/s by the number of trials at once: 1, 2, 4, ... while doubling pays.
 
     Each number takes about as long, some half a second; memory that ends is an answer too.
@@ -123,7 +123,7 @@ def rates(question: tuple[RunSpec, str]) -> dict[int, float]:
     steps = max(8, round(SECONDS * together.rate(1, 8) / spec.recipe.batch_size))
     found: dict[int, float] = {}
     count = 1
-    while count <= MOST:
+    while count <= MAX_PACKED_TRIALS:
         try:
             found[count] = together.rate(count, max(8, steps // count))
         except torch.OutOfMemoryError:

@@ -14,12 +14,12 @@ import resnet_lab.engine  # noqa: F401  # preloaded for the fork server
 from resnet_lab.engine.precision import be_deterministic
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 
 FAILED = 3
 
 
-def main(trial: Trial, orders: Orders, threads: int) -> None:
+def main(trial: Trial, orders: WorkerSettings, threads: int) -> None:
     """Entry point of a worker process: exits with 0 where the trial is complete, else with FAILED."""
     # Ctrl-C reaches the whole process group; the driver alone decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -27,7 +27,7 @@ def main(trial: Trial, orders: Orders, threads: int) -> None:
     sys.exit(0 if run_trial(trial, orders) else FAILED)
 
 
-def prepare(trial: Trial, orders: Orders, threads: int) -> None:
+def prepare(trial: Trial, orders: WorkerSettings, threads: int) -> None:
     """Send what this process prints to the trial's worker.log, and set torch up as ordered."""
     trial.folder.mkdir(parents=True, exist_ok=True)
     log = os.open(trial.folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
+class WorkerSettings:
     """What a worker is told beside the spec. None of it changes more than rounding, so none is in the fingerprint."""
 
     data_dir: Path | None
@@ -23,5 +23,5 @@ START, STOP = "start", "stop"
 """What a worker of several trials is told to do with one."""
 
 
-MOST = 16
+MAX_PACKED_TRIALS = 16
 """Trials in one process. torch deals out 32 streams of a GPU in turn: half of them, taken once, are never shared."""

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from resnet_lab.errors import RefusedError
-from resnet_lab.inspect.facts import Facts
+from resnet_lab.inspect.facts import NetworkFacts
 from resnet_lab.spec import DatasetName, ModelSpec, RunSpec
 from resnet_lab.spec.choices import Value
-from studies.plan.exclusions import LeftOut, Merged
+from studies.plan.exclusions import Merged, Refused
 from studies.plan.plan import Plan
 
 Network = tuple[ModelSpec, DatasetName]
 """What facts depend on: a network, and the images that give its channels, classes and size."""
-Measured = Mapping[Network, Facts | str]
+Measured = Mapping[Network, NetworkFacts | str]
 """The facts of each network, or why it cannot be built."""
 COMPARED = ("parameters", "flops", "depth", "residual_blocks", "final_norm", "final_activation")
 
@@ -38,9 +38,9 @@ class Audit:
     """A plan without the cells that are another's network, and the facts of the cells it keeps."""
 
     plan: Plan
-    facts: Mapping[Network, Facts]
+    facts: Mapping[Network, NetworkFacts]
 
-    def of(self, spec: RunSpec) -> Facts:
+    def of(self, spec: RunSpec) -> NetworkFacts:
         """Return the facts of a run's network."""
         return self.facts[network_of(spec)]
 
@@ -85,11 +85,11 @@ def network_of(spec: RunSpec) -> Network:
     return spec.model, spec.data.name
 
 
-def measure(networks: Sequence[Network]) -> dict[Network, Facts | str]:
+def measure(networks: Sequence[Network]) -> dict[Network, NetworkFacts | str]:
     """Build every network on the meta device: loads torch. A network that cannot be built has its reason instead."""
     from resnet_lab.inspect.facts import inspect
 
-    measured: dict[Network, Facts | str] = {}
+    measured: dict[Network, NetworkFacts | str] = {}
     for model, data in dict.fromkeys(networks):
         try:
             measured[model, data] = inspect(model, data)
@@ -103,7 +103,7 @@ def audit(plan: Plan, measured: Measured) -> Audit:
 
     Raises RefusedError, with the reason, where a baseline cannot be built.
     """
-    facts = {network: found for network, found in measured.items() if isinstance(found, Facts)}
+    facts = {network: found for network, found in measured.items() if isinstance(found, NetworkFacts)}
     kept: list[RunSpec] = []
     refused, merged = list(plan.refused), list(plan.merged)
     for cells in by_context(plan):
@@ -113,7 +113,7 @@ def audit(plan: Plan, measured: Measured) -> Audit:
             if isinstance(found, str):
                 if plan.arm_of(cell) == plan.baseline():
                     raise RefusedError(found)
-                refused.append(LeftOut(fields=plan.cell_fields(cell), reason=found))
+                refused.append(Refused(fields=plan.cell_fields(cell), reason=found))
                 continue
             twin = seen.setdefault((found.signature, cell.data, cell.recipe), cell)
             if twin is cell:

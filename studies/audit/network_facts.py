@@ -12,11 +12,11 @@ from pathlib import Path
 
 import ablations
 import resnet_lab
-from resnet_lab.inspect.facts import Facts
+from resnet_lab.inspect.facts import NetworkFacts
 from resnet_lab.spec.fields import flatten
 from resnet_lab.system.cache import cache_dir, digest_of, keep
 from resnet_lab.system.environment import cores
-from resnet_lab.system.forked_call import ask
+from resnet_lab.system.forked_call import submit
 from studies.audit.audit import Measured, Network, measure, network_of
 from studies.plan.plan import Plan
 
@@ -24,16 +24,16 @@ WORTH_A_PROCESS = 8
 """Networks: building one takes 20 to 100 ms, a process as much."""
 
 
-def measured(plan: Plan) -> Measured:
+def measure_networks(plan: Plan) -> Measured:
     """Return the facts of every network of a plan. Loads torch only for what is not known."""
     known, unknown = _split(plan)
     return {**known, **_remembered(measure(unknown) if unknown else {})}
 
 
-def measuring(plan: Plan) -> Callable[[], Measured]:
+def start_measuring(plan: Plan) -> Callable[[], Measured]:
     """Start measuring in forks of the workers' server; return what waits for the facts."""
     known, unknown = _split(plan)
-    asked = [ask(measure, share) for share in shares_of(unknown, cores())]
+    asked = [submit(measure, share) for share in shares_of(unknown, cores())]
     return lambda: {**known, **_remembered(ChainMap(*(dict(share.result()) for share in asked)))}
 
 
@@ -46,25 +46,25 @@ def shares_of(networks: Sequence[Network], processes: int) -> list[list[Network]
 def _split(plan: Plan) -> tuple[Measured, list[Network]]:
     """Return the facts that are known of a plan's networks, and the other networks."""
     networks = list(dict.fromkeys(network_of(cell) for cell in plan.cells))
-    known = recall(networks)
+    known = read_cache(networks)
     return known, [each for each in networks if each not in known]
 
 
 def _remembered(fresh: Measured) -> Measured:
-    remember(fresh)
+    write_cache(fresh)
     return fresh
 
 
 FILE = "facts.json"
 
 
-def recall(networks: Iterable[Network]) -> Measured:
+def read_cache(networks: Iterable[Network]) -> Measured:
     """Return the facts of those networks that are known."""
     held = _held()
     return {network: _facts(held[key]) for network in networks if (key := _key(network)) in held}
 
 
-def remember(measured: Measured) -> None:
+def write_cache(measured: Measured) -> None:
     """Add facts to those that are known."""
     new = {_key(network): _plain(facts) for network, facts in measured.items()}
     if new:
@@ -91,12 +91,12 @@ def _key(network: Network) -> str:
     return hashlib.sha256(json.dumps([data.value, flatten(model)]).encode()).hexdigest()[:20]
 
 
-def _plain(facts: Facts | str) -> Plain:
+def _plain(facts: NetworkFacts | str) -> Plain:
     return facts if isinstance(facts, str) else dataclasses.asdict(facts)
 
 
-def _facts(content: Plain) -> Facts | str:
-    return content if isinstance(content, str) else Facts(**content)  # type: ignore[arg-type]  # as `_plain` left it
+def _facts(content: Plain) -> NetworkFacts | str:
+    return content if isinstance(content, str) else NetworkFacts(**content)  # type: ignore[arg-type]  # as `_plain` left it
 
 
 @cache

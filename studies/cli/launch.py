@@ -16,8 +16,8 @@ from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
 from resnet_lab.errors import UserError
 from resnet_lab.system.environment import describe_code, describe_machine
-from resnet_lab.trials.worker_settings import Orders
-from studies.modes.mode import Course, make_course
+from resnet_lab.trials.worker_settings import WorkerSettings
+from studies.modes.mode import Mode, make_mode
 from studies.plan.options import Options
 from studies.plan.plan import Plan, make_plan, trials_of
 from studies.plan.study import Study
@@ -35,25 +35,25 @@ TAG_LENGTH = 5_000  # the longest value that every MLflow store takes
 def launch(study: Study, options: Options) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
     plan = make_plan(study, options)
-    course = make_course(plan, options)
+    course = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
     _require_writable(options.out)
     with driver_lock(options.out, study.name):
-        return Launch(plan=plan, options=options, course=course, device=device, jobs=jobs).run()
+        return StudyLaunch(plan=plan, options=options, course=course, device=device, jobs=jobs).run()
 
 
 def preview(study: Study, options: Options) -> int:
     """Print the plan and write nothing but what the cache remembers of its networks."""
     from studies.audit.audit import audit
-    from studies.audit.network_facts import measured
+    from studies.audit.network_facts import measure_networks
     from studies.cli.dry_run import show
 
     plan = make_plan(study, options)
-    course = make_course(plan, options)
+    course = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
-    checked = audit(plan, measured(plan))
+    checked = audit(plan, measure_networks(plan))
     show(checked, trials_of(checked.plan, options.out), device=device, jobs=jobs, as_json=options.json)
     if course.forecast() and not options.json:
         print(course.forecast())
@@ -61,10 +61,10 @@ def preview(study: Study, options: Options) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class StudyLaunch:
     plan: Plan
     options: Options
-    course: Course
+    course: Mode
     device: str
     jobs: int
     make_executor: Callable[..., Executor] = make_executor
@@ -75,18 +75,18 @@ class Launch:
         from resnet_lab.tracking import Tracker, TrackingError
         from studies.audit import text as audit_text
         from studies.audit.audit import audit
-        from studies.audit.network_facts import measuring
+        from studies.audit.network_facts import start_measuring
         from studies.results.publish import close
         from studies.results.write import closing_lines
         from studies.runner.display import make_display
         from studies.runner.driver import Driver
-        from studies.runner.optuna_store import Ledger
+        from studies.runner.optuna_store import OptunaStore
 
         started = time.perf_counter()
         options, plan = self.options, self.plan
         console = Console(stderr=options.json)
         environment = describe_code() | describe_machine()
-        orders = Orders(
+        orders = WorkerSettings(
             data_dir=options.data_dir and options.data_dir.absolute(),
             device=self.device,
             environment=environment,
@@ -100,9 +100,9 @@ class Launch:
             threads=1 if self.device == "cpu" else 0,
             runs=plan.cells,
         )
-        facts_of_all = measuring(plan)
+        facts_of_all = start_measuring(plan)
         tracker = Tracker.open(options.out, plan.study.name)
-        ledger = Ledger.open(options.out, plan.study.name)
+        ledger = OptunaStore.open(options.out, plan.study.name)
         tracker.close_stale()
         _print_links(console, tracker)
         checked = audit(plan, facts_of_all())

@@ -1,8 +1,6 @@
 """How many seeds a study needs: `python -m studies.plan STUDY --effect 0.3 --sd 0.16`."""
 
-import importlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from tyro.conf import Positional, arg
 from resnet_lab.errors import UserError
 from resnet_lab.system.command import parse, reporting
 from studies.plan.options import Options
-from studies.plan.study import Study
+from studies.plan.study import find_study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +86,3 @@ def plan_seeds(options: PowerOptions) -> dict[str, Any]:
         "jobs": jobs,
         "estimated_s": round(estimate(trials, device, jobs), 1),
     }
-
-
-def find_study(name: str) -> Study:
-    """Return a study by its name. Raises UserError that lists the names."""
-    folder = Path(__file__).parent
-    names = sorted(path.stem for path in folder.glob("*.py") if re.search(r"^STUDY = ", path.read_text(), re.M))
-    if name not in names:
-        raise UserError(f"there is no study {name!r}: the studies are {', '.join(names)}")
-    found: Study = importlib.import_module(f"studies.{name}").STUDY
-    return found

@@ -9,10 +9,10 @@ from studies.plan.options import Options
 from studies.plan.plan import Plan
 from studies.results.outcomes import Row
 from studies.results.write import report
-from studies.runner.driver import Driver, audited, stage
+from studies.runner.driver import Driver, audited, run_phase
 
 
-class Course(Protocol):
+class Mode(Protocol):
     def forecast(self) -> str:
         """Return in a sentence what a dry run must tell beside the plan, or nothing."""
 
@@ -23,7 +23,7 @@ class Course(Protocol):
         """Print and write what came of it. Returns the runs and the files written."""
 
 
-def make_course(plan: Plan, options: Options) -> Course:
+def make_mode(plan: Plan, options: Options) -> Mode:
     """Return the course that the options ask for. Raises UserError where the plan does not allow it."""
     if options.until_decided:
         from studies.modes.until_decided import UntilDecided
@@ -37,10 +37,10 @@ def make_course(plan: Plan, options: Options) -> Course:
         from studies.modes.open_search import OpenSearch
 
         return OpenSearch(plan, algorithm=options.search, budget=options.trials, pruner=options.pruner)
-    return AsPlanned()
+    return Planned()
 
 
-class AsPlanned:
+class Planned:
     """Every cell at every seed of the plan."""
 
     def forecast(self) -> str:
@@ -48,7 +48,7 @@ class AsPlanned:
 
     def run(self, driver: Driver, console: Console) -> None:  # noqa: ARG002  # the protocol's
         self._driver = driver
-        stage(driver)
+        run_phase(driver)
 
     def report(self, out: Path, console: Console, *, as_json: bool) -> tuple[list[Row], list[Path]]:
         return report(audited(self._driver), self._driver.trials, out, console, as_json=as_json)

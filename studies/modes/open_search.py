@@ -20,7 +20,7 @@ from studies.plan.plan import Plan
 from studies.plan.spaces import Choose, Space
 from studies.results.outcomes import Row
 from studies.runner.display import make_display
-from studies.runner.driver import Driver, stage
+from studies.runner.driver import Driver, run_phase
 from studies.runner.optuna_store import storage_of
 from studies.search.optuna_search import SEED, Search, Settings, epochs_of, study_name
 from studies.search.record import search_record
@@ -55,7 +55,7 @@ class OpenSearch:
         searches = Searches([self._search])
         names: dict[str, tuple[Value, ...]] = {each.field: () for each in self._settings.space}
         self._plan = dataclasses.replace(driver.plan, context={}, arm=names, seeds=(SEED,), variant="search")
-        stage(
+        run_phase(
             dataclasses.replace(
                 driver,
                 plan=self._plan,

@@ -20,7 +20,7 @@ from studies.plan.spaces import Space
 from studies.results.outcomes import Row, rows_of
 from studies.results.write import Section, report, write
 from studies.runner.display import make_display
-from studies.runner.driver import Driver, audited, stage
+from studies.runner.driver import Driver, audited, run_phase
 from studies.runner.optuna_store import storage_of
 from studies.search.optuna_search import SEED, Search, Settings, epochs_of, study_name
 from studies.search.search_group import Searches
@@ -39,14 +39,14 @@ class Tuned:
 
     def run(self, driver: Driver, console: Console) -> None:
         self._declared = driver
-        stage(driver)
+        run_phase(driver)
         root, plan = driver.trials[0].root, driver.plan
         self._searches = [self._search(cell, root) for cell in plan.cells]
         searches = Searches(self._searches)
         names = {each.field: () for each in self._space}
         told = dataclasses.replace(plan, arm={**plan.arm, **names}, seeds=(SEED,))
         console.print(f"tuning: {searches.budget} trials to go, {self._budget} for each of {len(plan.cells)} arms")
-        stage(
+        run_phase(
             dataclasses.replace(
                 driver,
                 plan=told,
@@ -58,7 +58,7 @@ class Tuned:
             )
         )
         self._tuned = self._at_chosen(driver, console)
-        stage(self._tuned)
+        run_phase(self._tuned)
 
     def _search(self, cell: RunSpec, root: Path) -> Search:
         settings = Settings(

@@ -11,7 +11,7 @@ Fields = Mapping[str, Value]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
+class Refused:
     """A cell that is not run, by its varied fields, and why."""
 
     fields: Fields
@@ -26,8 +26,8 @@ class Merged:
     same_as: Fields
 
 
-def require_comparison(
-    arm: Levels, cells: Sequence[Fields], refused: Sequence[LeftOut], changes: Mapping[str, str]
+def require_baseline_and_one_arm(
+    arm: Levels, cells: Sequence[Fields], refused: Sequence[Refused], changes: Mapping[str, str]
 ) -> None:
     """Raise the sentence of a refusal that takes away the baseline, every other arm, or a level the user asked for."""
     first = {name: values[0] for name, values in arm.items()}

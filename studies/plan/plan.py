@@ -14,7 +14,7 @@ from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import field_types, flatten, parse_assignments, pick, replace
 from resnet_lab.trials.trial import Trial
 from studies.plan.design import Design, Levels, make_design
-from studies.plan.exclusions import Fields, LeftOut, Merged, require_comparison
+from studies.plan.exclusions import Fields, Merged, Refused, require_baseline_and_one_arm
 from studies.plan.options import Options
 from studies.plan.quick_recipes import QUICK
 from studies.plan.study import Scale, Study
@@ -35,7 +35,7 @@ class Plan:
     """The arm the others are compared with."""
     aliases: tuple[str, ...] = ()
     """Effects that the design cannot tell apart."""
-    refused: tuple[LeftOut, ...] = ()
+    refused: tuple[Refused, ...] = ()
     """Cells of the grid that mean nothing."""
     merged: tuple[Merged, ...] = ()
     """Cells that an audit found to be another's network: see `studies.audit`."""
@@ -108,7 +108,7 @@ def make_plan(study: Study, options: Options) -> Plan:
     fixed = {name: value for name, value in changes.items() if name not in arm and name not in context}
     base = _base(scale, options)
     cells: list[tuple[Fields, RunSpec]] = []
-    refused: list[LeftOut] = []
+    refused: list[Refused] = []
     kind = options.design or study.design
     designed = make_design(kind, arm, size=options.cells, resolution=options.resolution, orders=options.orders)
     for values, choice in itertools.product(itertools.product(*context.values()), designed.cells):
@@ -117,10 +117,10 @@ def make_plan(study: Study, options: Options) -> Plan:
             spec = replace(base, flatten(base) | _implied(study, cell) | fixed | cell)
             _check_image(spec)
         except RefusedError as error:
-            refused.append(LeftOut(fields=cell, reason=str(error)))
+            refused.append(Refused(fields=cell, reason=str(error)))
         else:
             cells.append((cell, _with_length(spec, scale, options, changes)))
-    require_comparison(arm, [fields for fields, _ in cells], refused, changes)
+    require_baseline_and_one_arm(arm, [fields for fields, _ in cells], refused, changes)
     specs = [spec for _, spec in cells]
     return Plan(
         study=study,

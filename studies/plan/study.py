@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 
+from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
 from resnet_lab.spec.choices import Value
 from studies.plan.design import Design, Levels
@@ -38,3 +42,17 @@ class Study:
     """Fields that go with a level, such as the learning rate with the optimiser: they follow it in every arm."""
     tune: tuple[Tune, ...] = (loguniform("recipe.lr", 1e-3, 1.0),)
     """What `--tune` gives each arm to choose for itself, and `--search` beside the switches."""
+
+
+def questions() -> list[str]:
+    """Return the names of all studies: the modules straight under `studies/`, each of which declares a STUDY."""
+    folder = str(Path(__file__).parents[1])
+    return sorted(module.name for module in iter_modules([folder]) if not module.ispkg)
+
+
+def find_study(name: str) -> Study:
+    """Return a study by its name. Raises UserError that lists the names."""
+    if name not in questions():
+        raise UserError(f"there is no study {name!r}: the studies are {', '.join(questions())}")
+    found: Study = import_module(f"studies.{name}").STUDY
+    return found

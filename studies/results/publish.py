@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.report.data import read_facts
+from analysis.report.data import read_data
 from analysis.report.search.write import write_search
 from analysis.report.stamp import is_stamped, stamp
-from analysis.report.write import write_facts
+from analysis.report.write import write_data
 from analysis.results.report_folder import ReportFolder
 from resnet_lab.system import atomic
 
 if TYPE_CHECKING:
     from analysis.comparison.arms import ArmRow
-    from resnet_lab.tracking import Launch, Tracker
+    from resnet_lab.tracking import LaunchRun, Tracker
 
 
 def close(
-    files: Sequence[Path], tracker: "Tracker", parent: "Launch", seconds: Mapping[str, float], joules: float | None
+    files: Sequence[Path], tracker: "Tracker", parent: "LaunchRun", seconds: Mapping[str, float], joules: float | None
 ) -> list[Path]:
     """Write the report of every folder that a launch has written to, log it with its arms; return its files.
 
@@ -41,7 +41,7 @@ def close(
 
 
 def _close(
-    folder: Path, files: Sequence[Path], tracker: "Tracker", parent: "Launch", spent: Mapping[str, object]
+    folder: Path, files: Sequence[Path], tracker: "Tracker", parent: "LaunchRun", spent: Mapping[str, object]
 ) -> list[Path]:
     known = {
         "argv": sys.argv,
@@ -54,15 +54,15 @@ def _close(
     source = ReportFolder(folder)
     if source.is_search:  # it has no arms
         return write_search(source)
-    facts = read_facts(source)
+    facts = read_data(source)
     for row in facts.rows:
         _log_arm(row, parent, {"scale": str(facts.plan["scale"]), "report": folder.name})
-    made = write_facts(facts, folder)
+    made = write_data(facts, folder)
     stamp(folder, [*files, *made], [source.trials / str(run["trial"]) for run in facts.runs])
     return made
 
 
-def _log_arm(row: "ArmRow", parent: "Launch", tags: Mapping[str, str]) -> None:
+def _log_arm(row: "ArmRow", parent: "LaunchRun", tags: Mapping[str, str]) -> None:
     arm, context = " ".join(map(str, row.arm.values())), " ".join(map(str, row.context.values()))
     names = ("mean", "low", "high", "n", "sd", "difference")
     metrics = {name: float(getattr(row, name)) for name in names}

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resnet_lab.spec.fields import flatten
-from resnet_lab.tracking import Launch, TrackingError, TrialRun
+from resnet_lab.tracking import LaunchRun, TrackingError, TrialRun
 from resnet_lab.trials.trial import Trial
 from studies.audit.audit import Audit
 from studies.plan.plan import Plan
 from studies.runner.display import Display
 from studies.runner.executor import Executor, Exit
 from studies.runner.running_trial import Record, Running, shown, tags_of
-from studies.runner.trial_store import FINAL, INTERRUPTED, MAX_RETRIES, Books, Source, tried_again
+from studies.runner.trial_store import FINAL, INTERRUPTED, MAX_RETRIES, Searcher, TrialStore, is_retried
 
 POLL_S = 0.5
 
@@ -23,8 +23,8 @@ POLL_S = 0.5
 class Driver:
     plan: Plan
     trials: Sequence[Trial]
-    ledger: Books
-    launch: Launch
+    ledger: TrialStore
+    launch: LaunchRun
     finished_runs: dict[str, str]
     """Trial name to run id, in this study's experiment; grows as trials end."""
     executor: Executor
@@ -32,7 +32,7 @@ class Driver:
     environment: Mapping[str, Any]
     data_source: str
     audit: Audit | None = None
-    search: Source | None = None
+    search: Searcher | None = None
     """Proposes further trials, and says which to stop."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """On the run of every trial."""
@@ -163,7 +163,7 @@ class Driver:
         if running.run is not None:
             running.run.fail(reason)
         self.ledger.fail(ended.trial, reason)
-        again = tried_again(reason, self.ledger.failures(ended.trial))
+        again = is_retried(reason, self.ledger.failures(ended.trial))
         self.display.failed(ended.trial, reason, again=again)
         if again:
             queue.append(ended.trial)
@@ -200,7 +200,7 @@ class Driver:
                     running.run.kill()
 
 
-def stage(driver: Driver) -> None:
+def run_phase(driver: Driver) -> None:
     """Run the driver's trials and close its display, so that the next stage may open its own."""
     try:
         driver.run()

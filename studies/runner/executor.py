@@ -12,10 +12,10 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol
 
 from resnet_lab.spec import RunSpec
-from resnet_lab.system.interrupt import held
+from resnet_lab.system.interrupt import deferred
 from resnet_lab.trials import preload
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 
 # glibc gives freed activations back to the system and faults them in again at the next step unless told otherwise.
 WORKER_ENVIRONMENT = {
@@ -52,7 +52,7 @@ class Executor(Protocol):
 class LocalExecutor:
     """One process a trial on this machine, forked from a server that has torch loaded; spawned where none can be."""
 
-    def __init__(self, *, slots: int, orders: Orders, threads: int, runs: Iterable[RunSpec] = ()) -> None:
+    def __init__(self, *, slots: int, orders: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:
         """`runs` are examples of what is to come: where there is a server, it loads their images once for all."""
         self.slots = slots
         self._orders = orders
@@ -66,7 +66,7 @@ class LocalExecutor:
         process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
             target=launch, args=(trial, self._orders, self._threads), name=trial.name
         )
-        with held():  # a worker that started but is not known here would be an orphan
+        with deferred():  # a worker that started but is not known here would be an orphan
             process.start()
             self._running[trial.name] = (trial, process)
 

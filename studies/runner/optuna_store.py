@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import choices, field_types
-from resnet_lab.system.sqlite import use_log
+from resnet_lab.system.sqlite import enable_wal
 from resnet_lab.trials.trial import Trial
 from studies.runner.trial_store import INTERRUPTED
 
@@ -76,7 +76,7 @@ def storage_of(root: Path) -> str:
     return f"sqlite:///{root.parent / FILE}"
 
 
-class Ledger:
+class OptunaStore:
     """Cells are entered one by one as workers become free, never sampled: nothing is drawn twice or skipped."""
 
     def __init__(self, storage: "BaseStorage", study: int, held: Iterable[Entry]) -> None:
@@ -87,13 +87,13 @@ class Ledger:
         self._reconcile(held)
 
     @classmethod
-    def open(cls, out: Path, name: str) -> "Ledger":
+    def open(cls, out: Path, name: str) -> "OptunaStore":
         """Open or create the study in `<out>/optuna.db`. The caller holds the driver's lock."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         path = (out / FILE).absolute()
-        use_log(path)
+        enable_wal(path)
         storage = optuna.storages.get_storage(f"sqlite:///{path}")
         optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
         study = storage.get_study_id_from_name(name)

@@ -12,7 +12,7 @@ from resnet_lab.spec import DataSpec, RunSpec
 from resnet_lab.trials import preload
 from resnet_lab.trials.entry import launch_pack
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import MOST, START, STOP, Orders
+from resnet_lab.trials.worker_settings import MAX_PACKED_TRIALS, START, STOP, WorkerSettings
 from studies.runner.executor import Executor, Exit, LocalExecutor, start_server
 
 
@@ -63,7 +63,7 @@ def eager_lines(cells: Sequence[RunSpec], device: str) -> list[str]:
     return [f"{count} of {len(cells)} cells train eagerly: {reason}" for reason, count in reasons.items() if reason]
 
 
-def make_executor(*, slots: int, orders: Orders, threads: int, runs: Iterable[RunSpec] = ()) -> Executor:
+def make_executor(*, slots: int, orders: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> Executor:
     """Return what runs trials on the device ordered: a process a trial on a CPU, packed processes on a GPU.
 
     `runs` are examples of what is to come.
@@ -75,7 +75,7 @@ def make_executor(*, slots: int, orders: Orders, threads: int, runs: Iterable[Ru
 class PackedExecutor:
     """`slots` trials at once in as few processes as hold them, each process with one set of images on the GPU."""
 
-    def __init__(self, *, slots: int, orders: Orders, threads: int, runs: Iterable[RunSpec] = ()) -> None:
+    def __init__(self, *, slots: int, orders: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:
         self.slots = slots
         self._orders, self._threads = orders, threads
         self._context = start_server(threads, preload.environment(runs, orders))
@@ -83,7 +83,9 @@ class PackedExecutor:
         self._ended: list[Exit] = []
 
     def submit(self, trial: Trial) -> None:
-        fitting = (pack for pack in self._packs if pack.data == trial.spec.data and len(pack.running) < MOST)
+        fitting = (
+            pack for pack in self._packs if pack.data == trial.spec.data and len(pack.running) < MAX_PACKED_TRIALS
+        )
         pack = next(fitting, None) or self._open(trial)
         pack.running[trial.name] = trial
         with contextlib.suppress(OSError):  # the process is dead: `wait` will say so of all its trials

@@ -8,7 +8,7 @@ from pathlib import Path
 from resnet_lab.spec import RunSpec
 from resnet_lab.system.environment import cores
 from resnet_lab.trials import preload
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.plan.options import Options
 
 
@@ -27,16 +27,16 @@ def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
 
 def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
     """Measure how many trials at once pay off on a GPU, with the largest network, and say so."""
-    from resnet_lab.system.forked_call import ask
-    from resnet_lab.trials.throughput import best_count, rates
+    from resnet_lab.system.forked_call import submit
+    from resnet_lab.trials.throughput import best_count, concurrent_throughput
     from studies.runner.executor import start_server
 
     # The server that will fork the workers: it is started once.
-    orders = Orders(data_dir=options.data_dir and options.data_dir.absolute(), device=device, environment={})
+    orders = WorkerSettings(data_dir=options.data_dir and options.data_dir.absolute(), device=device, environment={})
     start_server(0, preload.environment(cells, orders))
     largest = max(cells, key=lambda cell: cell.model.depth * cell.model.width**2)
     try:
-        found = ask(rates, (largest, device)).result()
+        found = submit(concurrent_throughput, (largest, device)).result()
     except RuntimeError:  # its own words are above: memory that does not do for one, most likely
         print("--jobs auto: nothing could be measured, so trials run one at a time", file=sys.stderr)
         return 1

@@ -12,12 +12,12 @@ MAX_RETRIES = 3
 FINAL = frozenset({"diverged", "refused"})
 
 
-def tried_again(reason: str, failures: int) -> bool:
+def is_retried(reason: str, failures: int) -> bool:
     """Return whether a trial that failed so often, last for this reason, gets another attempt."""
     return reason not in FINAL and failures <= MAX_RETRIES
 
 
-class Books(Protocol):
+class TrialStore(Protocol):
     """What was asked and what came of it: `Ledger` for a plan, `Searches` for a search."""
 
     def is_complete(self, trial: Trial) -> bool: ...
@@ -27,7 +27,7 @@ class Books(Protocol):
     def fail(self, trial: Trial, reason: str) -> None: ...
 
 
-class Source(Protocol):
+class Searcher(Protocol):
     """A search: what to run next depends on what came of the rest."""
 
     @property

@@ -22,7 +22,7 @@ from resnet_lab.spec.fingerprint import cell_fingerprint
 from resnet_lab.trials.trial import Trial
 from studies.plan.options import Algorithm, Pruner
 from studies.plan.spaces import Space, start_of
-from studies.runner.trial_store import INTERRUPTED, tried_again
+from studies.runner.trial_store import INTERRUPTED, is_retried
 from studies.search.samplers import make_pruner, make_sampler
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class Search:
         self._failures[trial.name] += 1
         for asked in self._open[trial.name]:
             asked.set_user_attr("failures", self._failures[trial.name])
-        if not tried_again(reason, self._failures[trial.name]):
+        if not is_retried(reason, self._failures[trial.name]):
             self._close(trial, TrialState.PRUNED if reason == "diverged" else TrialState.FAIL, reason)
 
     def prune(self, trial: Trial) -> None:

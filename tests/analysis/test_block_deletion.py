@@ -18,7 +18,7 @@ from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 
 SPEC = replace(
     RunSpec(),
@@ -40,7 +40,9 @@ def trial(tmp_path_factory):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     trial = Trial(root=tmp_path_factory.mktemp("runs") / "trials", spec=SPEC)
-    assert run_trial(trial, Orders(data_dir=None, device="cpu", environment={"git_sha": "", "git_dirty": False}))
+    assert run_trial(
+        trial, WorkerSettings(data_dir=None, device="cpu", environment={"git_sha": "", "git_dirty": False})
+    )
     torch.set_num_threads(threads)
     return trial
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ablations.spec import BlockSpec
-from analysis.inputs.chain import take_apart
+from analysis.inputs.chain import decompose
 from analysis.paths.recording import prepare, record_chain
 from analysis.paths.spectrum import by_length
 from benchmarks.harness.naive_spectrum import kept_graphs, naive
@@ -20,7 +20,7 @@ from resnet_lab.spec import ModelSpec
 def test_the_naive_forms_agree_with_ours(block):
     net = build_network(ModelSpec(depth=14, width=4, block=block), channels=1)
     initialise(net, 0)
-    chain = take_apart(net)
+    chain = decompose(net)
     prepare(chain, "eval")
     images = torch.randn(2, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([1, 2])

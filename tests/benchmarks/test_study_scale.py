@@ -11,7 +11,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 
 
 @pytest.mark.parametrize("trials", [4, 100, 1000, 10_000])
@@ -22,7 +22,7 @@ def test_depths_and_seeds_grow_with_the_study(trials):
 
 
 def test_a_simulated_trial_is_complete_once_waited_for(tmp_path):
-    orders = Orders(data_dir=None, device="cpu", environment={"git_sha": "abc"})
+    orders = WorkerSettings(data_dir=None, device="cpu", environment={"git_sha": "abc"})
     executor = SimulatedExecutor(slots=2, orders=orders, threads=1)
     trial = Trial(root=tmp_path, spec=replace(RunSpec(), {"data.name": "digits"}))
     executor.submit(trial)

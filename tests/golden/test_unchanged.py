@@ -61,8 +61,8 @@ def test_an_old_folder_resumes_without_training(old_folder):
 
 
 def test_an_old_optuna_study_is_read(old_folder):
-    from studies.runner.optuna_store import Ledger
+    from studies.runner.optuna_store import OptunaStore
 
-    store = Ledger.open(old_folder, "bn_placement")
+    store = OptunaStore.open(old_folder, "bn_placement")
     for config in (old_folder / "trials").glob("*/config.json"):
         assert store.is_complete(Trial(root=old_folder / "trials", spec=from_json(config.read_text())))

@@ -15,7 +15,7 @@ from studies.plan.plan import trials_of
 from studies.runner.display import Lines
 from studies.runner.driver import Driver
 from studies.runner.executor import Exit
-from studies.runner.optuna_store import Ledger
+from studies.runner.optuna_store import OptunaStore
 
 
 class Simulator:
@@ -84,7 +84,7 @@ def drive(books):
         driver = Driver(
             plan=plan,
             trials=trials_of(plan, books),
-            ledger=Ledger.open(books, plan.study.name),
+            ledger=OptunaStore.open(books, plan.study.name),
             launch=launch,
             finished_runs=tracker.finished(),
             executor=executor,

@@ -1,26 +1,23 @@
 """Every study in the house can be planned at both scales, and is what its docstring says."""
 
 import importlib
-import re
-from pathlib import Path
 
 import pytest
 
-import studies
-from studies.cli.power import PowerOptions, find_study, plan_seeds
+from studies.cli.power import PowerOptions, plan_seeds
 from studies.plan.design import Design
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
+from studies.plan.study import Study, find_study, questions
 
-NAMES = sorted(
-    path.stem for path in Path(studies.__file__).parent.glob("*.py") if re.search(r"^STUDY = ", path.read_text(), re.M)
-)
+NAMES = questions()
 
 
 @pytest.mark.parametrize("scale", ["quick", "paper"])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_study_is_named_after_its_file_and_plans_at_both_scales(name, scale):
     module = importlib.import_module(f"studies.{name}")
+    assert isinstance(module.STUDY, Study)  # the top of studies/ holds questions and nothing else
     assert module.STUDY.name == name
     assert f"python -m studies.{name}" in module.__doc__
     assert "Expect" in module.__doc__

@@ -13,7 +13,7 @@ NEEDED = ("study", "question", "scale", "dataset", "algorithm", "pruner", "budge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchFacts(Traces):
+class SearchData(Traces):
     """One search. `trials` are in the order of proposal, each as search.json has it."""
 
     content: Json
@@ -38,7 +38,7 @@ class SearchFacts(Traces):
         return {axis.field: row[axis.field] for axis in self.space}
 
 
-def read_search(folder: ReportFolder) -> SearchFacts:
+def read_search(folder: ReportFolder) -> SearchData:
     """Read a search. Raises UserError for a folder that one did not leave whole."""
     content = folder.search()
     try:
@@ -50,4 +50,4 @@ def read_search(folder: ReportFolder) -> SearchFacts:
         space = tuple(map(Axis.of, content["space"]))
     except KeyError as error:
         raise UserError(f"{folder.path / SEARCH} lacks {error}: run the search again, which writes it anew") from None
-    return SearchFacts(content=content, space=space, trials=trials, **traces(folder, names))
+    return SearchData(content=content, space=space, trials=trials, **traces(folder, names))

@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis.report.data import Json
 from analysis.report.document import Block, Code, Items, Table, Text
-from analysis.report.search.data import SearchFacts
+from analysis.report.search.data import SearchData
 from analysis.report.sections.costs import BACKWARD, duration, images_seen, large, last_launch
 from analysis.tables.labels import short_names
 
@@ -14,7 +14,7 @@ SHOWN = 10
 """So many of the best trials are spelt out."""
 
 
-def summary(facts: SearchFacts) -> Iterator[Block]:
+def summary(facts: SearchData) -> Iterator[Block]:
     """Yield what was found, and that it is no comparison."""
     how = f"Open search by {facts.content['algorithm']}, pruner {facts.content['pruner']}"
     yield Text(f"{how}: {counts(facts)}. {_best(facts)}")
@@ -26,14 +26,14 @@ def summary(facts: SearchFacts) -> Iterator[Block]:
     )
 
 
-def counts(facts: SearchFacts) -> str:
+def counts(facts: SearchData) -> str:
     """Return `10 trials: 6 complete, 3 pruned, 1 diverged`."""
     found = Counter(row["state"] for row in facts.trials)
     told = ", ".join(f"{count} {state}" for state, count in found.most_common()) or "none has ended"
     return f"{len(facts.trials)} trial{'' if len(facts.trials) == 1 else 's'}: {told}"
 
 
-def _best(facts: SearchFacts) -> str:
+def _best(facts: SearchData) -> str:
     if not facts.ranked:
         return "No trial is complete, so nothing was found."
     best = facts.ranked[0]
@@ -43,7 +43,7 @@ def _best(facts: SearchFacts) -> str:
     return f"Least validation error: {best['val/error']:.2f} %, trial {best['number']} ({values}){against}."
 
 
-def shown(facts: SearchFacts, row: Json) -> dict[str, str]:
+def shown(facts: SearchData, row: Json) -> dict[str, str]:
     """Return a trial's values as text, by short name."""
     short = short_names(axis.field for axis in facts.space)
     return {short[name]: _text(value) for name, value in facts.values(row).items()}
@@ -53,7 +53,7 @@ def _text(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def asked(facts: SearchFacts) -> Iterator[Block]:
+def asked(facts: SearchData) -> Iterator[Block]:
     """Yield the question, the space, what was fixed, and how it was searched."""
     content, space = facts.content, facts.space
     yield Items(
@@ -72,7 +72,7 @@ def asked(facts: SearchFacts) -> Iterator[Block]:
     )
 
 
-def best_trials(facts: SearchFacts) -> Iterator[Block]:
+def best_trials(facts: SearchData) -> Iterator[Block]:
     """Yield the best complete trials, with the size of their networks."""
     count = min(len(facts.ranked), SHOWN)
     if not count:
@@ -91,7 +91,7 @@ def best_trials(facts: SearchFacts) -> Iterator[Block]:
     )
 
 
-def best_table(facts: SearchFacts) -> tuple[list[str], list[list[str]]]:
+def best_table(facts: SearchData) -> tuple[list[str], list[list[str]]]:
     """Return headers and cells of the best trials."""
     rows = [
         [
@@ -111,7 +111,7 @@ def best_table(facts: SearchFacts) -> tuple[list[str], list[list[str]]]:
     ], rows
 
 
-def importance(facts: SearchFacts) -> Iterator[Block]:
+def importance(facts: SearchData) -> Iterator[Block]:
     """Yield each field's share of the variance, or why there is none."""
     shares = facts.content["importance"]
     if not shares:
@@ -143,7 +143,7 @@ MEANING = {
 }
 
 
-def unfinished(facts: SearchFacts) -> Iterator[Block]:
+def unfinished(facts: SearchData) -> Iterator[Block]:
     """Yield how many trials ended how, and every one without a final error."""
     found = Counter(row["state"] for row in facts.trials)
     yield Table(
@@ -166,13 +166,13 @@ def unfinished(facts: SearchFacts) -> Iterator[Block]:
         yield Text(f"And {len(rows) - LISTED} more: see trials.csv.", note=True)
 
 
-def _unfinished(facts: SearchFacts, row: Json) -> list[str]:
+def _unfinished(facts: SearchData, row: Json) -> list[str]:
     error = row["val/error"]
     ends = [str(row["epochs"] or 0), "n/a" if error is None else f"{error:.2f}"]
     return [str(row["number"]), *shown(facts, row).values(), str(row["state"]), str(row["trial"] or "none"), *ends]
 
 
-def costs(facts: SearchFacts) -> Iterator[Block]:
+def costs(facts: SearchData) -> Iterator[Block]:
     """Yield epochs, time and FLOPs of all trials, pruned ones included."""
     flops = {str(row["trial"]): row.get("flops") or 0 for row in facts.trials if row["trial"]}
     epochs = [epoch for name in flops for epoch in facts.histories[name]]
@@ -196,7 +196,7 @@ def costs(facts: SearchFacts) -> Iterator[Block]:
     )
 
 
-def confirm(facts: SearchFacts) -> Iterator[Block]:
+def confirm(facts: SearchData) -> Iterator[Block]:
     """Yield the command that runs the winner with fresh seeds."""
     if facts.content.get("confirm"):
         yield Text("The winner with fresh seeds, which the search has not seen:")

@@ -8,7 +8,7 @@ from analysis.report.assemble import Parts, now, picture, sections, write_docume
 from analysis.report.document import Document
 from analysis.report.exports import csv_text, tabular
 from analysis.report.search import sections as page
-from analysis.report.search.data import SearchFacts, read_search
+from analysis.report.search.data import SearchData, read_search
 from analysis.report.sections.reproduce import environment, reproduce
 from analysis.results.report_folder import ReportFolder
 
@@ -33,7 +33,7 @@ def write_search(source: ReportFolder) -> list[Path]:
     return [*write_document(compose(facts, folder), folder, tables), *figures]
 
 
-def compose(facts: SearchFacts, folder: Path) -> Document:
+def compose(facts: SearchData, folder: Path) -> Document:
     """Return the report without a format; the figures are those that lie in the folder."""
     content = facts.content
     parts: Parts = {

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from analysis.comparison.arms import ArmRow
-from analysis.report.data import Facts, Traces
+from analysis.report.data import ReportData, Traces
 from analysis.report.document import Block, Items, Table, Text
 from analysis.tables.cells import field_cells, field_headers
 
@@ -17,7 +17,7 @@ BACKWARD = 3
 PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
-def costs(facts: Facts) -> Iterator[Block]:
+def costs(facts: ReportData) -> Iterator[Block]:
     """Yield time, speed, parameters and FLOPs of each arm, and the whole."""
     rows = facts.rows
     fields = field_headers(rows, merged=False)
@@ -52,7 +52,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _cost(facts: Facts, row: ArmRow) -> list[str]:
+def _cost(facts: ReportData, row: ArmRow) -> list[str]:
     names = {**row.context, **row.arm}
     cells = (facts.audit or {}).get("cells", ())
     built: Mapping[str, Any] = next((cell for cell in cells if all(cell[n] == v for n, v in names.items())), {})
@@ -76,7 +76,7 @@ def large(value: float) -> str:
     return f"{value / 1000**power:.3g} {PREFIXES[power]}".rstrip()
 
 
-def _images_seen(facts: Facts, done: Sequence[Mapping[str, Any]]) -> float:
+def _images_seen(facts: ReportData, done: Sequence[Mapping[str, Any]]) -> float:
     seen = (images_seen(facts, str(run["trial"]), run.get("iterations", 0)) for run in done)
     return next((count for count in seen if count), 0.0)
 

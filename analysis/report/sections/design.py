@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from analysis.report.data import Facts
+from analysis.report.data import ReportData
 from analysis.report.document import Block, Items, Table, Text
 from analysis.tables.labels import full_label, short_names
 from resnet_lab.spec.choices import Value
 
 
-def design(facts: Facts) -> Iterator[Block]:
+def design(facts: ReportData) -> Iterator[Block]:
     """Yield the question, factors with levels, seeds, scale, what is not run, aliases and the audit."""
     plan = facts.plan
     yield Items(
@@ -45,7 +45,7 @@ def _levels(factor: tuple[str, Sequence[Value]]) -> str:
     return f"{factor[0]}: {', '.join(map(str, factor[1]))}"
 
 
-def _audit(facts: Facts) -> Iterator[Block]:
+def _audit(facts: ReportData) -> Iterator[Block]:
     if facts.audit is None:
         yield Text("The networks were not audited.")
         return
@@ -77,7 +77,7 @@ def _audit_row(difference: Mapping[str, Any]) -> list[str]:
     return [*map(str, difference["context"].values()), full_label(difference["arm"]), what, *numbers, change]
 
 
-def _left_out(facts: Facts, cell: Mapping[str, Any]) -> str:
+def _left_out(facts: ReportData, cell: Mapping[str, Any]) -> str:
     if "reason" in cell:
         return f"{full_label(cell['fields'])}: {cell['reason']}"
     twin = {name: cell["same_as"][name] for name in facts.arm}

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from analysis.comparison.design_effects import DesignEffect, ladder_steps, main_effects
-from analysis.report.data import Facts
+from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
 from analysis.tables.cells import changes, estimate, p_text
 from analysis.tables.labels import short_names
@@ -11,7 +11,7 @@ from analysis.tables.labels import short_names
 FRACTIONS = ("fractional", "plackett_burman")
 
 
-def steps(facts: Facts) -> Iterator[Block]:
+def steps(facts: ReportData) -> Iterator[Block]:
     """Yield what each step of a ladder changes; nothing for other designs."""
     found = ladder_steps(facts.runs, facts.rows, facts.plan["arm"]) if facts.plan.get("design") == "ladder" else []
     if found:
@@ -24,7 +24,7 @@ def steps(facts: Facts) -> Iterator[Block]:
         )
 
 
-def screening(facts: Facts) -> Iterator[Block]:
+def screening(facts: ReportData) -> Iterator[Block]:
     """Yield the main effects of a two-level fraction; nothing for other designs."""
     fraction = facts.plan.get("design") in FRACTIONS
     found = main_effects(facts.runs, facts.rows, facts.plan["arm"]) if fraction else []
@@ -38,7 +38,7 @@ def screening(facts: Facts) -> Iterator[Block]:
         )
 
 
-def _table(facts: Facts, found: Sequence[DesignEffect], caption: str, *, held: bool) -> Table:
+def _table(facts: ReportData, found: Sequence[DesignEffect], caption: str, *, held: bool) -> Table:
     contexts = [each.context for each in found]
     return Table(
         caption=f"{caption} Points of test error.",
@@ -53,7 +53,7 @@ def _table(facts: Facts, found: Sequence[DesignEffect], caption: str, *, held: b
     )
 
 
-def _row(facts: Facts, each: DesignEffect, *, held: bool) -> list[str]:
+def _row(facts: ReportData, each: DesignEffect, *, held: bool) -> list[str]:
     before = {name: each.rest.get(name, each.before) for name in facts.arm}
     limits = each.difference
     return [

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from analysis.comparison.compare import ALPHA, Comparison
-from analysis.report.data import Facts
+from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
 from analysis.tables.cells import changes, estimate, p_text
 from analysis.tables.labels import full_label, short_names
 
 
-def equivalence(facts: Facts) -> Iterator[Block]:
+def equivalence(facts: ReportData) -> Iterator[Block]:
     """Yield a row for each comparison with its 90 % interval and the two one-sided tests; nothing without a margin."""
     found = [each for each in facts.comparisons if each.equivalence]
     if not found:
@@ -38,7 +38,7 @@ def equivalence(facts: Facts) -> Iterator[Block]:
     )
 
 
-def _row(facts: Facts, each: Comparison) -> list[str]:
+def _row(facts: ReportData, each: Comparison) -> list[str]:
     row, within = each.row, each.equivalence
     assert within is not None
     return [

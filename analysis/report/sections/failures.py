@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from analysis.report.data import Facts
+from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
 from analysis.tables.labels import full_label
 
 
-def failures(facts: Facts) -> Iterator[Block]:
+def failures(facts: ReportData) -> Iterator[Block]:
     """Yield every failed or unfinished trial with its reason, or that there is none."""
     names = (*facts.context, *facts.arm)
     rows = [

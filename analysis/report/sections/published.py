@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from analysis.comparison.arms import ArmRow
 from analysis.comparison.published import deviations, figures_for, noted
 from analysis.comparison.verdict import MARGIN, Verdict, judge
-from analysis.report.data import Facts
+from analysis.report.data import ReportData
 from analysis.report.document import Block, Items, Table, Text
 from analysis.results.trials import results_by_seed
 from analysis.tables.cells import changes, estimate
@@ -27,7 +27,7 @@ RULE = (
 )
 
 
-def verdicts(facts: Facts) -> list[tuple[ArmRow, Verdict]]:
+def verdicts(facts: ReportData) -> list[tuple[ArmRow, Verdict]]:
     """Return a verdict for each published figure of each arm's network, in the order of the table."""
     found = []
     for row in facts.rows:
@@ -42,7 +42,7 @@ def verdicts(facts: Facts) -> list[tuple[ArmRow, Verdict]]:
     return found
 
 
-def _spec(facts: Facts, row: ArmRow) -> RunSpec | None:
+def _spec(facts: ReportData, row: ArmRow) -> RunSpec | None:
     """Return the spec of an arm, or None where no trial of it has begun or its fields are of another version."""
     for run in facts.runs_of(row):
         text = facts.configs.get(str(run["trial"]))
@@ -54,7 +54,7 @@ def _spec(facts: Facts, row: ArmRow) -> RunSpec | None:
     return None
 
 
-def published(facts: Facts) -> Iterator[Block]:
+def published(facts: ReportData) -> Iterator[Block]:
     """Yield the table of verdicts, what differs from the published protocols, and the rule."""
     found = verdicts(facts)
     if not found:
@@ -80,7 +80,7 @@ def _notes(verdict: Verdict) -> list[Note]:
     return [(kind, what) for kind, what in told if what]
 
 
-def _row(facts: Facts, row: ArmRow, verdict: Verdict, notes: Sequence[Note]) -> list[str]:
+def _row(facts: ReportData, row: ArmRow, verdict: Verdict, notes: Sequence[Note]) -> list[str]:
     source = verdict.published
     mark = "".join(f" ({_letter(notes.index(note))})" for note in _notes(verdict))
     unsaid = bool(verdict.deviations) or math.isnan(verdict.low)

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from analysis.comparison.anova import Anova, Effect
 from analysis.comparison.arms import ArmRow
 from analysis.comparison.compare import Comparison
-from analysis.report.data import Facts
+from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
 from analysis.tables.cells import changes, estimate, field_cells, field_headers, number_cells, number_headers, p_text
 from analysis.tables.footnotes import explain
 from analysis.tables.labels import full_label, short_names
 
 
-def arms(facts: Facts) -> Iterator[Block]:
+def arms(facts: ReportData) -> Iterator[Block]:
     """Yield the main table and the sentences that explain it."""
     rows = facts.rows
     fields = field_headers(rows, merged=False)
@@ -39,7 +39,7 @@ def _breaks(rows: Sequence[ArmRow]) -> frozenset[int]:
     return frozenset(i for i, row in enumerate(rows) if i and rows[i - 1].context != row.context)
 
 
-def comparisons(facts: Facts) -> Iterator[Block]:
+def comparisons(facts: ReportData) -> Iterator[Block]:
     """Yield the table of paired comparisons, and what each of its columns is."""
     found = facts.comparisons
     if not found:
@@ -56,7 +56,7 @@ def comparisons(facts: Facts) -> Iterator[Block]:
     yield Text(_legend(found), note=True)
 
 
-def _comparison(facts: Facts, each: Comparison, ranked: bool) -> list[str]:
+def _comparison(facts: ReportData, each: Comparison, ranked: bool) -> list[str]:
     row, ranks = each.row, each.wilcoxon
     return [
         *map(str, row.context.values()),
@@ -90,7 +90,7 @@ def _legend(found: Sequence[Comparison]) -> str:
     )
 
 
-def variance(facts: Facts) -> Iterator[Block]:
+def variance(facts: ReportData) -> Iterator[Block]:
     """Yield a table for each context whose factors are fully crossed."""
     for table in facts.tables:
         place = f" at {full_label(table.context)}" if table.context else ""
@@ -112,7 +112,7 @@ def variance(facts: Facts) -> Iterator[Block]:
         )
 
 
-def _effect(facts: Facts, effect: Effect) -> list[str]:
+def _effect(facts: ReportData, effect: Effect) -> list[str]:
     short = short_names(facts.arm)
     name = " x ".join(short[factor] for factor in effect.factors)
     numbers = [_number(effect.f), p_text(effect.p), _number(effect.partial_eta_squared)]

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.comparison.arms import ArmRow
-from analysis.comparison.compare import ALPHA, POWER, Comparison, reach
-from analysis.report.data import Facts
+from analysis.comparison.compare import ALPHA, POWER, Comparison, sensitivity
+from analysis.report.data import ReportData
 from analysis.report.document import Block, Text
 from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.sections.published import verdicts
@@ -18,7 +18,7 @@ SHOWN = 6
 """So many differences are spelt out in the summary."""
 
 
-def summary(facts: Facts) -> Iterator[Block]:
+def summary(facts: ReportData) -> Iterator[Block]:
     """Yield what came out: trials, differences that hold, and what the others mean."""
     done = sum(row.n for row in facts.rows)
     failed, missing = sum(row.failed for row in facts.rows), sum(row.missing for row in facts.rows)
@@ -39,7 +39,7 @@ def summary(facts: Facts) -> Iterator[Block]:
         yield Text(f"Verdicts on the published figures of these networks: {told}.{notes}")
 
 
-def _decided(facts: Facts) -> str:
+def _decided(facts: ReportData) -> str:
     rows = [each.row for each in facts.comparisons if not math.isnan(each.row.p_holm)]
     if not rows:
         return "No arm shares two seeds with its baseline, so nothing is tested."
@@ -63,7 +63,7 @@ def _difference(row: ArmRow, baseline: Mapping[str, Value]) -> str:
 
 def found_with(comparisons: Sequence[Comparison]) -> str:
     """Return what so many seeds could have found, in a sentence or two."""
-    reached = reach(comparisons)
+    reached = sensitivity(comparisons)
     if reached is None:
         return "With fewer than two pairs, or pairs that all differ alike, nothing can be said of what was detectable."
     spread = f" (the median; {reached.least:.2f} to {reached.most:.2f} by arm)" if reached.comparisons > 1 else ""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.comparison.arms import summarise
-from analysis.comparison.compare import as_dict, compare, reach
+from analysis.comparison.compare import as_dict, compare, sensitivity
 from analysis.stats.intervals import t_interval
 from analysis.stats.power import power
 
@@ -43,7 +43,7 @@ def test_students_sleep():
 def test_what_was_detectable_is_found_with_the_power_said():
     (found,) = comparisons(ONE, OTHER)
     assert power(found.detectable, found.sd, 10, kind="paired") == pytest.approx(0.8, abs=1e-6)
-    reached = reach([found])
+    reached = sensitivity([found])
     assert (reached.pairs, reached.typical) == (10, found.detectable)
     assert (reached.sd_low, reached.sd_high) == (pytest.approx(0.688, abs=0.001), pytest.approx(1.826, abs=0.001))
 
@@ -69,7 +69,7 @@ def test_equal_differences_claim_nothing():
     assert all(map(math.isnan, (found.dz, found.detectable, found.pairing_gain)))
     assert found.p_sign_flip == 0.25
     assert found.wilcoxon is None
-    assert reach([found]) is None
+    assert sensitivity([found]) is None
     assert json.loads(json.dumps(as_dict(found)))["dz"] is None
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.inputs.chain import take_apart
+from analysis.inputs.chain import decompose
 from analysis.lesions.block_measures import BlockMeasures, measure, rank_correlations
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.networks import build_network
@@ -17,7 +17,7 @@ from resnet_lab.spec.fields import replace
 def chain_of(**changes):
     model = build_network(replace(RunSpec(), {"model.depth": 14, "model.width": 4, **changes}).model)
     initialise(model, 0)
-    return take_apart(model)
+    return decompose(model)
 
 
 @pytest.fixture

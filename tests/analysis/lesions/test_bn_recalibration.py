@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.inputs.chain import take_apart
-from analysis.lesions.bn_recalibration import heal
+from analysis.inputs.chain import decompose
+from analysis.lesions.bn_recalibration import recalibrate
 from analysis.lesions.choices import Lesion
-from analysis.lesions.modes import Material, damaged_blocks
+from analysis.lesions.modes import LesionInputs, lesioned_blocks
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.networks import build_network
 from resnet_lab.spec import RunSpec
@@ -23,12 +23,12 @@ def batches(n=3, size=32):
 def chain():
     model = build_network(replace(RunSpec(), {"model.depth": 14, "model.width": 4}).model)
     initialise(model, 0)
-    return take_apart(model)
+    return decompose(model)
 
 
 def test_statistics_are_the_mean_over_the_batches():
     norm = nn.BatchNorm2d(3).eval()
-    (healed,) = heal((norm,), batches())
+    (healed,) = recalibrate((norm,), batches())
     means = torch.stack([x.mean((0, 2, 3)) for x, _ in batches()])
     variances = torch.stack([x.var((0, 2, 3)) for x, _ in batches()])
     assert torch.allclose(healed.running_mean, means.mean(0), atol=1e-6)
@@ -39,8 +39,8 @@ def test_statistics_are_the_mean_over_the_batches():
 
 
 def test_a_healed_network_healed_again_on_the_same_images_stays_as_it_is(chain):
-    once = heal(chain.items, batches())
-    twice = heal(once, batches())
+    once = recalibrate(chain.items, batches())
+    twice = recalibrate(once, batches())
     x = batches(1)[0][0]
     with torch.inference_mode():
         for one, other in zip(once, twice, strict=True):
@@ -49,12 +49,12 @@ def test_a_healed_network_healed_again_on_the_same_images_stays_as_it_is(chain):
 
 
 def test_what_lies_before_the_lesion_is_shared_and_equal(chain):
-    stand_in = damaged_blocks(chain, Lesion.parse("delete"), Material(model=nn.Identity()))[3]
+    stand_in = lesioned_blocks(chain, Lesion.parse("delete"), LesionInputs(model=nn.Identity()))[3]
     position = chain.blocks[3]
     network = (*chain.items[:position], stand_in, *chain.items[position + 1 :])
-    base = heal(chain.items, batches())
-    alone = heal(network, batches())
-    shared = heal(network, batches(), whole=chain.items, healed_whole=base)
+    base = recalibrate(chain.items, batches())
+    alone = recalibrate(network, batches())
+    shared = recalibrate(network, batches(), whole=chain.items, healed_whole=base)
     assert all(shared[i] is base[i] for i in range(position))
     assert all(shared[i] is not base[i] for i in range(position, len(network)))
     for one, other in zip(alone, shared, strict=True):
@@ -64,7 +64,7 @@ def test_what_lies_before_the_lesion_is_shared_and_equal(chain):
 
 def test_a_block_applied_twice_keeps_one_norm(chain):
     network = (chain.items[0], nn.Sequential(chain.items[1], chain.items[1]))
-    _, twice = heal(network, batches(2))
+    _, twice = recalibrate(network, batches(2))
     assert twice[0] is twice[1]
     norm = next(m for m in twice.modules() if isinstance(m, nn.BatchNorm2d))
     assert norm.num_batches_tracked == 4
@@ -82,7 +82,7 @@ def test_an_undamaged_network_on_the_images_of_its_statistics_changes_little(cha
         norm.eval()
     x = batches(1)[0][0]
     before, after = chain.run(x), x
-    for item in heal(chain.items, batches()):
+    for item in recalibrate(chain.items, batches()):
         after = item(after)
     assert (after - before).abs().max() < 0.05 * before.abs().max()
     assert not torch.equal(after, before)

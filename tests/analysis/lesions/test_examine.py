@@ -9,10 +9,10 @@ from torch import nn
 import analysis.lesions
 from analysis.inputs.chain import Chain
 from analysis.lesions.choices import Experiment
-from analysis.lesions.evaluator import Bench, Clinic
-from analysis.lesions.examine import Plan, examine, run
+from analysis.lesions.evaluator import EvalSettings, LesionEvaluator
+from analysis.lesions.examine import LesionPlan, examine, run
 from analysis.lesions.experiments import Case
-from analysis.lesions.modes import Material
+from analysis.lesions.modes import LesionInputs
 from analysis.lesions.rows import as_rows, class_rows
 from resnet_lab.errors import UserError
 
@@ -55,7 +55,7 @@ def three(monkeypatch):
         items[0].weight.fill_(1)
         items[0].bias.fill_(0)
     chain = Chain(items, (1, 2, 3))
-    monkeypatch.setattr(analysis.lesions.examine, "take_apart", lambda _: chain)
+    monkeypatch.setattr(analysis.lesions.examine, "decompose", lambda _: chain)
     monkeypatch.setattr(Chain, "shapes", lambda _: [(torch.Size([1]), torch.Size([1]))] * 3)
     x = 0.5 - torch.arange(8.0)[:, None]
     y = torch.ones(8, dtype=torch.int64)
@@ -64,8 +64,8 @@ def three(monkeypatch):
 
 def lesion(three, *experiments, **options):
     model, loader = three
-    plan = Plan(experiments=[Experiment(name) for name in experiments], **options)
-    subject, findings = examine(model, plan, Bench(batches=loader), Material(model=model, reference=loader))
+    plan = LesionPlan(experiments=[Experiment(name) for name in experiments], **options)
+    subject, findings = examine(model, plan, EvalSettings(batches=loader), LesionInputs(model=model, reference=loader))
     return as_rows(findings, subject)
 
 
@@ -138,14 +138,14 @@ def test_drawing_stops_once_the_interval_is_narrow():
     constant = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
     series = [[Case(experiment="multiple", mode="delete", network=(constant,), k=1, draw=d) for d in range(20)]]
     loader = [(torch.ones(4, 1), torch.zeros(4, dtype=torch.int64))]
-    clinic = Clinic(whole=(constant,), bench=Bench(batches=loader))
+    clinic = LesionEvaluator(whole=(constant,), bench=EvalSettings(batches=loader))
     assert len(clinic.until_narrow("", series, width=0.1)) == 5
     assert len(clinic.until_narrow("", series, width=0)) == 20
 
 
 def test_damage_by_class(three):
     model, loader = three
-    _, findings = examine(model, Plan(), Bench(batches=loader), Material(model=model))
+    _, findings = examine(model, LesionPlan(), EvalSettings(batches=loader), LesionInputs(model=model))
     rows = class_rows(findings)
     assert [(row["block"], row["class"], row["error"], row["damage"]) for row in rows] == [
         (None, 1, 0, 0), (0, 1, 50, 50), (1, 1, 25, 25), (2, 1, 12.5, 12.5)

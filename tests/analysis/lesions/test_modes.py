@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.inputs.chain import take_apart
+from analysis.inputs.chain import decompose
 from analysis.lesions.choices import Lesion
-from analysis.lesions.modes import Material, branch_modules, damaged_blocks
+from analysis.lesions.modes import LesionInputs, branch_modules, lesioned_blocks
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
@@ -31,7 +31,7 @@ def model():
 
 @pytest.fixture
 def chain(model):
-    return take_apart(model)
+    return decompose(model)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def x():
 
 
 def stand_ins(chain, text, model, **material):
-    return damaged_blocks(chain, Lesion.parse(text), Material(model=model, **material))
+    return lesioned_blocks(chain, Lesion.parse(text), LesionInputs(model=model, **material))
 
 
 @torch.no_grad()
@@ -92,11 +92,11 @@ def test_mean_without_images_and_reinit_without_a_seed_say_what_to_do(chain, mod
 def test_reinit_is_the_start_of_the_seed_and_randomise_is_another(model):
     start = build_network(RUN.model).eval()
     initialise(start, 3)
-    trained = take_apart(model)
+    trained = decompose(model)
     with torch.no_grad():
         for parameter in (p for item in trained.items for p in item.parameters()):
             parameter.add_(1)
-    expected = branch_modules(take_apart(start).block(4))
+    expected = branch_modules(decompose(start).block(4))
     again = branch_modules(stand_ins(trained, "reinit", model, own_seed=3)[4])
     other = branch_modules(stand_ins(trained, "randomise", model, own_seed=3)[4])
     for module, same, different in zip(expected, again, other, strict=True):

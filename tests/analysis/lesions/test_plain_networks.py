@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.lesions.evaluator import Bench
+from analysis.lesions.evaluator import EvalSettings
 from analysis.lesions.examine import contrast
-from analysis.lesions.plain_networks import take_apart_layers
+from analysis.lesions.plain_networks import decompose_layers
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
@@ -42,7 +42,7 @@ def foreign():
 )
 def test_layers_in_a_row_are_the_network_and_equal_shapes_can_go(model, layers, deletable):
     model = model()
-    parts = take_apart_layers(model)
+    parts = decompose_layers(model)
     x = torch.rand(2, 3, 32, 32)
     with torch.inference_mode():
         y = x
@@ -60,7 +60,7 @@ def test_layers_in_a_row_are_the_network_and_equal_shapes_can_go(model, layers, 
 
 def test_findings_of_a_plain_network():
     loader = [(torch.rand(4, 3, 16, 16), torch.zeros(4, dtype=torch.int64))]
-    findings = contrast(network(PLAIN), Bench(batches=loader))
+    findings = contrast(network(PLAIN), EvalSettings(batches=loader))
     assert [finding.case.block for finding in findings] == [None, 1, 2, 3, 4, 6, 7, 8, 10, 11, 12]
     assert {finding.case.experiment for finding in findings} == {"base", "contrast"}
 
@@ -70,4 +70,4 @@ def test_findings_of_a_plain_network():
 )
 def test_other_networks_are_refused_with_what_would_work(model):
     with pytest.raises(UserError, match=r"no plain network .* --experiment single"):
-        take_apart_layers(model())
+        decompose_layers(model())

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.inputs.chain import take_apart
+from analysis.inputs.chain import decompose
 from analysis.lesions.choices import Experiment, Lesion
-from analysis.lesions.experiments import Damage, Subject, pairs, runs, single
-from analysis.lesions.modes import Material, damaged_blocks
+from analysis.lesions.experiments import BlockSet, Lesions, pairs, runs, single
+from analysis.lesions.modes import LesionInputs, lesioned_blocks
 from analysis.lesions.reorder import groups, reordered, swaps
 from analysis.lesions.shared_prefix import Outcome, evaluate, logits_of
 from resnet_lab.engine.initialise import initialise
@@ -41,8 +41,10 @@ def images(n=6):
 
 
 def all_networks(model):
-    subject = Subject.of(take_apart(model))
-    damage = Damage(mode="delete", modules=damaged_blocks(subject.chain, Lesion.parse("delete"), Material(model=model)))
+    subject = BlockSet.of(decompose(model))
+    damage = Lesions(
+        mode="delete", modules=lesioned_blocks(subject.chain, Lesion.parse("delete"), LesionInputs(model=model))
+    )
     cases = [subject.base, *single(subject, damage), *pairs(subject, damage)]
     cases += runs(subject, damage, Experiment.SUFFIX, subject.blocks)
     networks = [case.network for case in cases]

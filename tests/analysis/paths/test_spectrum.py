@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablations.spec import BlockSpec
-from analysis.inputs.chain import Chain, take_apart
+from analysis.inputs.chain import Chain, decompose
 from analysis.paths.recording import full_gradient, prepare, record_chain
 from analysis.paths.sampling import draw_paths, path_norms, sample
 from analysis.paths.spectrum import by_length, measure
@@ -69,7 +69,7 @@ def chain_of(spec: BlockSpec, bn="eval", depth: int | None = None, width: int = 
         elif tensor.is_floating_point() and tensor.ndim <= 1:
             noise = torch.rand(tensor.shape, generator=draw)
             tensor.copy_(0.5 + noise if name.endswith(("weight", "running_var")) else tensor + 0.4 * (noise - 0.5))
-    chain = take_apart(net)
+    chain = decompose(net)
     prepare(chain, bn)
     return chain
 
@@ -153,7 +153,7 @@ def test_workers_change_nothing(name, monkeypatch):
 def test_the_recorded_way_back_leaves_the_network_alone():
     net = build_network(ModelSpec(depth=14, width=4), channels=1)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
-    chain = take_apart(net)
+    chain = decompose(net)
     prepare(chain, "train")
     measure(chain, IMAGES, LABELS)
     assert net.training
@@ -163,7 +163,7 @@ def test_the_recorded_way_back_leaves_the_network_alone():
 def test_torchvision():
     torchvision = pytest.importorskip("torchvision")
     torch.manual_seed(0)
-    chain = take_apart(torchvision.models.resnet18(num_classes=10))
+    chain = decompose(torchvision.models.resnet18(num_classes=10))
     prepare(chain, "eval")
     images = torch.randn(2, 3, 32, 32, generator=DRAW, dtype=torch.float64)
     found, recording = measure(chain, images, LABELS[:2], "stem")
@@ -174,7 +174,7 @@ def test_torchvision():
 
 def test_a_plain_net_is_refused():
     with pytest.raises(UserError, match="no residual blocks"):
-        take_apart(build_network(ModelSpec(depth=14, block=BlockSpec(shortcut="none"))))
+        decompose(build_network(ModelSpec(depth=14, block=BlockSpec(shortcut="none"))))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

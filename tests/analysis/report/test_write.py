@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from analysis.report import write_report
-from analysis.report.data import read_facts
+from analysis.report.data import read_data
 from analysis.report.sections.published import verdicts
 from analysis.report.sections.reproduce import command
 from analysis.results.report_folder import ReportFolder
@@ -115,7 +115,7 @@ def test_latex_is_escaped_and_every_line_has_as_many_cells(written):
 
 
 def test_the_verdicts_hold_ours_against_the_published_figures_of_each_arm(folder):
-    facts = read_facts(ReportFolder(folder))
+    facts = read_data(ReportFolder(folder))
     found = [(row.arm[NORM], row.arm[ACT], v.published.value, v.name) for row, v in verdicts(facts)]
     assert ("before_add", "after_add", 8.75, "reproduced") in found  # He et al. 2015, the default recipe
     torch_blog = [name for *_, value, name in found if value in (8.29, 8.62, 8.34, 8.23)]

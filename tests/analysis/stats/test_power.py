@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
-from analysis.stats.power import detectable, power, seeds_needed
+from analysis.stats.power import minimum_detectable_effect, power, seeds_needed
 
 SD = 0.16  # He et al. 2015: ResNet-110, five runs
 
@@ -39,9 +39,9 @@ def test_power_holds_in_simulation():
 
 
 def test_what_can_be_detected_is_the_inverse_of_power():
-    assert power(detectable(SD, 7), SD, 7, kind="paired") == pytest.approx(0.8, abs=1e-6)
-    assert detectable(2 * SD, 7) == pytest.approx(2 * detectable(SD, 7))
-    assert math.isnan(detectable(SD, 1))
+    assert power(minimum_detectable_effect(SD, 7), SD, 7, kind="paired") == pytest.approx(0.8, abs=1e-6)
+    assert minimum_detectable_effect(2 * SD, 7) == pytest.approx(2 * minimum_detectable_effect(SD, 7))
+    assert math.isnan(minimum_detectable_effect(SD, 1))
 
 
 def test_no_effect_and_no_spread_are_refused():

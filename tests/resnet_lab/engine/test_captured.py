@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from resnet_lab.data.load import load
-from resnet_lab.engine.captured import WARM_UP, CapturedSteps, why_eager
-from resnet_lab.engine.eager import EagerSteps
-from resnet_lab.engine.graph_capture import EagerRecorder, GraphRecorder
-from resnet_lab.engine.resume import keeping, load_state
+from resnet_lab.engine.captured import WARM_UP, CapturedRunner, why_eager
+from resnet_lab.engine.eager import EagerRunner
+from resnet_lab.engine.graph_capture import CudaGraphCapture, NoCapture
+from resnet_lab.engine.resume import async_state_writer, load_state
 from resnet_lab.engine.session import Session
 from resnet_lab.spec import Augmentation, Optimizer
 from resnet_lab.spec.fields import replace
@@ -36,7 +36,7 @@ def named(switches):
     return ",".join(f"{name.rpartition('.')[2]}={value}" for name, value in switches.items())
 
 
-class Counting(EagerRecorder):
+class Counting(NoCapture):
     """A stand-in that counts how often it recorded and replayed."""
 
     def __init__(self):
@@ -84,8 +84,8 @@ def assert_equal(one, other):
 )
 def test_a_recorded_step_is_bit_equal_to_the_eager_one_to_the_end_of_the_last_short_epoch(switches, precision):
     eager, captured = pair(switches, precision)
-    assert isinstance(eager.steps, EagerSteps)
-    assert isinstance(captured.steps, CapturedSteps)
+    assert isinstance(eager.steps, EagerRunner)
+    assert isinstance(captured.steps, CapturedRunner)
     while not eager.done:
         assert figures(eager.run_epoch()) == figures(captured.run_epoch())
         assert_equal(eager, captured)
@@ -101,13 +101,13 @@ def test_a_captured_session_goes_on_from_a_state_of_either_engine(switches, tmp_
     for one in (whole, other):
         one.run_epoch()
     for number, source in enumerate((whole, other)):
-        with keeping(tmp_path / "resume.pt") as keeper:
+        with async_state_writer(tmp_path / "resume.pt") as keeper:
             keeper.save(source.state())
         for again in pair(switches):
             again.restore(load_state(tmp_path / "resume.pt"))
             assert_equal(again, source)
             again.run_epoch()
-            if number == 0 and isinstance(again.steps, EagerSteps):
+            if number == 0 and isinstance(again.steps, EagerRunner):
                 expected = again
             assert_equal(again, expected)
 
@@ -168,7 +168,7 @@ def test_tensors_of_the_step_stay_where_they_were_recorded():
 )
 def test_what_cannot_be_captured_is_trained_eagerly_and_says_why(switches, words):
     eager, captured = pair(switches)
-    assert isinstance(captured.steps, EagerSteps)
+    assert isinstance(captured.steps, EagerRunner)
     assert captured.mode.startswith("eager: ")
     assert words in captured.mode
     assert (eager.mode, pair({})[1].mode) == ("eager", "captured")
@@ -196,9 +196,9 @@ def test_a_graph_trains_as_its_functions_do_one_by_one(switches, precision):
     device = gpu()
     spec = replace(SMALL, {**switches, "recipe.precision": precision})
     data = load(spec.data, device=device)
-    by_hand = Session(spec, data, device, recorder=EagerRecorder())
+    by_hand = Session(spec, data, device, recorder=NoCapture())
     graph = Session(spec, data, device)
-    assert isinstance(graph.steps.recorder, GraphRecorder)
+    assert isinstance(graph.steps.recorder, CudaGraphCapture)
     while not graph.done:
         one, other = by_hand.run_epoch(), graph.run_epoch()
         assert one.train_loss == pytest.approx(other.train_loss, rel=1e-3)
@@ -237,8 +237,8 @@ def test_compiled_training_goes_through_torch_compile_and_keeps_the_networks_nam
 
     monkeypatch.setattr(torch, "compile", without_inductor)
     data = load(SMALL.data)
-    plain = Session(SMALL, data, CPU, recorder=EagerRecorder())
-    compiled = Session(SMALL, data, CPU, recorder=EagerRecorder(), compiled=True)
+    plain = Session(SMALL, data, CPU, recorder=NoCapture())
+    compiled = Session(SMALL, data, CPU, recorder=NoCapture(), compiled=True)
     assert seen == [compiled.model]
     assert figures(plain.run_epoch()) == figures(compiled.run_epoch())
     assert_equal(plain, compiled)

@@ -6,13 +6,13 @@ import io
 import pytest
 import torch
 
-from resnet_lab.engine.resume import Keeper, keeping, load_state
+from resnet_lab.engine.resume import AsyncStateWriter, async_state_writer, load_state
 
 STATE = {"epoch": 3, "lr": 0.1, "model": {"weight": torch.arange(4.0)}, "rng": torch.get_rng_state(), "seen": [1, 2]}
 
 
 def test_a_state_comes_back(tmp_path):
-    with keeping(tmp_path / "resume.pt") as keeper:
+    with async_state_writer(tmp_path / "resume.pt") as keeper:
         keeper.save(STATE)
     state = load_state(tmp_path / "resume.pt")
     assert (state["epoch"], state["lr"], state["seen"]) == (3, 0.1, [1, 2])
@@ -27,7 +27,7 @@ def test_without_a_state_the_run_starts_afresh(tmp_path):
 @pytest.mark.parametrize("damage", ["empty", "short", "truncated", "first byte", "last byte", "plain torch.save"])
 def test_a_damaged_state_is_none_at_all(tmp_path, damage):
     path = tmp_path / "resume.pt"
-    with keeping(path) as keeper:
+    with async_state_writer(path) as keeper:
         keeper.save(STATE)
     raw = path.read_bytes()
     if damage == "plain torch.save":
@@ -51,7 +51,7 @@ def test_tensors_come_back_in_their_layouts_and_with_memory_of_their_own(tmp_pat
         "learned": torch.rand(2, requires_grad=True),
         "deep": [({3: torch.ones(2, dtype=torch.int64)}, None, True)],
     }
-    with keeping(tmp_path / "resume.pt") as keeper:
+    with async_state_writer(tmp_path / "resume.pt") as keeper:
         keeper.save(given)
     found = load_state(tmp_path / "resume.pt")
     for name in set(given) - {"deep"}:
@@ -72,7 +72,7 @@ def test_a_state_of_before_tensors_were_laid_end_to_end_is_read(tmp_path):
 
 def test_a_keeper_writes_what_the_state_was_and_not_what_it_has_become(tmp_path):
     weight = torch.zeros(3)
-    with keeping(tmp_path / "resume.pt") as keeper:
+    with async_state_writer(tmp_path / "resume.pt") as keeper:
         for epoch in (1, 2):
             weight.fill_(epoch)
             keeper.save({"epoch": epoch, "weight": weight})
@@ -83,7 +83,7 @@ def test_a_keeper_writes_what_the_state_was_and_not_what_it_has_become(tmp_path)
 
 def test_an_error_leaves_the_last_state_on_the_disk(tmp_path):
     def stop():
-        with keeping(tmp_path / "resume.pt") as keeper:
+        with async_state_writer(tmp_path / "resume.pt") as keeper:
             keeper.save({"epoch": 3})
             raise KeyboardInterrupt
 
@@ -93,13 +93,13 @@ def test_an_error_leaves_the_last_state_on_the_disk(tmp_path):
 
 
 def test_a_full_disk_is_told_with_the_next_state_or_at_the_end(tmp_path):
-    keeper = Keeper(tmp_path / "gone" / "resume.pt")
+    keeper = AsyncStateWriter(tmp_path / "gone" / "resume.pt")
     keeper.save({"epoch": 1})
     with pytest.raises(FileNotFoundError):
         keeper.save({"epoch": 2})
 
     def last():
-        with keeping(tmp_path / "gone" / "resume.pt") as keeper:
+        with async_state_writer(tmp_path / "gone" / "resume.pt") as keeper:
             keeper.save({"epoch": 1})
 
     with pytest.raises(FileNotFoundError):

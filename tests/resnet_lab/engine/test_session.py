@@ -7,7 +7,7 @@ import torch
 
 from resnet_lab.data.load import load
 from resnet_lab.engine import train
-from resnet_lab.engine.resume import keeping, load_state
+from resnet_lab.engine.resume import async_state_writer, load_state
 from resnet_lab.engine.schedules import Plateau
 from resnet_lab.engine.session import DivergenceError, Session
 from resnet_lab.spec import Augmentation, Init, Optimizer, RunSpec, Schedule
@@ -66,7 +66,7 @@ def test_a_session_restored_at_an_epoch_is_bit_equal_to_one_never_interrupted(sw
     records = [whole.run_epoch() for _ in range(3)]
     interrupted = new_session(spec)
     interrupted.run_epoch()
-    with keeping(tmp_path / "resume.pt") as keeper:
+    with async_state_writer(tmp_path / "resume.pt") as keeper:
         keeper.save(interrupted.state())
     resumed = new_session(spec)
     resumed.restore(load_state(tmp_path / "resume.pt"))

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import create_engine, text
 
-from resnet_lab.system.sqlite import use_log
+from resnet_lab.system.sqlite import enable_wal
 
 NORMAL, FULL = 1, 2
 
@@ -25,12 +25,12 @@ def test_our_own_has_a_log_that_is_synced_at_checkpoints(tmp_path, exists):
     if exists:
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute("CREATE TABLE t (x)")
-    use_log(path)
+    enable_wal(path)
     assert settings(path) == ["wal", NORMAL]
 
 
 def test_anothers_is_left_alone(tmp_path):
-    use_log(tmp_path / "ours.db")
+    enable_wal(tmp_path / "ours.db")
     assert settings(tmp_path / "theirs.db") == ["delete", FULL]
 
 
@@ -41,6 +41,6 @@ def test_one_that_is_being_written_stays_as_it_is(tmp_path, monkeypatch):
     with closing(connect(path)) as writer:
         writer.execute("CREATE TABLE t (x)")
         writer.execute("BEGIN EXCLUSIVE")
-        use_log(path)
+        enable_wal(path)
     monkeypatch.undo()
     assert settings(path) == ["delete", FULL]

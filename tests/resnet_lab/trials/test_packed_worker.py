@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import resnet_lab.engine.session
-from resnet_lab.engine.captured import CapturedSteps
-from resnet_lab.engine.epoch_runner import make_steps
-from resnet_lab.engine.graph_capture import EagerRecorder
+from resnet_lab.engine.captured import CapturedRunner
+from resnet_lab.engine.epoch_runner import make_epoch_runner
+from resnet_lab.engine.graph_capture import NoCapture
 from resnet_lab.engine.session import Session
 from resnet_lab.spec import DataSpec
 from resnet_lab.spec.fields import replace
@@ -17,13 +17,13 @@ from resnet_lab.trials.gpu_streams import Streams
 from resnet_lab.trials.packed_worker import Pack, SharedImages
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 from tests.specs import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SPEC = replace(TINY, {"recipe.iterations": 10})
-ORDERS = Orders(data_dir=None, device="cpu", environment={})
+ORDERS = WorkerSettings(data_dir=None, device="cpu", environment={})
 ARMS = [
     {},
     {"seed": 1},
@@ -43,13 +43,13 @@ def engine(request, monkeypatch):
 
     def captured(*arguments):
         *rest, means = arguments
-        made.append(make_steps(*rest, changed(means, recorder=EagerRecorder())))
+        made.append(make_epoch_runner(*rest, changed(means, recorder=NoCapture())))
         return made[-1]
 
     if request.param == "captured":
-        monkeypatch.setattr(resnet_lab.engine.session, "make_steps", captured)
+        monkeypatch.setattr(resnet_lab.engine.session, "make_epoch_runner", captured)
     yield request.param
-    assert any(isinstance(steps, CapturedSteps) for steps, _, _ in made) == (request.param == "captured")
+    assert any(isinstance(steps, CapturedRunner) for steps, _, _ in made) == (request.param == "captured")
 
 
 def pack_them(trials, orders=ORDERS):
@@ -124,7 +124,7 @@ def test_packed_on_a_gpu_is_equal_to_alone(tmp_path, monkeypatch):
     if not torch.cuda.is_available():
         pytest.skip("no NVIDIA GPU here")
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
-    orders = Orders(data_dir=None, device="cuda", environment={})
+    orders = WorkerSettings(data_dir=None, device="cuda", environment={})
     arms = [{"model.width": 16, "seed": seed} for seed in range(4)] + [{"model.block.shortcut": "dropout"}]
     alone, packed = trials_in(tmp_path / "alone", arms), trials_in(tmp_path / "packed", arms)
     for trial in alone:

@@ -9,14 +9,14 @@ from resnet_lab.data.load import load
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials import preload
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 
 DIGITS = replace(RunSpec(), {"data.name": "digits", "model.depth": 8})
 FEWER = replace(DIGITS, {"data.train_images": 100})
 
 
 def orders(data_dir=None, device="cpu"):
-    return Orders(data_dir=data_dir, device=device, environment={})
+    return WorkerSettings(data_dir=data_dir, device=device, environment={})
 
 
 def in_server(environment, code):

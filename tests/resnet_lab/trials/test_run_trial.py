@@ -9,12 +9,12 @@ from resnet_lab.checkpoint import load_model
 from resnet_lab.errors import UserError
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial, read_trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 from tests.specs import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-ORDERS = Orders(data_dir=None, device="cpu", environment={"git_sha": "abc", "git_dirty": False, "argv": ["x"]})
+ORDERS = WorkerSettings(data_dir=None, device="cpu", environment={"git_sha": "abc", "git_dirty": False, "argv": ["x"]})
 
 
 def interrupt_after(monkeypatch, epochs, error):

@@ -4,10 +4,9 @@ from concurrent.futures import Future
 
 import pytest
 
-from studies import known_facts
-from studies.audit import network_facts as inquiry
+from studies.audit import network_facts
 from studies.audit.audit import measure, network_of
-from studies.audit.network_facts import WORTH_A_PROCESS, measured, measuring, shares_of
+from studies.audit.network_facts import WORTH_A_PROCESS, measure_networks, shares_of, start_measuring
 from studies.bn_placement import STUDY
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
@@ -33,47 +32,47 @@ def built(monkeypatch):
         counts.append(len(networks))
         return measure(networks)
 
-    monkeypatch.setattr(inquiry, "measure", counting)
+    monkeypatch.setattr(network_facts, "measure", counting)
     return counts
 
 
 def test_a_network_is_built_once(plan, built):
-    first = measured(plan)
+    first = measure_networks(plan)
     assert first == measure([network_of(cell) for cell in plan.cells])
-    assert measured(plan) == first
+    assert measure_networks(plan) == first
     more = make_plan(STUDY, Options(assignments=("model.depth=8,14,20",)))
-    assert {network: measured(more)[network] for network in first} == first
+    assert {network: measure_networks(more)[network] for network in first} == first
     assert built == [8, 4]
 
 
 def test_other_code_knows_nothing(plan, built, monkeypatch):
-    measured(plan)
-    monkeypatch.setattr(known_facts, "_code", lambda: "another")
-    measured(plan)
+    measure_networks(plan)
+    monkeypatch.setattr(network_facts, "_code", lambda: "another")
+    measure_networks(plan)
     assert built == [8, 8]
 
 
 def test_what_cannot_be_built_is_known_too(plan, monkeypatch):
     reason = "the network cannot be built: too small"
-    monkeypatch.setattr(inquiry, "measure", lambda networks: dict.fromkeys(networks, reason))
-    assert set(measured(plan).values()) == {reason}
-    monkeypatch.setattr(inquiry, "measure", lambda _: pytest.fail("built again"))
-    assert set(measured(plan).values()) == {reason}
+    monkeypatch.setattr(network_facts, "measure", lambda networks: dict.fromkeys(networks, reason))
+    assert set(measure_networks(plan).values()) == {reason}
+    monkeypatch.setattr(network_facts, "measure", lambda _: pytest.fail("built again"))
+    assert set(measure_networks(plan).values()) == {reason}
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"code": 3}'])
 def test_a_damaged_cache_is_made_anew(plan, built, cache, content):
     cache.mkdir(parents=True)
-    (cache / known_facts.FILE).write_text(content)
-    measured(plan)
-    measured(plan)
+    (cache / network_facts.FILE).write_text(content)
+    measure_networks(plan)
+    measure_networks(plan)
     assert built == [8]
 
 
 def test_a_cache_that_cannot_be_made_is_done_without(plan, built, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert measured(plan) == measured(plan)
+    assert measure_networks(plan) == measure_networks(plan)
     assert built == [8, 8]
 
 
@@ -86,14 +85,14 @@ def test_others_are_asked_for_what_is_unknown_and_nobody_for_nothing(plan, built
         future.set_result(function(question))
         return future
 
-    monkeypatch.setattr(inquiry, "ask", ask)
-    expected = measured(make_plan(STUDY, Options(assignments=("model.depth=8",))))
-    found = measuring(plan)()
+    monkeypatch.setattr(network_facts, "submit", ask)
+    expected = measure_networks(make_plan(STUDY, Options(assignments=("model.depth=8",))))
+    found = start_measuring(plan)()
     assert {network: found[network] for network in expected} == expected
     assert len(found) == 8
     assert (built, asked) == ([4, 4], [4])
-    monkeypatch.setattr(inquiry, "ask", lambda *_: pytest.fail("asked"))
-    assert measuring(plan)() == found
+    monkeypatch.setattr(network_facts, "submit", lambda *_: pytest.fail("asked"))
+    assert start_measuring(plan)() == found
 
 
 def test_many_networks_are_dealt_out_to_the_processes_and_few_are_not(plan):

@@ -14,11 +14,11 @@ from resnet_lab.spec.fields import replace
 from resnet_lab.system.command import parse
 from resnet_lab.tracking import Tracker, read_runs
 from studies.bn_placement import STUDY
-from studies.cli.power import find_study
 from studies.modes.open_search import OpenSearch
 from studies.modes.tune import Tuned, space_of
 from studies.plan.options import Algorithm, Options, Pruner
 from studies.plan.plan import make_plan
+from studies.plan.study import find_study
 from studies.results.publish import close
 from studies.search.optuna_search import SEED
 from studies.search.record import confirm

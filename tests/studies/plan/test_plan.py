@@ -8,10 +8,10 @@ from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.fingerprint import trial_name
 from studies.audit import text as audit_text
 from studies.bn_placement import STUDY
-from studies.cli.power import find_study
 from studies.plan.design import Design
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
+from studies.plan.study import find_study
 
 
 def test_the_plan_is_every_cell_times_every_seed_once():

@@ -8,7 +8,7 @@ from rich.console import Console
 from analysis import load_study
 from resnet_lab.tracking import Tracker, read_runs
 from studies.bn_placement import STUDY
-from studies.modes.mode import AsPlanned
+from studies.modes.mode import Planned
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
 from studies.results.publish import close
@@ -19,7 +19,7 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, simulator
     worse = {"before_add": 5.0, "after_add": 7.0}
     executor = simulator(lambda spec: worse[spec.model.block.norm_position] + 0.1 * spec.seed**2, epochs=2)
     screen = Console(file=io.StringIO(), width=120)
-    _, files = go(AsPlanned(), plan, executor).report(books, screen, as_json=False)
+    _, files = go(Planned(), plan, executor).report(books, screen, as_json=False)
     alike = (
         "Equivalent to the baseline within 3 points, after Holm's correction: none."  # equal differences show nothing
     )
@@ -66,5 +66,5 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, simulator
 
 def _second_report(plan, books, go, simulator):
     screen = Console(file=io.StringIO(), width=120)
-    _, files = go(AsPlanned(), plan, simulator(lambda _: None)).report(books, screen, as_json=False)
+    _, files = go(Planned(), plan, simulator(lambda _: None)).report(books, screen, as_json=False)
     return screen.file.getvalue(), files

@@ -15,7 +15,7 @@ from studies.plan.plan import make_plan
 from studies.results.outcomes import outcomes
 from studies.runner.driver import MAX_RETRIES
 from studies.runner.executor import Exit
-from studies.runner.optuna_store import Ledger
+from studies.runner.optuna_store import OptunaStore
 
 
 class Pretender:
@@ -72,9 +72,9 @@ def statuses(study):
 
 def test_a_free_slot_is_filled_before_the_books_are_closed(study, drive, monkeypatch):
     executor, told = Pretender(slots=1), []
-    complete = Ledger.complete
+    complete = OptunaStore.complete
     monkeypatch.setattr(
-        Ledger, "complete", lambda *args: (told.append(sum(executor.started.values())), complete(*args))
+        OptunaStore, "complete", lambda *args: (told.append(sum(executor.started.values())), complete(*args))
     )
     drive(study[0], executor)
     count = len(study[1])
@@ -95,7 +95,7 @@ def test_every_trial_runs_once_and_lands_in_both_books(study, drive):
     assert run["params"]["model.block.norm_position"] == trials[0].spec.model.block.norm_position
     assert run["params"]["recipe.momentum"] == "0.9"
     assert {"arm", "cell", "seed", "fingerprint", "attempt", "git_sha"} <= run["tags"].keys()
-    ledger = Ledger.open(out, "bn_placement")
+    ledger = OptunaStore.open(out, "bn_placement")
     assert all(ledger.is_complete(trial) for trial in trials)
 
 
@@ -139,7 +139,7 @@ def test_an_interrupted_study_goes_on_without_counting_a_failure(study, drive):
     assert "RUNNING" not in {status for _, status in statuses(study)}
     executor = Pretender()
     drive(study[0], executor)
-    assert Ledger.open(study[2], "bn_placement").failures(study[1][0]) == 0
+    assert OptunaStore.open(study[2], "bn_placement").failures(study[1][0]) == 0
     assert all(statuses(study)[trial.name, "FINISHED"] == 1 for trial in study[1])
 
 

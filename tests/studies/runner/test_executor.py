@@ -10,7 +10,7 @@ from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from resnet_lab.tracking import read_runs
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.runner.executor import LocalExecutor
 
 SMALL = ["--set", "model.depth=8", "model.block.act_position=none", "--epochs", "1", "--seeds", "0", "1"]
@@ -52,7 +52,7 @@ def test_search(study):
 
 
 def test_one_worker_is_stopped_and_the_other_goes_on(tmp_path, stop_one):
-    executor = LocalExecutor(slots=2, orders=Orders(data_dir=None, device="cpu", environment={}), threads=1)
+    executor = LocalExecutor(slots=2, orders=WorkerSettings(data_dir=None, device="cpu", environment={}), threads=1)
     specs = [replace(RunSpec(), {**DIGITS, "recipe.iterations": 100_000, "seed": seed}) for seed in (0, 1)]
     try:
         stop_one(executor, *(Trial(root=tmp_path, spec=spec) for spec in specs))

@@ -6,7 +6,7 @@ import pytest
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.trial import Trial
-from studies.runner.optuna_store import INTERRUPTED, Ledger, entries, from_storage
+from studies.runner.optuna_store import INTERRUPTED, OptunaStore, entries, from_storage
 
 FIELDS = {"model.depth": 20, "model.block.norm_position": "after_add", "recipe.lr": 0.1, "seed": 3}
 
@@ -21,10 +21,10 @@ def stored(out):
 
 
 def test_a_complete_trial_is_remembered_with_its_dotted_parameters(tmp_path, trial):
-    ledger = Ledger.open(tmp_path, "s")
+    ledger = OptunaStore.open(tmp_path, "s")
     ledger.start(trial, FIELDS)
     ledger.complete(trial, {"val/error": 5.5, "test/error": 6.5})
-    again = Ledger.open(tmp_path, "s")
+    again = OptunaStore.open(tmp_path, "s")
     assert again.is_complete(trial)
     (kept,) = stored(tmp_path)
     assert kept.params == FIELDS
@@ -34,16 +34,16 @@ def test_a_complete_trial_is_remembered_with_its_dotted_parameters(tmp_path, tri
 
 def test_failures_are_counted_over_launches_and_interruptions_are_not(tmp_path, trial):
     for reason in ("out of memory", INTERRUPTED, "killed by signal 9"):
-        ledger = Ledger.open(tmp_path, "s")
+        ledger = OptunaStore.open(tmp_path, "s")
         ledger.start(trial, FIELDS)
         ledger.fail(trial, reason)
-    assert Ledger.open(tmp_path, "s").failures(trial) == 2
+    assert OptunaStore.open(tmp_path, "s").failures(trial) == 2
     assert [t.user_attrs["attempt"] for t in stored(tmp_path)] == [1, 2, 2]
 
 
 def test_a_trial_left_running_by_a_dead_driver_is_failed_and_can_start_again(tmp_path, trial):
-    Ledger.open(tmp_path, "s").start(trial, FIELDS)
-    ledger = Ledger.open(tmp_path, "s")
+    OptunaStore.open(tmp_path, "s").start(trial, FIELDS)
+    ledger = OptunaStore.open(tmp_path, "s")
     assert ledger.failures(trial) == 0
     ledger.start(trial, FIELDS)
     ledger.complete(trial, {"val/error": 1.0})
@@ -51,10 +51,10 @@ def test_a_trial_left_running_by_a_dead_driver_is_failed_and_can_start_again(tmp
 
 
 def test_a_trial_left_waiting_by_a_dead_driver_is_never_handed_out_for_another(tmp_path, trial):
-    Ledger.open(tmp_path, "s")
+    OptunaStore.open(tmp_path, "s")
     study = optuna.load_study(storage=f"sqlite:///{tmp_path / 'optuna.db'}", study_name="s")
     study.enqueue_trial({"seed": 9}, user_attrs={"trial": "another"})
-    ledger = Ledger.open(tmp_path, "s")
+    ledger = OptunaStore.open(tmp_path, "s")
     ledger.start(trial, FIELDS)
     ledger.complete(trial, {"val/error": 1.0})
     states = {t.user_attrs["trial"]: t.state.name for t in stored(tmp_path)}
@@ -62,7 +62,7 @@ def test_a_trial_left_waiting_by_a_dead_driver_is_never_handed_out_for_another(t
 
 
 def test_later_launches_may_ask_for_levels_the_first_did_not_know(tmp_path):
-    ledger = Ledger.open(tmp_path, "s")
+    ledger = OptunaStore.open(tmp_path, "s")
     for depth, seed in ((20, 0), (1202, 10**9)):
         fields = FIELDS | {"model.depth": depth, "seed": seed}
         trial = Trial(root=tmp_path, spec=replace(RunSpec(), fields))
@@ -73,12 +73,12 @@ def test_later_launches_may_ask_for_levels_the_first_did_not_know(tmp_path):
 
 def test_the_tables_hold_what_optuna_reads_and_it_reads_where_they_are_not_as_known(tmp_path, trial):
     for reason in ("out of memory", INTERRUPTED):
-        ledger = Ledger.open(tmp_path, "s")
+        ledger = OptunaStore.open(tmp_path, "s")
         ledger.start(trial, FIELDS)
         ledger.fail(trial, reason)
     ledger.start(trial, FIELDS)
     ledger.complete(trial, {"val/error": 1.0})
-    Ledger.open(tmp_path, "another").start(trial, FIELDS)
+    OptunaStore.open(tmp_path, "another").start(trial, FIELDS)
     path = tmp_path / "optuna.db"
     storage = optuna.storages.get_storage(f"sqlite:///{path}")
     study = storage.get_study_id_from_name("s")

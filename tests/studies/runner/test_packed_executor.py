@@ -11,7 +11,7 @@ import torch
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import Orders
+from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.plan.options import Options
 from studies.runner.executor import LocalExecutor
 from studies.runner.packed_executor import PackedExecutor, eager_lines, make_executor
@@ -20,7 +20,7 @@ from tests.specs import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")  # as the workers are
 
-ORDERS = Orders(data_dir=None, device="cpu", environment={}, deterministic=True)
+ORDERS = WorkerSettings(data_dir=None, device="cpu", environment={}, deterministic=True)
 LONG = {"recipe.iterations": 200_000}
 
 
@@ -99,7 +99,7 @@ def test_a_killed_process_leaves_the_last_epoch_of_each_trial(tmp_path, executor
 
 def test_a_gpu_gets_packed_trials_and_a_cpu_a_process_for_each():
     for device, kind in (("cpu", LocalExecutor), ("cuda", PackedExecutor)):
-        orders = Orders(data_dir=None, device=device, environment={})
+        orders = WorkerSettings(data_dir=None, device=device, environment={})
         assert type(make_executor(slots=1, orders=orders, threads=1)) is kind
 
 
@@ -112,11 +112,11 @@ def test_jobs_auto_on_a_gpu_is_what_was_measured_with_the_largest_network(monkey
         future.set_result({1: 100.0, 2: 190.0, 4: 195.0})
         return future
 
-    monkeypatch.setattr("resnet_lab.system.forked_call.ask", measured)
+    monkeypatch.setattr("resnet_lab.system.forked_call.submit", measured)
     monkeypatch.setattr("resnet_lab.engine.precision.resolve_device", torch.device)
     cells = [replace(TINY, {"model.depth": depth}) for depth in (8, 20, 14)]
     assert resources(Options(device="cuda"), cells) == ("cuda", 2)
-    assert asked == [("rates", (cells[1], "cuda"))]
+    assert asked == [("concurrent_throughput", (cells[1], "cuda"))]
     assert capsys.readouterr().err.startswith("--jobs auto: 2 trials at once")
     assert resources(Options(device="cuda", jobs=5), cells) == ("cuda", 5)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -126,7 +126,7 @@ def test_jobs_auto_on_a_gpu_is_what_was_measured_with_the_largest_network(monkey
 def test_where_nothing_can_be_measured_trials_run_one_at_a_time(monkeypatch, capsys):
     future = Future()
     future.set_exception(RuntimeError("ended without an answer"))
-    monkeypatch.setattr("resnet_lab.system.forked_call.ask", lambda *_: future)
+    monkeypatch.setattr("resnet_lab.system.forked_call.submit", lambda *_: future)
     monkeypatch.setattr("resnet_lab.engine.precision.resolve_device", torch.device)
     assert resources(Options(device="cuda"), [TINY]) == ("cuda", 1)
     assert "one at a time" in capsys.readouterr().err
