@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from resnet_lab.errors import UserError
+from resnet_lab.outcomes import Reason, reason_for
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system import atomic
 from resnet_lab.trials.trial import Json, Trial
@@ -129,8 +129,10 @@ def _driver_is_gone() -> bool:
 def _describe(error: Exception) -> Json:
     from resnet_lab.engine.session import DivergenceError
 
-    kinds = {DivergenceError: "diverged", OrphanedError: "orphaned", UserError: "refused", MemoryError: "out of memory"}
-    reason = next((name for kind, name in kinds.items() if isinstance(error, kind)), type(error).__name__)
+    if isinstance(error, DivergenceError):
+        reason: str = Reason.DIVERGED
+    else:
+        reason = Reason.ORPHANED if isinstance(error, OrphanedError) else reason_for(error)
     return {"reason": reason, "detail": str(error), "traceback": traceback.format_exc(), "pid": os.getpid()}
 
 

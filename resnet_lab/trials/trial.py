@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from resnet_lab.errors import UserError
+from resnet_lab.outcomes import Outcome, Reason, Status
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import from_json
 from resnet_lab.spec.fingerprint import trial_name
@@ -41,6 +42,19 @@ class Trial:
     def failure(self) -> Json | None:
         """Return {"reason", "detail"} of the last attempt, or None where it did not fail."""
         return _read(self.folder / "failure.json")
+
+    def outcome(self) -> Outcome:
+        """Return how the trial stands. Earlier versions recorded every error of the user's as refused, which is final:
+        their traceback tells one from the other."""
+        if self.result() is not None:
+            return Outcome(status=Status.COMPLETE)
+        failure = self.failure()
+        if failure is None:
+            return Outcome(status=Status.MISSING)
+        reason, detail = str(failure["reason"]), str(failure.get("detail", ""))
+        if reason == Reason.REFUSED and "UserError:" in failure.get("traceback", ""):
+            reason = Reason.USER_ERROR
+        return Outcome(status=Status.FAILED, reason=reason, detail=detail)
 
     def environment(self) -> Json:
         """Return env.json, or {} before the trial has begun."""

@@ -1,0 +1,93 @@
+"""Outcomes of trials: status, reason, and which reasons are final, charged to the trial, or tried again.
+
+One vocabulary from the worker's failure.json to Optuna, MLflow, tables and reports. A crash keeps its own words
+(`RuntimeError`, `killed by signal 9`) as text; `reason_of` maps them to `Reason.CRASHED`.
+"""
+
+import errno
+from dataclasses import dataclass
+from enum import StrEnum
+
+from resnet_lab.errors import RefusedError, UserError
+
+MAX_RETRIES = 3
+
+
+class Status(StrEnum):
+    """Where a planned trial stands."""
+
+    COMPLETE = "complete"
+    """It was trained to its end, and its figures are written."""
+    FAILED = "failed"
+    """Its last attempt ended without figures."""
+    MISSING = "missing"
+    """It has not ended: waiting, running, or interrupted."""
+
+
+class Reason(StrEnum):
+    """Why a trial has no figures."""
+
+    DIVERGED = "diverged"
+    """The loss was not finite. A trial is a function of its spec: it would diverge again."""
+    REFUSED = "refused"
+    """The combination of its fields is invalid. It would be refused again."""
+    USER_ERROR = "user error"
+    """Something outside the trial that the user can mend: missing data, a full disk, an unwritable folder."""
+    OUT_OF_MEMORY = "out of memory"
+    """The process or the GPU had no memory left."""
+    ORPHANED = "orphaned"
+    """The driver died while the trial ran; its last epoch is kept."""
+    INTERRUPTED = "interrupted"
+    """The launch ended first: by Ctrl-C, or by an error of its own."""
+    PRUNED = "pruned"
+    """A search's pruner stopped it."""
+    CRASHED = "crashed"
+    """Anything else: an exception, a signal, an exit code."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether another attempt would end in the same way, whatever the user mends."""
+        return self in (Reason.DIVERGED, Reason.REFUSED)
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether it counts as a failure of the trial's own, of which a trial may have `MAX_RETRIES` and one more."""
+        return self not in (Reason.INTERRUPTED, Reason.USER_ERROR, Reason.PRUNED)
+
+    def is_retried(self, failures: int) -> bool:
+        """Return whether the launch tries again after this failure; `failures` are those charged, this one included.
+
+        What the user has to mend first waits for the next launch.
+        """
+        return self.is_charged and not self.is_final and failures <= MAX_RETRIES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a trial stands: `reason` is its text as recorded, `detail` a sentence, both for a failed one alone."""
+
+    status: Status
+    reason: str | None = None
+    detail: str = ""
+
+
+def reason_of(text: str | None) -> Reason:
+    """Return the reason that a recorded text stands for: `Reason.CRASHED` for a crash's own words."""
+    try:
+        return Reason(text or "")
+    except ValueError:
+        return Reason.CRASHED
+
+
+MENDED_BY_THE_USER = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+def reason_for(error: BaseException) -> str:
+    """Return the text to record for an exception; for a crash that is the exception's name."""
+    if isinstance(error, RefusedError):
+        return Reason.REFUSED
+    if isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in MENDED_BY_THE_USER):
+        return Reason.USER_ERROR
+    if isinstance(error, MemoryError):
+        return Reason.OUT_OF_MEMORY
+    return type(error).__name__
