@@ -1,17 +1,17 @@
 """The last step of a launch: the page one would send on, and a run in MLflow for each arm."""
 
-import json
+import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.report.data import read_data
+from analysis.report.data import ReportData
+from analysis.report.search.data import SearchData
 from analysis.report.search.write import write_search
-from analysis.report.stamp import is_stamped, stamp
-from analysis.report.write import write_data
+from analysis.report.stamp import FILE, mark_fresh
+from analysis.report.write import write_page
 from analysis.results.report_folder import ReportFolder
-from resnet_lab.system import atomic
 
 if TYPE_CHECKING:
     from analysis.comparison.arms import ArmRow
@@ -29,7 +29,7 @@ def close(
     folders = [folder for folder in dict.fromkeys(path.parent for path in files) if ReportFolder(folder).is_whole]
     written: list[Path] = []
     for folder in folders:
-        if is_stamped(folder):
+        if (folder / FILE).is_file():
             continue
         own = [path for path in files if path.parent == folder]
         made = _close(folder, own, tracker, parent, {"seconds": dict(seconds), "energy_j": joules})
@@ -50,15 +50,14 @@ def _close(
         "deep_link": tracker.deep_link,
         "launch_link": tracker.run_link(parent),
     }
-    atomic.write(folder / "launch.json", (json.dumps(known, indent=2) + "\n").encode())
     source = ReportFolder(folder)
     if source.is_search:  # it has no arms
-        return write_search(source)
-    facts = read_data(source)
-    for row in facts.rows:
-        _log_arm(row, parent, {"scale": str(facts.plan["scale"]), "report": folder.name})
-    made = write_data(facts, folder)
-    stamp(folder, [*files, *made], [source.trials / str(run["trial"]) for run in facts.runs])
+        return write_search(dataclasses.replace(SearchData.read(source), launch=known), folder)
+    data = dataclasses.replace(ReportData.read(source), launch=known)
+    for row in data.rows:
+        _log_arm(row, parent, {"scale": data.plan.scale, "report": folder.name})
+    made = write_page(data, folder)
+    mark_fresh(folder, [*files, *made], [source.trials / str(run["trial"]) for run in data.runs])
     return made
 
 

@@ -12,7 +12,7 @@ from analysis.comparison.arms import ArmRow, as_dict
 from analysis.comparison.compare import compare
 from analysis.figures.arms import plot_arms
 from analysis.report.sections.equivalence import equivalent_arms
-from analysis.report.stamp import kept_files
+from analysis.report.stamp import fresh_files
 from analysis.tables.table import explain, markdown, render
 from resnet_lab.system import atomic
 from resnet_lab.trials.trial import Trial
@@ -78,7 +78,7 @@ def write(audit: Audit, trials: Sequence[Trial], out: Path, sections: Sequence[S
     folder = out / "reports" / plan.title
     folder.mkdir(parents=True, exist_ok=True)
     contents = _contents(audit, runs, rows, sections)
-    kept = kept_files(folder, contents, [trial.folder for trial in trials])
+    kept = fresh_files(folder, contents, [trial.folder for trial in trials])
     files = kept or [*_write_tables(folder, contents), *_plot(folder, plan, runs, rows)]
     return Written(audit=audit, runs=runs, rows=rows, sections=tuple(sections), files=files, kept=bool(kept))
 
