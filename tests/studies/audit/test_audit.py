@@ -14,7 +14,7 @@ from studies.bn_placement import STUDY as BN_PLACEMENT
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
 from studies.plan.study import Scale, Study
-from studies.results.write import report
+from studies.results.write import PlanOutcome
 
 
 def study(arm, context=None, **changes):
@@ -144,7 +144,8 @@ def test_every_line_fits_80_columns(aliases):
 def test_a_report_prints_and_keeps_the_audit(tmp_path, aliases, capsys):
     checked = audited(aliases)
     trials = [Trial(root=tmp_path / "trials", spec=spec) for spec in checked.plan.runs()]
-    _, files = report(checked, trials, tmp_path, Console(width=80), as_json=False)
+    (written,) = PlanOutcome(audit=checked, trials=trials).report(tmp_path, Console(width=80), as_json=False)
+    files = written.files
     assert "merged: builds the same network" in " ".join(capsys.readouterr().out.split())
     kept = json.loads((tmp_path / "reports" / "toy-quick-digits" / "audit.json").read_text())
     assert tmp_path / "reports" / "toy-quick-digits" / "audit.json" in files
