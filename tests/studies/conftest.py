@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from resnet_lab.tracking import Tracker
-from studies.audit.audit import audit, measure, network_of
+from studies.audit.audit import audit, inspect_networks, network_of
 from studies.plan.plan import trials_of
 from studies.runner.display import Lines
 from studies.runner.driver import Driver
@@ -41,7 +41,7 @@ def drive(books):
             display=Lines(Console(quiet=True)),
             environment={"git_sha": "abc"},
             data_source="here",
-            audit=audit(plan, measure([network_of(cell) for cell in plan.cells])),
+            audit=audit(plan, inspect_networks([network_of(cell) for cell in plan.cells])),
         )
         try:
             return work(driver)
