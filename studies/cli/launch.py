@@ -108,7 +108,7 @@ class StudyLaunch:
         laps.lap("training")
         joules = meter.stop()
         if len(driver.finished_runs) > known:
-            self._have_reports_written_again()
+            self._invalidate_reports()
         reports, pages = self._report(outcome, driver.launch, tracker, console, laps.seconds, joules)
         laps.lap("report")
         self._end_run(driver, laps.seconds, joules)
@@ -214,7 +214,7 @@ class StudyLaunch:
                 driver.launch.end("KILLED")
             raise
 
-    def _have_reports_written_again(self) -> None:
+    def _invalidate_reports(self) -> None:
         """The experiment has got runs that it lacked, to which the pages on disk do not link."""
         from analysis.report.stamp import remove_stamps
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from analysis.tables.audit_words import alias_lines
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, Precision
 from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.fingerprint import trial_name
-from studies.audit import text as audit_text
 from studies.bn_placement import STUDY
 from studies.plan.design import Design
 from studies.plan.options import Options
@@ -136,7 +136,7 @@ def test_designs_take_their_options_from_the_command_line():
 
 def test_a_fraction_names_its_aliases_where_the_audit_is_told():
     plan = make_plan(find_study("placement_factorial"), Options(design=Design.FRACTIONAL))
-    lines = audit_text.alias_lines(plan)
+    lines = alias_lines(plan.aliases)
     assert lines[0] == "aliases: this design cannot tell apart"
     assert "  norm_position = act_position x shortcut" in lines
-    assert audit_text.alias_lines(make_plan(find_study("bn_placement"), Options())) == []
+    assert alias_lines(make_plan(find_study("bn_placement"), Options()).aliases) == []
