@@ -1,8 +1,10 @@
 """What every report does to become files: sections of blocks, figures by their place, one page in two formats."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from analysis.report.document import Block, Document, Picture, Section
 from analysis.report.render import to_html, to_markdown
@@ -36,3 +38,9 @@ def write_document(document: Document, folder: Path, tables: Mapping[str, str]) 
     for name, text in contents.items():
         atomic.write(folder / name, text.encode())
     return [folder / name for name in contents]
+
+
+def write_launch(launch: Mapping[str, Any], folder: Path) -> None:
+    """Write launch.json: what the last launch knew; nothing where that is not known."""
+    if launch:
+        atomic.write(folder / "launch.json", (json.dumps(launch, indent=2) + "\n").encode())

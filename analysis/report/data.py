@@ -1,105 +1,94 @@
-"""Everything a report is made of, read once from a study's folder."""
+"""Everything a study's report is made of: plan, runs and audit, summarised once."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Self
 
 from analysis.comparison.anova import Anova, anova
 from analysis.comparison.arms import ArmRow, summarise, trials_of
 from analysis.comparison.compare import Comparison, compare
+from analysis.report.traces import Json, Traces
+from analysis.results.plan_record import PlanRecord
 from analysis.results.report_folder import ReportFolder
 from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
 
-Json = Mapping[str, Any]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traces:
-    """What trials left in their folders, by the trial's name, and what the last launch knew."""
-
-    launch: Json
-    histories: Mapping[str, Sequence[Json]]
-    environments: Mapping[str, Json]
-    configs: Mapping[str, str]
-    """The text of each trial's config.json."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ReportData(Traces):
-    """One study at one scale, summarised."""
+    """One study at one scale. `dataclasses.replace(data, launch=...)` gives it what is known only at a launch's end."""
 
-    plan: Json
-    arm: tuple[str, ...]
-    context: tuple[str, ...]
-    baseline: Mapping[str, Value]
+    plan: PlanRecord
     runs: Sequence[TrialRow]
+    """In the order of the table."""
     rows: Sequence[ArmRow]
-    margin: float
-    """Points below which a difference does not matter, as the study was told; 0 where it was not."""
-    comparisons: Sequence[Comparison]
-    tables: Sequence[Anova]
     audit: Json | None
+    """audit.json, or None where the networks were not audited."""
 
-    runs_of: Callable[[ArmRow], list[TrialRow]]
-    """Gives the runs of one arm in one context."""
+    @classmethod
+    def of(
+        cls,
+        plan: PlanRecord,
+        runs: Sequence[TrialRow],
+        audit: Json | None,
+        launch: Json,
+        trials_root: Path,
+    ) -> Self:
+        """Summarise what is in memory; files of trials in `trials_root` are read when they are asked for.
 
+        Raises KeyError for a run without a field of the plan, and UserError for two complete runs of one arm and seed.
+        """
+        rows = summarise(runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline)
+        return cls(
+            plan=plan,
+            runs=runs,
+            rows=rows,
+            audit=audit,
+            launch=launch,
+            trials_root=trials_root,
+            trial_names=[str(run["trial"]) for run in runs],
+        )
 
-def read_data(folder: ReportFolder) -> ReportData:
-    """Read and summarise. Raises UserError for a folder that a study did not leave whole."""
-    plan, runs = folder.plan(), folder.runs()
-    try:
-        arm, context, baseline = tuple(plan["arm"]), tuple(plan["context"]), plan["baseline"]
-        margin = float(plan.get("margin") or 0)
-        rows = summarise(runs, arm=arm, context=context, baseline=baseline)
-        names = [str(run["trial"]) for run in runs]
-    except KeyError as error:
-        raise UserError(f"{folder.path} lacks {error}: run the study again, which writes it anew") from None
-    return ReportData(
-        plan=plan,
-        arm=arm,
-        context=context,
-        baseline=baseline,
-        runs=runs,
-        rows=rows,
-        runs_of=trials_of(runs, rows),
-        margin=margin,
-        comparisons=compare(runs, rows, margin=margin),
-        tables=anova(runs, arm=arm, context=context),
-        audit=folder.audit(),
-        **traces(folder, names),
-    )
+    @classmethod
+    def read(cls, folder: ReportFolder) -> Self:
+        """Read and summarise a folder. Raises UserError for one that a study did not leave whole."""
+        plan, runs = folder.plan(), folder.runs()
+        try:
+            return cls.of(plan, runs, folder.audit(), folder.launch(), folder.trials)
+        except KeyError as error:
+            raise UserError(f"{folder.path} lacks {error}: run the study again, which writes it again") from None
 
+    @property
+    def arm(self) -> tuple[str, ...]:
+        """Dotted names of the fields that make an arm."""
+        return tuple(self.plan.arm)
 
-def traces(folder: ReportFolder, names: Iterable[str]) -> dict[str, Any]:
-    """Return the fields of `Traces` for the trials of those names."""
-    root, every = folder.trials, tuple(dict.fromkeys(names))
-    return {
-        "launch": folder.launch(),
-        "histories": {name: _lines(_text(root / name / "history.jsonl")) for name in every},
-        "environments": {name: env for name in every if (env := _object(_text(root / name / "env.json")))},
-        "configs": {name: text for name in every if (text := _text(root / name / "config.json"))},
-    }
+    @property
+    def context(self) -> tuple[str, ...]:
+        """Dotted names of the fields within whose values arms are compared."""
+        return tuple(self.plan.context)
 
+    @property
+    def baseline(self) -> Mapping[str, Value]:
+        return self.plan.baseline
 
-def _text(path: Any) -> str:
-    """A trial that never began, or was removed since, leaves its part of the report empty."""
-    try:
-        text: str = path.read_text()
-    except OSError:
-        return ""
-    return text
+    @property
+    def margin(self) -> float:
+        """Points below which a difference does not matter; 0 where the study named none."""
+        return self.plan.margin
 
+    @cached_property
+    def comparisons(self) -> Sequence[Comparison]:
+        return compare(self.runs, self.rows, margin=self.margin)
 
-def _object(text: str) -> Json:
-    try:
-        content = json.loads(text)
-    except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+    @cached_property
+    def tables(self) -> Sequence[Anova]:
+        return anova(self.runs, arm=self.arm, context=self.context)
 
-
-def _lines(text: str) -> list[Json]:
-    return [record for line in text.splitlines() if (record := _object(line))]
+    @cached_property
+    def runs_of(self) -> Callable[[ArmRow], list[TrialRow]]:
+        """Gives the runs of one arm in one context."""
+        return trials_of(self.runs, self.rows)

@@ -1,15 +1,19 @@
-"""From a study's folder to its report."""
+"""The one writer of a report's folder: tables first, then the page, both from memory."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from analysis.comparison.arms import as_dict
+from analysis.figures.arms import plot_arms
 from analysis.figures.ecdf import plot_ecdf
 from analysis.figures.interactions import plot_interactions
 from analysis.figures.learning_curves import plot_curves
-from analysis.report.assemble import Parts, now, picture, sections, write_document
-from analysis.report.data import ReportData, read_data
+from analysis.report.assemble import Parts, now, picture, sections, write_document, write_launch
+from analysis.report.data import ReportData
 from analysis.report.document import Code, Document
 from analysis.report.exports import to_csv, to_latex
+from analysis.report.search.data import SearchData
 from analysis.report.search.write import write_search
 from analysis.report.sections import design_effects, results
 from analysis.report.sections.costs import costs
@@ -19,7 +23,11 @@ from analysis.report.sections.failures import failures
 from analysis.report.sections.published import published
 from analysis.report.sections.reproduce import environment, reproduce
 from analysis.report.sections.summary import summary
+from analysis.results.plan_record import ReportSection
 from analysis.results.report_folder import ReportFolder
+from analysis.tables.audit_words import audit_lines
+from analysis.tables.table import explain, markdown
+from resnet_lab.system import atomic
 
 FIGURES = {
     "figure": "Every seed, and each arm's mean with its interval.",
@@ -30,56 +38,109 @@ FIGURES = {
 
 
 def write_report(folder: Path) -> list[Path]:
-    """Write report.html, report.md, table.tex, table.csv and the figures into a study's folder; return all paths.
+    """Write the page of a study's folder again: report.html and .md, table.tex and .csv, figures; return all paths.
 
     The folder is what a study leaves, with runs.json and plan.json, or an open search, with search.json; the trials
-    lie beside it. The page is one file that loads nothing. Raises UserError for a folder that was not left whole.
+    lie next to the folder of reports. The page is one file that loads nothing. Raises UserError for a folder that was
+    not left whole.
     """
     source = ReportFolder(folder)
-    return write_search(source) if source.is_search else write_data(read_data(source), folder)
+    if source.is_search:
+        return write_search(SearchData.read(source), folder)
+    return write_page(ReportData.read(source), folder)
 
 
-def write_data(facts: ReportData, folder: Path) -> list[Path]:
-    """Write the files of a report that is read already, as `write_report` does."""
+def table_texts(data: ReportData) -> dict[str, str]:
+    """Return the tables of a report by file name, as `write_tables` writes them."""
+    sections = data.plan.sections
+    contents = {
+        **{f"{section.name}.json": _json(section.content) for section in sections},
+        "plan.json": _json(data.plan.as_dict()),
+        "runs.json": _json(list(data.runs)),
+        "table.json": _json([as_dict(row) for row in data.rows]),
+        "table.md": _table_markdown(data, sections),
+        "audit.json": _json(data.audit),
+    }
+    return {name: f"{text}\n" for name, text in contents.items() if name != "audit.json" or data.audit is not None}
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, indent=2)
+
+
+def _table_markdown(data: ReportData, sections: Sequence[ReportSection]) -> str:
+    plan = data.plan
+    lines = audit_lines(data.audit, arm=plan.arm, context=plan.context, aliases=plan.aliases) if data.audit else []
+    blocks = "".join(f"\n\n```\n{section.text}\n```" for section in sections)
+    return f"{markdown(data.rows)}\n{explain(data.rows, data.baseline)}\n" + "\n".join(lines) + blocks
+
+
+def write_tables(data: ReportData, folder: Path) -> list[Path]:
+    """Write plan.json, runs.json, table.json, table.md, audit.json, `<section>.json` and the main figure; return paths.
+
+    They are what a launch prints and logs before it ends; `write_page` writes the rest.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = table_texts(data)
+    for name, text in texts.items():
+        atomic.write(folder / name, text.encode())
+    return [*(folder / name for name in texts), *_plot(data, folder)]
+
+
+def _plot(data: ReportData, folder: Path) -> list[Path]:
+    if not any(row.n for row in data.rows):
+        return []
+    return plot_arms(
+        data.runs, data.rows, arm=data.arm, context=data.context, title=data.plan.question, out=folder / "figure"
+    )
+
+
+def write_page(data: ReportData, folder: Path) -> list[Path]:
+    """Write report.html, report.md, table.tex, table.csv, curves, ecdf and interactions; return paths.
+
+    The main figure is the one that lies in the folder. launch.json, which a report that is written again reads, is no
+    part of the page and is not among the paths.
+    """
+    write_launch(data.launch, folder)
     figures = [
-        *plot_curves(facts.runs, facts.histories, facts.rows, out=folder / "curves"),
-        *plot_ecdf(facts.runs, facts.rows, out=folder / "ecdf"),
-        *plot_interactions(facts.runs, facts.tables, out=folder / "interactions"),
+        *plot_curves(data.runs, data.histories, data.rows, out=folder / "curves"),
+        *plot_ecdf(data.runs, data.rows, out=folder / "ecdf"),
+        *plot_interactions(data.runs, data.tables, out=folder / "interactions"),
     ]
-    document = compose(facts, folder)
-    tables = {"table.tex": to_latex(facts.rows), "table.csv": to_csv(facts.rows, facts.comparisons)}
+    document = compose(data, folder)
+    tables = {"table.tex": to_latex(data.rows), "table.csv": to_csv(data.rows, data.comparisons)}
     return [*write_document(document, folder, tables), *figures]
 
 
-def compose(facts: ReportData, folder: Path) -> Document:
+def compose(data: ReportData, folder: Path) -> Document:
     """Return the report without a format; the figures are those that lie in the folder."""
-    plan = facts.plan
+    plan = data.plan
     parts: Parts = {
-        "Summary": [summary(facts)],
-        "Design and audit": [design(facts)],
-        "Results": [results.arms(facts), picture(FIGURES, folder, "figure")],
-        "Comparisons": [results.comparisons(facts), equivalence(facts)],
-        "Steps": [design_effects.steps(facts)],
-        "Main effects": [design_effects.screening(facts)],
-        **{_title(more): [[Code(str(more["text"]))]] for more in plan.get("sections", ())},
+        "Summary": [summary(data)],
+        "Design and audit": [design(data)],
+        "Results": [results.arms(data), picture(FIGURES, folder, "figure")],
+        "Comparisons": [results.comparisons(data), equivalence(data)],
+        "Steps": [design_effects.steps(data)],
+        "Main effects": [design_effects.screening(data)],
+        **{_title(section): [[Code(section.text)]] for section in plan.sections},
         "Factorial analysis": [
-            results.variance(facts),
-            picture(FIGURES, folder, "interactions") if facts.tables else [],
+            results.variance(data),
+            picture(FIGURES, folder, "interactions") if data.tables else [],
         ],
         "Learning curves": [picture(FIGURES, folder, "curves")],
         "Distribution over seeds": [picture(FIGURES, folder, "ecdf")],
-        "Published figures": [published(facts)],
-        "Failed trials": [failures(facts)],
-        "Costs": [costs(facts)],
-        "Environment": [environment(facts)],
-        "How to reproduce": [reproduce(facts)],
+        "Published figures": [published(data)],
+        "Failed trials": [failures(data)],
+        "Costs": [costs(data)],
+        "Environment": [environment(data)],
+        "How to reproduce": [reproduce(data)],
     }
     return Document(
-        title=str(plan["question"]),
-        subtitle=f"Study {plan['study']} at scale {plan['scale']} on {plan['dataset']}, written {now()}",
+        title=plan.question,
+        subtitle=f"Study {plan.study} at scale {plan.scale} on {plan.dataset}, written {now()}",
         sections=sections(parts),
     )
 
 
-def _title(section: Mapping[str, object]) -> str:
-    return str(section["name"]).replace("_", " ").capitalize()
+def _title(section: ReportSection) -> str:
+    return section.name.replace("_", " ").capitalize()

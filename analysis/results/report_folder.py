@@ -1,11 +1,12 @@
 """Where a study's files are: its reports by path or name, and the trials behind them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.results.json_file import read_json, read_object
+from analysis.results.plan_record import PlanRecord
 from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
 
@@ -37,17 +38,17 @@ class ReportFolder:
 
     def search(self) -> Json:
         """Return search.json. Raises UserError where it cannot be read."""
-        return _object(self.path / SEARCH)
+        return read_object(self.path / SEARCH)
 
-    def plan(self) -> Json:
-        """Return plan.json. Raises UserError where it cannot be read."""
-        return _object(self.path / "plan.json")
+    def plan(self) -> PlanRecord:
+        """Return plan.json. Raises UserError where it cannot be read or lacks a key."""
+        return PlanRecord.read(self.path / "plan.json")
 
     def runs(self) -> list[TrialRow]:
         """Return runs.json, a row a run; of a search, the trials it ran. Raises UserError where it cannot be read."""
         if self.is_search:
             return [row for row in self.search().get("trials", ()) if row.get("trial")]
-        content = _read(self.path / "runs.json")
+        content = read_json(self.path / "runs.json")
         if not isinstance(content, list):
             raise UserError(f"{self.path / 'runs.json'} holds no list of runs: run the study again")
         return content
@@ -55,12 +56,12 @@ class ReportFolder:
     def audit(self) -> Json | None:
         """Return audit.json, or None where the study made none."""
         path = self.path / "audit.json"
-        return _object(path) if path.exists() else None
+        return read_object(path) if path.exists() else None
 
     def launch(self) -> Json:
         """Return launch.json: what the last launch knew of its command, time and tracking; {} where there is none."""
         path = self.path / "launch.json"
-        return _object(path) if path.exists() else {}
+        return read_object(path) if path.exists() else {}
 
 
 def find_reports(study: str | Path, out: Path) -> list[ReportFolder]:
@@ -79,20 +80,3 @@ def find_reports(study: str | Path, out: Path) -> list[ReportFolder]:
         there = f"there are {', '.join(known)}" if known else "there is none yet"
         raise UserError(f"no report of a study {name!r} in {root} ({there}): name one, its folder, or another --out")
     return [ReportFolder(root / each) for each in found]
-
-
-def _object(path: Path) -> Json:
-    content = _read(path)
-    if not isinstance(content, dict):
-        raise UserError(f"{path} holds no JSON object: run the study again")
-    return content
-
-
-def _read(path: Path) -> object:
-    try:
-        content: object = json.loads(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"cannot read {path} ({error.strerror}): run the study again") from None
-    except ValueError:
-        raise UserError(f"{path} is not JSON: run the study again, which writes it anew") from None
-    return content

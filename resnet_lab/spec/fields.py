@@ -10,8 +10,9 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar, get_type_hints
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from ablations.spec import FROZEN
 from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.spec.choices import ModelName, Value
 from resnet_lab.spec.presets import PRESETS
@@ -129,6 +130,33 @@ def parse_assignments(assignments: tuple[str, ...]) -> dict[str, str]:
             raise UserError(f"{text!r} is not NAME=VALUE: write, for example, model.depth=56")
         changes[name.strip()] = value.strip()
     return changes
+
+
+def parse_value(name: str, text: str) -> Value:
+    """Return one field's value from its text, typed as the spec holds it; a preset's name stays text.
+
+    Only the field's own type and bounds are checked, not its combination with others. Raises UserError.
+    """
+    if name not in field_types():
+        raise UserError(_unknown("field", name, list(field_types())))
+    if name == "model.name" and text not in list(ModelName):
+        if text not in PRESETS:
+            raise UserError(_unknown("network", text, [*ModelName, *PRESETS]))
+        return text
+    try:
+        value = _adapter(name).validate_python(text)
+    except ValidationError as error:
+        raise UserError(f"{name}={text}: {error.errors(include_url=False)[0]['msg']}") from None
+    found: Value = value.value if isinstance(value, StrEnum) else value
+    return found
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    hint: Any = RunSpec
+    for part in name.split("."):
+        hint = get_type_hints(hint, include_extras=True)[part]
+    return TypeAdapter(hint, config=FROZEN)
 
 
 def from_json(text: str) -> RunSpec:

@@ -1,12 +1,16 @@
-"""The command of every study: parse, plan, check, drive, report."""
+"""The command of every study: `main` parses its options and launches it."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
 from studies.plan.options import Options
 from studies.plan.study import Study
+
+if TYPE_CHECKING:
+    from studies.results.post_hoc import PostHoc
 
 INTERRUPTED = "interrupted: the same command goes on from the last finished epochs"
 
@@ -15,11 +19,11 @@ def main(
     study: Study,
     argv: Sequence[str] | None = None,
     *,
-    after: Callable[[Study, Options], None] | None = None,
+    post_hoc: "PostHoc | None" = None,
 ) -> None:
     """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C.
 
-    `after` is what the study measures on its trained networks, once they are all there.
+    `post_hoc` is what the study measures on its trained networks, once they are all there.
     """
     with reporting(), interruptible(INTERRUPTED):
         options = parse(Options, prog=f"python -m studies.{study.name}", description=study.question, argv=argv)
@@ -28,7 +32,4 @@ def main(
 
         if options.dry_run:
             sys.exit(preview(study, options))
-        code = launch(study, options)
-        if after is not None and not options.json:
-            after(study, options)
-        sys.exit(code)
+        sys.exit(launch(study, options, post_hoc))

@@ -4,17 +4,17 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from analysis.report.stamp import remove_stamps
 from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
 from resnet_lab.errors import UserError
+from resnet_lab.outcomes import Status
 from resnet_lab.system.environment import describe_code, describe_machine
 from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.modes.mode import Mode, make_mode
@@ -27,129 +27,240 @@ from studies.runner.packed_executor import eager_lines, make_executor
 from studies.runner.resources import resources
 
 if TYPE_CHECKING:
-    from resnet_lab.tracking import Tracker
+    from resnet_lab.tracking import LaunchRun, Tracker
+    from studies.audit.audit import Audit
+    from studies.modes.mode import ModeOutcome
+    from studies.results.post_hoc import PostHoc
+    from studies.results.publish import Report
+    from studies.runner.driver import Driver
+    from studies.runner.trial_store import TrialStore
 
-TAG_LENGTH = 5_000  # the longest value that every MLflow store takes
+MAX_TAG_LENGTH = 5_000  # the longest value that every MLflow store takes
 
 
-def launch(study: Study, options: Options) -> int:
+def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
     plan = make_plan(study, options)
-    course = make_mode(plan, options)
+    mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
     _require_writable(options.out)
     with driver_lock(options.out, study.name):
-        return StudyLaunch(plan=plan, options=options, course=course, device=device, jobs=jobs).run()
+        launch = StudyLaunch(plan=plan, options=options, mode=mode, device=device, jobs=jobs, post_hoc=post_hoc)
+        return launch.run()
 
 
 def preview(study: Study, options: Options) -> int:
-    """Print the plan and write nothing but what the cache remembers of its networks."""
+    """Print the plan and write nothing but what the cache keeps of its networks."""
     from studies.audit.audit import audit
     from studies.audit.network_facts import measure_networks
     from studies.cli.dry_run import show
 
     plan = make_plan(study, options)
-    course = make_mode(plan, options)
+    mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
     checked = audit(plan, measure_networks(plan))
     show(checked, trials_of(checked.plan, options.out), device=device, jobs=jobs, as_json=options.json)
-    if course.forecast() and not options.json:
-        print(course.forecast())
+    if mode.describe() and not options.json:
+        print(mode.describe())
     return 0
+
+
+@dataclass(slots=True)
+class Laps:
+    """Seconds of the parts of a launch, by name."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _last: float = field(default_factory=time.perf_counter)
+
+    def lap(self, name: str) -> None:
+        """Record the seconds since the last call."""
+        now = time.perf_counter()
+        self.seconds[name] = now - self._last
+        self._last = now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyLaunch:
+    """One launch of a plan, with the driver's lock held."""
+
     plan: Plan
     options: Options
-    course: Mode
+    mode: Mode
     device: str
     jobs: int
     make_executor: Callable[..., Executor] = make_executor
     """Where trials run: `studies.runner.packed_executor.make_executor` or what takes its arguments."""
+    post_hoc: "PostHoc | None" = None
+    """What is measured on the trained networks, once they are all there."""
 
     def run(self) -> int:
+        """Run the mode's trials, report and publish. Returns the exit code."""
         from resnet_lab.system.energy import Meter
-        from resnet_lab.tracking import Tracker, TrackingError
-        from studies.audit import text as audit_text
+
+        laps, console = Laps(), Console(stderr=self.options.json)
+        driver, tracker = self._open(console)
+        known = len(driver.finished_runs)
+        laps.lap("setup")
+        meter = Meter()
+        outcome = self._train(driver, console)
+        laps.lap("training")
+        joules = meter.stop()
+        if len(driver.finished_runs) > known:
+            self._have_reports_written_again()
+        reports, pages = self._report(outcome, driver.launch, tracker, console, laps.seconds, joules)
+        laps.lap("report")
+        self._end_run(driver, laps.seconds, joules)
+        for line in closing_lines([*reports[0].files, *pages], self.options.out, laps.seconds):
+            console.print(line, highlight=False, soft_wrap=True)
+        _print_links(console, tracker)
+        self._measure_networks(outcome)
+        return 0 if all(run["status"] == Status.COMPLETE for report in reports for run in report.runs) else 1
+
+    def _open(self, console: Console) -> "tuple[Driver, Tracker]":
+        """Start the workers' server, open the stores, audit the plan and start the launch's run."""
+        from resnet_lab.tracking import Tracker
         from studies.audit.audit import audit
         from studies.audit.network_facts import start_measuring
-        from studies.results.publish import close
-        from studies.results.write import closing_lines
-        from studies.runner.display import make_display
-        from studies.runner.driver import Driver
         from studies.runner.optuna_store import OptunaStore
 
-        started = time.perf_counter()
-        options, plan = self.options, self.plan
-        console = Console(stderr=options.json)
         environment = describe_code() | describe_machine()
-        orders = WorkerSettings(
+        # The fork server loads torch while this process creates the databases; no worker starts before they exist.
+        executor = self._executor(environment)
+        measured = start_measuring(self.plan)
+        tracker = Tracker.open(self.options.out, self.plan.study.name)
+        store = OptunaStore.open(self.options.out, self.plan.study.name)
+        tracker.close_stale()
+        _print_links(console, tracker)
+        checked = audit(self.plan, measured())
+        self._print_audit(console, checked)
+        launch_run = self._start_run(tracker, checked, environment)
+        driver = self._driver(
+            checked=checked,
+            store=store,
+            launch_run=launch_run,
+            finished_runs=tracker.finished(),
+            executor=executor,
+            environment=environment,
+            console=console,
+        )
+        return driver, tracker
+
+    def _executor(self, environment: Mapping[str, Any]) -> Executor:
+        options = self.options
+        settings = WorkerSettings(
             data_dir=options.data_dir and options.data_dir.absolute(),
             device=self.device,
             environment=environment,
             deterministic=options.deterministic,
             compiled=options.compile,
         )
-        # The fork server loads torch while this process creates the databases; no worker starts before they exist.
-        executor = self.make_executor(
-            slots=self.jobs,
-            orders=orders,
-            threads=1 if self.device == "cpu" else 0,
-            runs=plan.cells,
-        )
-        facts_of_all = start_measuring(plan)
-        tracker = Tracker.open(options.out, plan.study.name)
-        ledger = OptunaStore.open(options.out, plan.study.name)
-        tracker.close_stale()
-        _print_links(console, tracker)
-        checked = audit(plan, facts_of_all())
-        plan = checked.plan
-        for line in [*audit_text.left_out_lines(plan), *eager_lines(plan.cells, self.device)]:
+        threads = 1 if self.device == "cpu" else 0
+        return self.make_executor(slots=self.jobs, settings=settings, threads=threads, runs=self.plan.cells)
+
+    def _print_audit(self, console: Console, checked: "Audit") -> None:
+        from studies.audit.text import left_out_lines
+
+        for line in [*left_out_lines(checked.plan), *eager_lines(checked.plan.cells, self.device)]:
             console.print(line, highlight=False, markup=False)
-        tags = {"study": plan.study.name, "scale": plan.scale, "git_sha": str(environment["git_sha"])}
-        tags["audit"] = "\n".join(audit_text.lines(checked))[:TAG_LENGTH]
-        parent = tracker.start_launch(f"{plan.study.name} {plan.scale}", tags, {"command": " ".join(sys.argv)})
-        finished = tracker.finished()
-        known = len(finished)
-        driver = Driver(
-            plan=plan,
-            trials=trials_of(plan, options.out),
-            ledger=ledger,
-            launch=parent,
-            finished_runs=finished,
+
+    def _start_run(self, tracker: "Tracker", checked: "Audit", environment: Mapping[str, Any]) -> "LaunchRun":
+        """Start the launch's run in MLflow."""
+        from studies.audit.text import lines
+
+        study, scale = checked.plan.study.name, checked.plan.scale
+        tags = {"study": study, "scale": scale, "git_sha": str(environment["git_sha"])}
+        tags["audit"] = "\n".join(lines(checked))[:MAX_TAG_LENGTH]
+        return tracker.start_launch(f"{study} {scale}", tags, {"command": " ".join(sys.argv)})
+
+    def _driver(
+        self,
+        *,
+        checked: "Audit",
+        store: "TrialStore",
+        launch_run: "LaunchRun",
+        finished_runs: dict[str, str],
+        executor: Executor,
+        environment: Mapping[str, Any],
+        console: Console,
+    ) -> "Driver":
+        """Return the driver of the audited plan."""
+        from studies.runner.display import make_display
+        from studies.runner.driver import Driver
+
+        return Driver(
+            plan=checked.plan,
+            trials=trials_of(checked.plan, self.options.out),
+            store=store,
+            launch=launch_run,
+            finished_runs=finished_runs,
             executor=executor,
-            display=make_display(plan, console),
+            display=make_display(console),
             environment=environment,
-            data_source=str(options.data_dir or "default"),
+            data_source=str(self.options.data_dir or "default"),
             audit=checked,
             when_idle=load_in_background,
         )
-        before, meter = time.perf_counter(), Meter()
+
+    def _train(self, driver: "Driver", console: Console) -> "ModeOutcome":
+        """Run the mode's trials; an error ends the launch's run as killed."""
+        from resnet_lab.tracking import TrackingError
+
         try:
-            self.course.run(driver, console)
+            return self.mode.run(driver, console)
         except BaseException:
-            with contextlib.suppress(TrackingError):  # the first error is the one to tell
-                parent.end("KILLED")
+            with contextlib.suppress(TrackingError):  # the first error is the one to report
+                driver.launch.end("KILLED")
             raise
-        after, joules = time.perf_counter(), meter.stop()
-        if len(finished) > known:
-            remove_stamps(options.out, plan.study.name)
-        runs, files = self.course.report(options.out, console, as_json=options.json)
-        folders = dict.fromkeys(path.parent for path in files)
-        for folder in folders:
-            parent.log_files([path for path in files if path.parent == folder], folder.name if len(folders) > 1 else "")
-        seconds = {"setup": before - started, "training": after - before}
-        files += close(files, tracker, parent, seconds, joules)
-        seconds["report"] = time.perf_counter() - after
-        parent.log_metrics({f"time/{name}_s": value for name, value in seconds.items()} | checked.metrics())
-        parent.end("FINISHED")
-        for line in closing_lines(files, options.out, seconds):
-            console.print(line, highlight=False, soft_wrap=True)
-        _print_links(console, tracker)
-        return 0 if all(run["status"] == "complete" for run in runs) else 1
+
+    def _have_reports_written_again(self) -> None:
+        """The experiment has got runs that it lacked, to which the pages on disk do not link."""
+        from analysis.report.stamp import remove_stamps
+
+        remove_stamps(self.options.out, self.plan.study.name)
+
+    def _report(
+        self,
+        outcome: "ModeOutcome",
+        launch_run: "LaunchRun",
+        tracker: "Tracker",
+        console: Console,
+        seconds: Mapping[str, float],
+        joules: float | None,
+    ) -> "tuple[Sequence[Report], list[Path]]":
+        """Print, write and log the reports; return them and the files of their pages."""
+        from studies.results.publish import log_tables, publish
+
+        reports = outcome.report(self.options.out, console, as_json=self.options.json)
+        log_tables(reports, launch_run)
+        spent = {"seconds": dict(seconds), "energy_j": joules}
+        return reports, publish(reports, tracker, launch_run, spent)
+
+    def _end_run(self, driver: "Driver", seconds: Mapping[str, float], joules: float | None) -> None:
+        """Log what the launch cost and what its audit found, and end its run."""
+        metrics = {f"time/{name}_s": value for name, value in seconds.items()}
+        metrics |= driver.audit.metrics() if driver.audit else {}
+        metrics |= {"energy/joules": joules} if joules is not None else {}
+        driver.launch.log_metrics(metrics)
+        driver.launch.end("FINISHED")
+
+    def _measure_networks(self, outcome: "ModeOutcome") -> None:
+        """Take the post-hoc measure, where the study has one and the mode compared arms."""
+        comparison = outcome.comparison
+        if self.post_hoc is not None and comparison is not None and not self.options.json:
+            self.post_hoc.report(comparison.audit.plan, comparison.trials, self.options)
+
+
+def closing_lines(files: Sequence[Path], out: Path, seconds: Mapping[str, float]) -> list[str]:
+    """Return where things are and what the time went into."""
+    outside = sum(value for name, value in seconds.items() if name != "training")
+    return [
+        f"table, runs and figure: {files[0].parent}",
+        *(f"report: {path}" for path in files if path.name == "report.html"),
+        f"trials and checkpoints: {out / 'trials'}",
+        f"{seconds['training']:.0f} s of training, {outside:.1f} s around it",
+    ]
 
 
 def _print_links(console: Console, tracker: "Tracker") -> None:

@@ -6,24 +6,27 @@ plan's seeds, which no search has seen.
 """
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from analysis.results.plan_record import ReportSection
 from resnet_lab.errors import UserError
+from resnet_lab.metrics import METRICS, VAL_ERROR
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from studies.modes.tune_text import ArmSearch, content, pairs, text
 from studies.plan.options import Pruner
 from studies.plan.plan import Plan, trials_of
 from studies.plan.spaces import Space
-from studies.results.outcomes import Row, rows_of
-from studies.results.write import Section, report, write
+from studies.results.outcomes import rows_of
+from studies.results.write import PlanOutcome, StudyReport
 from studies.runner.display import make_display
-from studies.runner.driver import Driver, audited, run_phase
+from studies.runner.driver import Driver, require_audit, run_phase
 from studies.runner.optuna_store import storage_of
 from studies.search.optuna_search import SEED, Search, Settings, epochs_of, study_name
-from studies.search.search_group import Searches
+from studies.search.search_group import SearchGroup
 
 
 class Tuned:
@@ -34,31 +37,21 @@ class Tuned:
         if SEED in plan.seeds:
             raise UserError(f"seed {SEED} is that of the tuning trials: compare with other --seeds")
 
-    def forecast(self) -> str:
+    def describe(self) -> str:
         return f"then {self._budget} tuning trials for each cell, and the same trials again at the chosen values"
 
-    def run(self, driver: Driver, console: Console) -> None:
-        self._declared = driver
+    def run(self, driver: Driver, console: Console) -> "TunedOutcome":
         run_phase(driver)
-        root, plan = driver.trials[0].root, driver.plan
-        self._searches = [self._search(cell, root) for cell in plan.cells]
-        searches = Searches(self._searches)
-        names = {each.field: () for each in self._space}
-        told = dataclasses.replace(plan, arm={**plan.arm, **names}, seeds=(SEED,))
-        console.print(f"tuning: {searches.budget} trials to go, {self._budget} for each of {len(plan.cells)} arms")
-        run_phase(
-            dataclasses.replace(
-                driver,
-                plan=told,
-                trials=(),
-                ledger=searches,
-                search=searches,
-                display=make_display(told, console, "val/error"),
-                tags={"phase": "tuning"},
-            )
+        declared = PlanOutcome(audit=require_audit(driver), trials=driver.trials)
+        searches = [self._search(cell, driver.trials[0].root) for cell in driver.plan.cells]
+        run_phase(self._tuning(driver, SearchGroup(searches), console))
+        tuned = _at_chosen(driver, searches, console)
+        run_phase(tuned)
+        return TunedOutcome(
+            declared=declared,
+            searches=searches,
+            tuned=PlanOutcome(audit=require_audit(tuned), trials=tuned.trials),
         )
-        self._tuned = self._at_chosen(driver, console)
-        run_phase(self._tuned)
 
     def _search(self, cell: RunSpec, root: Path) -> Search:
         settings = Settings(
@@ -70,30 +63,59 @@ class Tuned:
         )
         return Search.open(storage_of(root), study_name("tune", settings), settings, root)
 
-    def _at_chosen(self, driver: Driver, console: Console) -> Driver:
-        """Return the driver of the comparison at the chosen values; a cell whose search found none keeps its recipe."""
-        cells = [replace(cell, one.chosen()) for cell, one in zip(driver.plan.cells, self._searches, strict=True)]
-        plan = dataclasses.replace(driver.plan, cells=tuple(cells), variant="tuned")
+    def _tuning(self, driver: Driver, searches: SearchGroup, console: Console) -> Driver:
+        """Return the driver of the tuning trials."""
+        plan = driver.plan
+        fields = {each.field: () for each in self._space}
+        console.print(f"tuning: {searches.budget} trials to go, {self._budget} for each of {len(plan.cells)} arms")
         return dataclasses.replace(
             driver,
-            plan=plan,
-            trials=trials_of(plan, driver.trials[0].root.parent),
-            display=make_display(plan, console),
-            tags={"phase": "tuned"},
-            audit=dataclasses.replace(audited(driver), plan=plan),
+            plan=dataclasses.replace(plan, arm={**plan.arm, **fields}, seeds=(SEED,)),
+            trials=(),
+            store=searches,
+            searcher=searches,
+            display=make_display(console, METRICS[VAL_ERROR]),
+            tags={"phase": "tuning"},
         )
 
-    def report(self, out: Path, console: Console, *, as_json: bool) -> tuple[list[Row], list[Path]]:
-        plan, trials = self._declared.plan, self._declared.trials
-        tuned = write(audited(self._tuned), self._tuned.trials, out)
-        twice = pairs(rows_of(plan, trials)[1], tuned.rows)
+
+def _at_chosen(driver: Driver, searches: list[Search], console: Console) -> Driver:
+    """Return the driver of the comparison at the chosen values; a cell whose search found none keeps its recipe."""
+    cells = [replace(cell, search.chosen()) for cell, search in zip(driver.plan.cells, searches, strict=True)]
+    plan = dataclasses.replace(driver.plan, cells=tuple(cells), variant="tuned")
+    return dataclasses.replace(
+        driver,
+        plan=plan,
+        trials=trials_of(plan, driver.trials[0].root.parent),
+        display=make_display(console),
+        tags={"phase": "tuned"},
+        audit=dataclasses.replace(require_audit(driver), plan=plan),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedOutcome:
+    """Both comparisons, and the searches between them, one per cell."""
+
+    declared: PlanOutcome
+    searches: list[Search]
+    tuned: PlanOutcome
+
+    @property
+    def comparison(self) -> PlanOutcome:
+        return self.declared
+
+    def report(self, out: Path, console: Console, *, as_json: bool) -> list[StudyReport]:
+        plan = self.declared.audit.plan
+        tuned = self.tuned.write(out)
+        twice = pairs(rows_of(plan, self.declared.trials)[1], tuned.rows)
         arms = [
             ArmSearch(fields=plan.cell_fields(cell), search=search)
-            for cell, search in zip(plan.cells, self._searches, strict=True)
+            for cell, search in zip(plan.cells, self.searches, strict=True)
         ]
-        section = Section(name="tuning", text=text(arms, twice), content=content(arms, twice, tuned.rows))
-        runs, files = report(audited(self._declared), trials, out, console, as_json=as_json, sections=[section])
-        return [*runs, *tuned.runs], [*files, *tuned.files]
+        section = ReportSection(name="tuning", text=text(arms, twice), content=content(arms, twice, tuned.rows))
+        with_tuning = dataclasses.replace(self.declared, sections=(section,))
+        return [*with_tuning.report(out, console, as_json=as_json), tuned]
 
 
 def space_of(plan: Plan) -> Space:

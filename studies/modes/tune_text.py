@@ -8,9 +8,10 @@ from typing import Any
 
 from analysis.comparison.arms import ArmRow, as_dict
 from analysis.tables.labels import full_label
+from analysis.tables.search_words import state_counts
 from resnet_lab.spec.choices import Value
 from studies.search.optuna_search import Search
-from studies.search.rows import counts, rows, values_text
+from studies.search.rows import rows, values_text
 
 WIDTH = 80
 
@@ -63,7 +64,7 @@ def text(searches: Sequence[ArmSearch], twice: Sequence[Twice]) -> str:
     )
     lines = textwrap.wrap(head, WIDTH)
     for each in searches:
-        lines += _wrapped(f"{full_label(each.fields)}: {_chosen(each.search)} ({counts(each.search)})")
+        lines += _wrapped(f"{full_label(each.fields)}: {_chosen(each.search)} ({state_counts(rows(each.search))})")
     lines += textwrap.wrap("Difference from the baseline, at the study's recipe and tuned:", WIDTH)
     for one in twice:
         name = full_label({**one.declared.context, **one.declared.arm})

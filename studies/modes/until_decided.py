@@ -7,22 +7,22 @@ all are decided or `--max-seeds` is reached. `analysis.stats.sequential` holds t
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from analysis.results.plan_record import ReportSection
 from analysis.stats.sequential import Decision, Judgement, decide, level, looks
 from resnet_lab.errors import UserError
+from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec import RunSpec
 from resnet_lab.trials.trial import Trial
 from studies.modes.until_decided_text import Rule, Stop, content, text
 from studies.plan.plan import Plan
-from studies.results.outcomes import Row
-from studies.results.write import Section, report
-from studies.runner.driver import Driver, audited
+from studies.results.write import SEQUENTIAL, PlanOutcome
+from studies.runner.driver import Driver, require_audit
 
 ALPHA = 0.05
-MEASURE = "test/error"
 
 
 class UntilDecided:
@@ -32,71 +32,90 @@ class UntilDecided:
         self._schedule = schedule_of(plan, max_seeds)
         self._seeds = numbered(plan.seeds, self._schedule[-1])
         self._margin = margin
-        self._stops: dict[RunSpec, Stop] = {}
 
-    def forecast(self) -> str:
+    def describe(self) -> str:
         return f"then, for the arms still undecided, two seeds more at a time, up to {self._schedule[-1]} an arm"
 
-    def run(self, driver: Driver, console: Console) -> None:
-        self._plan = driver.plan  # what the audit left of the plan
-        pairs = comparisons(self._plan)
-        self._arms = len(pairs)
-        self._trials = list(driver.trials)
-        self._audit = audited(driver)
+    def run(self, driver: Driver, console: Console) -> PlanOutcome:
+        looking = _Looking(self._schedule, self._seeds, self._margin, driver.plan, list(driver.trials))
         try:
             driver.run()
             for look in range(len(self._schedule)):
-                pairs = self._look(pairs, look)
-                if not pairs or look + 1 == len(self._schedule):
+                looking.look(look)
+                if not looking.pairs or look + 1 == len(self._schedule):
                     break
-                fresh = self._seeds[self._schedule[look] : self._schedule[look + 1]]
-                told = f"undecided: {len(pairs)} of {self._arms}; on with seed {' and '.join(map(str, fresh))}"
-                console.print(told, highlight=False)
-                dataclasses.replace(driver, trials=self._add(pairs, fresh)).run()
+                seeds = self._seeds[self._schedule[look] : self._schedule[look + 1]]
+                console.print(looking.progress(seeds), highlight=False)
+                dataclasses.replace(driver, trials=looking.add(seeds)).run()
         finally:
             driver.display.end()
+        audit = dataclasses.replace(require_audit(driver), plan=looking.plan)
+        return PlanOutcome(audit=audit, trials=looking.trials, sections=(looking.section(),))
 
-    def _look(self, pairs: dict[RunSpec, RunSpec], look: int) -> dict[RunSpec, RunSpec]:
-        """Judge the open comparisons and return those that stay open."""
-        count, last = self._schedule[look], look + 1 == len(self._schedule)
-        found = {cell: self._differences(cell, base, self._seeds[:count]) for cell, base in pairs.items()}
-        for cell, judgement in decide(found, look, self._schedule, ALPHA, self._margin, arms=self._arms).items():
+
+@dataclass(slots=True)
+class _Looking:
+    """The comparisons of one launch while seeds are added."""
+
+    schedule: tuple[int, ...]
+    seeds: tuple[int, ...]
+    margin: float
+    plan: Plan
+    trials: list[Trial]
+    pairs: dict[RunSpec, RunSpec] = field(init=False)
+    """The open comparisons: {cell: the baseline of its context}."""
+    arms: int = field(init=False)
+    stops: dict[RunSpec, Stop] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pairs = comparisons(self.plan)
+        self.arms = len(self.pairs)
+
+    def look(self, look: int) -> None:
+        """Judge the open comparisons; those that stop are open no more."""
+        count, last = self.schedule[look], look + 1 == len(self.schedule)
+        differences = {cell: self._differences(cell, base, self.seeds[:count]) for cell, base in self.pairs.items()}
+        judged = decide(differences, look, self.schedule, ALPHA, self.margin, arms=self.arms)
+        for cell, judgement in judged.items():
             reason = why_stopped(judgement, last=last)
             if reason:
-                fields = self._plan.cell_fields(cell)
-                self._stops[cell] = Stop(fields=fields, judgement=judgement, seeds=count, reason=reason)
-        return {cell: base for cell, base in pairs.items() if cell not in self._stops}
+                fields = self.plan.cell_fields(cell)
+                self.stops[cell] = Stop(fields=fields, judgement=judgement, seeds=count, reason=reason)
+        self.pairs = {cell: base for cell, base in self.pairs.items() if cell not in self.stops}
 
     def _differences(self, cell: RunSpec, base: RunSpec, seeds: Sequence[int]) -> list[float]:
         """Return arm minus baseline, in points, over the seeds complete in both."""
         both = [[self._trial(each, seed).result() for each in (cell, base)] for seed in seeds]
-        return [float(own[MEASURE]) - float(its[MEASURE]) for own, its in both if own is not None and its is not None]
+        return [float(a[TEST_ERROR]) - float(b[TEST_ERROR]) for a, b in both if a is not None and b is not None]
 
-    def _add(self, pairs: dict[RunSpec, RunSpec], seeds: tuple[int, ...]) -> list[Trial]:
+    def add(self, seeds: tuple[int, ...]) -> list[Trial]:
         """Enter further seeds of the open arms and their baselines into the plan, and return their trials."""
-        wanted = {*pairs, *pairs.values()}
-        cells = tuple(cell for cell in self._plan.cells if cell in wanted)
-        specs = dataclasses.replace(self._plan, cells=cells, seeds=seeds, more=()).runs()
-        self._plan = dataclasses.replace(self._plan, more=self._plan.more + specs)
+        wanted = {*self.pairs, *self.pairs.values()}
+        cells = tuple(cell for cell in self.plan.cells if cell in wanted)
+        specs = dataclasses.replace(self.plan, cells=cells, seeds=seeds, more=()).runs()
+        self.plan = dataclasses.replace(self.plan, more=self.plan.more + specs)
         trials = [self._trial(spec, spec.seed) for spec in specs]
-        self._trials += trials
+        self.trials += trials
         return trials
 
     def _trial(self, cell: RunSpec, seed: int) -> Trial:
-        return Trial(root=self._trials[0].root, spec=dataclasses.replace(cell, seed=seed))
+        return Trial(root=self.trials[0].root, spec=dataclasses.replace(cell, seed=seed))
 
-    def report(self, out: Path, console: Console, *, as_json: bool) -> tuple[list[Row], list[Path]]:
+    def progress(self, seeds: tuple[int, ...]) -> str:
+        """Return `undecided: 2 of 3; on with seed 5 and 6`."""
+        return f"undecided: {len(self.pairs)} of {self.arms}; on with seed {' and '.join(map(str, seeds))}"
+
+    def section(self) -> ReportSection:
+        """Return the rule and where each arm stopped, for the report."""
         rule = Rule(
-            looks=self._schedule,
-            margin=self._margin,
+            looks=self.schedule,
+            margin=self.margin,
             alpha=ALPHA,
-            comparisons=self._arms,
-            confidence=1 - level(self._schedule, ALPHA / max(self._arms, 1)),
+            comparisons=self.arms,
+            confidence=1 - level(self.schedule, ALPHA / max(self.arms, 1)),
         )
-        stops = [self._stops[cell] for cell in self._plan.cells if cell in self._stops]
-        section = Section(name="sequential", text=text(rule, stops), content=content(rule, stops))
-        checked = dataclasses.replace(self._audit, plan=self._plan)
-        return report(checked, self._trials, out, console, as_json=as_json, sections=[section])
+        stops = [self.stops[cell] for cell in self.plan.cells if cell in self.stops]
+        return ReportSection(name=SEQUENTIAL, text=text(rule, stops), content=content(rule, stops))
 
 
 def schedule_of(plan: Plan, max_seeds: int) -> tuple[int, ...]:
@@ -118,8 +137,8 @@ def numbered(first: Sequence[int], count: int) -> tuple[int, ...]:
 def comparisons(plan: Plan) -> dict[RunSpec, RunSpec]:
     """Return {cell: the baseline of its context}."""
     bases = {tuple(plan.context_of(c).values()): c for c in plan.cells if plan.arm_of(c) == plan.baseline()}
-    found = {cell: bases.get(tuple(plan.context_of(cell).values())) for cell in plan.cells}
-    return {cell: base for cell, base in found.items() if base is not None and base != cell}
+    pairs = {cell: bases.get(tuple(plan.context_of(cell).values())) for cell in plan.cells}
+    return {cell: base for cell, base in pairs.items() if base is not None and base != cell}
 
 
 def why_stopped(judgement: Judgement, *, last: bool) -> str:

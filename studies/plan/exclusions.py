@@ -1,6 +1,6 @@
 """Cells of a study's grid that are not run: refused because they mean nothing, or merged with another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from resnet_lab.errors import RefusedError
@@ -27,7 +27,7 @@ class Merged:
 
 
 def require_baseline_and_one_arm(
-    arm: Levels, cells: Sequence[Fields], refused: Sequence[Refused], changes: Mapping[str, str]
+    arm: Levels, cells: Sequence[Fields], refused: Sequence[Refused], set_by_user: Collection[str]
 ) -> None:
     """Raise the sentence of a refusal that takes away the baseline, every other arm, or a level the user asked for."""
     first = {name: values[0] for name, values in arm.items()}
@@ -35,7 +35,7 @@ def require_baseline_and_one_arm(
     alone = len(arms) <= 1
     for cell in refused:
         is_baseline = all(cell.fields[name] == value for name, value in first.items())
-        asked = [name for name in cell.fields if name in changes]
+        asked = [name for name in cell.fields if name in set_by_user]
         lost = any(all(other[name] != cell.fields[name] for other in cells) for name in asked)
         if is_baseline or alone or lost:
             raise RefusedError(cell.reason)

@@ -1,4 +1,4 @@
-"""The options every study takes: one definition."""
+"""Options of every study's command."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +10,19 @@ from tyro.conf import arg
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, Precision
 from studies.plan.design import Design
+
+
+class LaunchMode(StrEnum):
+    """How a launch spends its trials."""
+
+    PLANNED = "planned"
+    """Every cell at every seed."""
+    UNTIL_DECIDED = "until_decided"
+    """Then more seeds for the comparisons that are open."""
+    TUNE = "tune"
+    """Then a search in each arm, and the same comparison at the chosen values."""
+    SEARCH = "search"
+    """An open search instead of a comparison."""
 
 
 class Algorithm(StrEnum):
@@ -85,12 +98,24 @@ class Options:
             raise UserError(f"--seeds {min(self.seeds)}: a seed is 0 or more")
         if not 0 <= self.margin <= 100:
             raise UserError(f"--margin {self.margin:g}: it is a difference in points, 0 to 100")
-        modes = {"--until-decided": self.until_decided, "--tune": self.tune, "--search": self.search is not None}
-        asked = [name for name, given in modes.items() if given]
-        if len(asked) > 1:
-            raise UserError(f"{' and '.join(asked)} answer different questions: give one of them")
+        if len(self._modes()) > 1:
+            asked = " and ".join(f"--{mode.replace('_', '-')}" for mode in self._modes())
+            raise UserError(f"{asked} answer different questions: give one of them")
         whole = {"epochs": self.epochs, "jobs": self.jobs, "tune-trials": self.tune_trials, "trials": self.trials}
         whole |= {"orders": self.orders, "cells": self.cells}
         for name, value in whole.items():
             if isinstance(value, int) and value < 1:
                 raise UserError(f"--{name} {value}: it must be 1 or more")
+
+    @property
+    def mode(self) -> LaunchMode:
+        """How the launch spends its trials."""
+        return next(iter(self._modes()), LaunchMode.PLANNED)
+
+    def _modes(self) -> list[LaunchMode]:
+        asked = {
+            LaunchMode.UNTIL_DECIDED: self.until_decided,
+            LaunchMode.TUNE: self.tune,
+            LaunchMode.SEARCH: self.search is not None,
+        }
+        return [mode for mode, given in asked.items() if given]

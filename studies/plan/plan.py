@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.networks.sizes import check_size
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
-from resnet_lab.spec.fields import field_types, flatten, parse_assignments, pick, replace
+from resnet_lab.spec.fields import flatten, parse_assignments, parse_value, pick, replace
 from resnet_lab.trials.trial import Trial
 from studies.plan.design import Design, Levels, make_design
 from studies.plan.exclusions import Fields, Merged, Refused, require_baseline_and_one_arm
@@ -101,54 +101,86 @@ def make_plan(study: Study, options: Options) -> Plan:
 
     Raises UserError for an unknown field or a bad value, and where what is refused leaves nothing to compare.
     """
-    scale = study.scales[options.scale]
-    changes = parse_assignments(options.assignments)
-    _refuse_reserved(changes)
-    arm, context = _override(study.arm, changes), _override(scale.context, changes)
-    fixed = {name: value for name, value in changes.items() if name not in arm and name not in context}
+    scale, changes = study.scales[options.scale], parse_changes(study, options)
+    arm, context = {**study.arm, **changes.arm}, {**scale.context, **changes.context}
+    design = options.design or study.design
+    designed = make_design(design, arm, size=options.cells, resolution=options.resolution, orders=options.orders)
     base = _base(scale, options)
     cells: list[tuple[Fields, RunSpec]] = []
     refused: list[Refused] = []
-    kind = options.design or study.design
-    designed = make_design(kind, arm, size=options.cells, resolution=options.resolution, orders=options.orders)
     for values, choice in itertools.product(itertools.product(*context.values()), designed.cells):
-        cell = dict(zip(context, values, strict=True)) | dict(choice)
+        fields = dict(zip(context, values, strict=True)) | dict(choice)
         try:
-            spec = replace(base, flatten(base) | _implied(study, cell) | fixed | cell)
+            spec = replace(base, flatten(base) | _implied(study, fields) | changes.fixed | fields)
             _check_image(spec)
         except RefusedError as error:
-            refused.append(Refused(fields=cell, reason=str(error)))
+            refused.append(Refused(fields=fields, reason=str(error)))
         else:
-            cells.append((cell, _with_length(spec, scale, options, changes)))
-    require_baseline_and_one_arm(arm, [fields for fields, _ in cells], refused, changes)
-    specs = [spec for _, spec in cells]
+            cells.append((fields, _with_length(spec, scale, options, changes)))
+    require_baseline_and_one_arm(arm, [fields for fields, _ in cells], refused, changes.names)
+    specs = tuple(dict.fromkeys(spec for _, spec in cells))
     return Plan(
         study=study,
         scale=options.scale,
-        arm={name: tuple(dict.fromkeys(flatten(spec)[name] for spec in specs)) for name in arm},
-        context={name: tuple(dict.fromkeys(flatten(spec)[name] for spec in specs)) for name in context},
-        cells=tuple(dict.fromkeys(specs)),
+        arm=_levels(specs, arm),
+        context=_levels(specs, context),
+        cells=specs,
         seeds=tuple(dict.fromkeys(options.seeds or scale.seeds)),
-        design=kind,
+        design=design,
         margin=options.margin,
-        reference=_typed(base, designed.baseline),
+        reference=designed.baseline,
         aliases=designed.aliases,
         refused=tuple(refused),
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What `--set` asks for, typed: levels of the fields that the study varies, and fields that every run takes."""
+
+    arm: Levels
+    context: Levels
+    fixed: dict[str, Value]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({*self.arm, *self.context, *self.fixed})
+
+
+RESERVED = {"seed": "--seeds", "data.name": "--dataset"}
+
+
+def parse_changes(study: Study, options: Options) -> Changes:
+    """Type what `--set` asks for. Raises UserError for an unknown field, a bad value, or one with its own option."""
+    context = study.scales[options.scale].context
+    levels: dict[str, tuple[Value, ...]] = {}
+    fixed: dict[str, Value] = {}
+    for name, text in parse_assignments(options.assignments).items():
+        if name in RESERVED:
+            raise UserError(f"--set {name} would hide an option of its own: use {RESERVED[name]}")
+        if name in study.arm or name in context:
+            levels[name] = tuple(parse_value(name, part.strip()) for part in text.split(","))
+        else:
+            fixed[name] = parse_value(name, text)
+    return Changes(
+        arm={name: values for name, values in levels.items() if name in study.arm},
+        context={name: values for name, values in levels.items() if name not in study.arm},
+        fixed=fixed,
+    )
+
+
 def _implied(study: Study, cell: Mapping[str, Value]) -> dict[str, Value]:
     """Return the fields that go with the levels of a cell."""
-    found: dict[str, Value] = {}
+    implied: dict[str, Value] = {}
     for name, value in cell.items():
-        found |= study.implies.get((name, value), {})
-    return found
+        implied |= study.implies.get((name, value), {})
+    return implied
 
 
-def _typed(base: RunSpec, arm: Mapping[str, Value]) -> dict[str, Value]:
-    """Return levels as the spec holds them: the user's come as text."""
-    kinds = {name: type(value) for name, value in flatten(base).items()}
-    return {name: value if kinds[name] is bool else kinds[name](value) for name, value in arm.items()}
+def _levels(specs: Sequence[RunSpec], names: Iterable[str]) -> dict[str, tuple[Value, ...]]:
+    """Return the levels of each field that are left in the cells."""
+    rows = [pick(spec, tuple(names)) for spec in specs]
+    return {name: tuple(dict.fromkeys(row[name] for row in rows)) for name in names}
 
 
 def _check_image(spec: RunSpec) -> None:
@@ -165,44 +197,16 @@ def _base(scale: Scale, options: Options) -> RunSpec:
     return replace(RunSpec(), asked | dict(quick) | dict(scale.changes))
 
 
-def _with_length(spec: RunSpec, scale: Scale, options: Options, changes: Mapping[str, str]) -> RunSpec:
+def _with_length(spec: RunSpec, scale: Scale, options: Options, changes: Changes) -> RunSpec:
     """Turn a length in epochs into iterations; `recipe.iterations` given by the user wins over the scale."""
     steps = steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
-    epochs = options.epochs or (None if "recipe.iterations" in changes else scale.epochs)
+    epochs = options.epochs or (None if "recipe.iterations" in changes.names else scale.epochs)
     if epochs is None:
         return spec
     return replace(spec, {"recipe.iterations": epochs * steps})
-
-
-def _override(levels: Levels, changes: Mapping[str, str]) -> dict[str, tuple[Value, ...]]:
-    """Replace the levels of the fields that the user set; several values are separated by commas."""
-    return {
-        name: tuple(part.strip() for part in changes[name].split(",")) if name in changes else values
-        for name, values in levels.items()
-    }
-
-
-def _refuse_reserved(changes: Mapping[str, str]) -> None:
-    options = {"seed": "--seeds", "data.name": "--dataset"}
-    for name in changes:
-        if name in options:
-            raise UserError(f"--set {name} would hide an option of its own: use {options[name]}")
-        if name not in field_types():
-            replace(RunSpec(), {name: ""})  # raises the sentence that lists the valid names
 
 
 def trials_of(plan: Plan, out: Path) -> list[Trial]:
     """Return the trials of a plan in the order of execution."""
     root = out.absolute() / "trials"
     return [Trial(root=root, spec=spec) for spec in plan.runs()]
-
-
-def label(plan: Plan, trial: Trial) -> str:
-    """Return the varied values of a trial, short: `56 before_add none seed 1`."""
-    values = pick(trial.spec, (*plan.context, *plan.arm)).values()
-    return " ".join(map(shown, values)) + f" seed {trial.spec.seed}"
-
-
-def shown(value: Value) -> str:
-    """Return a value as a label has it, numbers to three digits."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -11,7 +11,7 @@ Row = dict[str, Any]
 
 
 def outcomes(plan: Plan, trials: Sequence[Trial]) -> list[Row]:
-    """Return one row a run, in the order of the table: the varied fields, status, reason and final figures."""
+    """Return one row per run, in the order of the table: the varied fields, status, reason and final figures."""
     by_spec = {trial.spec: trial for trial in trials}
     return [_outcome(plan, by_spec[spec]) for spec in plan.table_order()]
 
@@ -23,9 +23,6 @@ def rows_of(plan: Plan, trials: Sequence[Trial]) -> tuple[list[Row], list[ArmRow
 
 
 def _outcome(plan: Plan, trial: Trial) -> Row:
-    result, failure = trial.result(), trial.failure()
-    status = "complete" if result is not None else "failed" if failure is not None else "missing"
-    row: Row = plan.fields(trial.spec) | {"trial": trial.name, "status": status, "reason": None}
-    if result is not None:
-        return row | {name: value for name, value in result.items() if name != "sha256"}
-    return row | ({"reason": failure["reason"]} if failure is not None else {})
+    result, outcome = trial.result(), trial.outcome()
+    row: Row = plan.fields(trial.spec) | {"trial": trial.name, "status": outcome.status.value, "reason": outcome.reason}
+    return row | {name: value for name, value in (result or {}).items() if name != "sha256"}

@@ -1,69 +1,70 @@
-"""The last step of a launch: the page one would send on, and a run in MLflow for each arm."""
+"""Publication of a launch's reports: the page of each, and its files and arms in MLflow."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from analysis.report.data import read_data
-from analysis.report.search.write import write_search
-from analysis.report.stamp import is_stamped, stamp
-from analysis.report.write import write_data
-from analysis.results.report_folder import ReportFolder
-from resnet_lab.system import atomic
+from analysis.report.stamp import mark_fresh
+from studies.results.search import SearchReport
+from studies.results.write import StudyReport
 
 if TYPE_CHECKING:
     from analysis.comparison.arms import ArmRow
     from resnet_lab.tracking import LaunchRun, Tracker
 
+Report = StudyReport | SearchReport
 
-def close(
-    files: Sequence[Path], tracker: "Tracker", parent: "LaunchRun", seconds: Mapping[str, float], joules: float | None
+
+def log_tables(reports: Sequence[Report], launch_run: "LaunchRun") -> None:
+    """Copy the files written so far to the launch's run: they are there even where the page cannot be written."""
+    for report in reports:
+        launch_run.log_files(report.files, _artifact_folder(report, reports))
+
+
+def publish(
+    reports: Sequence[Report], tracker: "Tracker", launch_run: "LaunchRun", spent: Mapping[str, object]
 ) -> list[Path]:
-    """Write the report of every folder that a launch has written to, log it with its arms; return its files.
+    """Write the page of every report, log it with its arms, and return the pages' files.
 
-    `files` are those the launch has written; a folder that holds a study's runs, or a search, gets a page. A stamped
-    one has its page, which tells of the launch that had something to run.
+    `spent` is what the launch has cost: `seconds` by part, and `energy_j` or None. A fresh report keeps its page, which
+    describes the launch that had something to run.
     """
-    folders = [folder for folder in dict.fromkeys(path.parent for path in files) if ReportFolder(folder).is_whole]
-    written: list[Path] = []
-    for folder in folders:
-        if is_stamped(folder):
-            continue
-        own = [path for path in files if path.parent == folder]
-        made = _close(folder, own, tracker, parent, {"seconds": dict(seconds), "energy_j": joules})
-        parent.log_files(made, folder.name if len(folders) > 1 else "")
-        written += made
-    if joules is not None:
-        parent.log_metrics({"energy/joules": joules})
-    return written
-
-
-def _close(
-    folder: Path, files: Sequence[Path], tracker: "Tracker", parent: "LaunchRun", spent: Mapping[str, object]
-) -> list[Path]:
-    known = {
+    launch = {
         "argv": sys.argv,
         **spent,
         "ui_command": tracker.ui_command,
         "deep_link": tracker.deep_link,
-        "launch_link": tracker.run_link(parent),
+        "launch_link": tracker.run_link(launch_run),
     }
-    atomic.write(folder / "launch.json", (json.dumps(known, indent=2) + "\n").encode())
-    source = ReportFolder(folder)
-    if source.is_search:  # it has no arms
-        return write_search(source)
-    facts = read_data(source)
-    for row in facts.rows:
-        _log_arm(row, parent, {"scale": str(facts.plan["scale"]), "report": folder.name})
-    made = write_data(facts, folder)
-    stamp(folder, [*files, *made], [source.trials / str(run["trial"]) for run in facts.runs])
-    return made
+    written: list[Path] = []
+    for report in reports:
+        if isinstance(report, StudyReport) and report.is_fresh:
+            continue
+        pages = report.write_page(launch)
+        if isinstance(report, StudyReport):
+            _log_arms(report, launch_run)
+            trials = [report.data.trials_root / str(run["trial"]) for run in report.runs]
+            mark_fresh(report.folder, [*report.files, *pages], trials)
+        launch_run.log_files(pages, _artifact_folder(report, reports))
+        written += pages
+    return written
 
 
-def _log_arm(row: "ArmRow", parent: "LaunchRun", tags: Mapping[str, str]) -> None:
+def _artifact_folder(report: Report, reports: Sequence[Report]) -> str:
+    """Return where a report's files lie among the run's artifacts: at the top where there is one report."""
+    return report.folder.name if len(reports) > 1 else ""
+
+
+def _log_arms(report: StudyReport, launch_run: "LaunchRun") -> None:
+    """Log a run per arm."""
+    tags = {"scale": report.data.plan.scale, "report": report.folder.name}
+    for row in report.rows:
+        _log_arm(row, launch_run, tags)
+
+
+def _log_arm(row: "ArmRow", launch_run: "LaunchRun", tags: Mapping[str, str]) -> None:
     arm, context = " ".join(map(str, row.arm.values())), " ".join(map(str, row.context.values()))
     names = ("mean", "low", "high", "n", "sd", "difference")
-    metrics = {name: float(getattr(row, name)) for name in names}
-    parent.log_arm(f"{context} {arm}".strip(), {**row.context, **row.arm}, metrics, {**tags, "arm": arm})
+    metrics: dict[str, Any] = {name: float(getattr(row, name)) for name in names}
+    launch_run.log_arm(f"{context} {arm}".strip(), {**row.context, **row.arm}, metrics, {**tags, "arm": arm})

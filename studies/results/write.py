@@ -1,180 +1,145 @@
-"""The end of a study: table, figure and paths, on screen, on disk and on the parent run."""
+"""The outcome of a plan: its table and figure on screen and on disk, from what is in memory."""
 
+import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 
 from analysis.comparison.arms import ArmRow, as_dict
 from analysis.comparison.compare import compare
-from analysis.figures.arms import plot_arms
+from analysis.report.data import ReportData
 from analysis.report.sections.equivalence import equivalent_arms
-from analysis.report.stamp import kept_files
-from analysis.tables.table import explain, markdown, render
-from resnet_lab.system import atomic
+from analysis.report.stamp import fresh_files
+from analysis.report.write import table_texts, write_page, write_tables
+from analysis.results.plan_record import PlanRecord, ReportSection
+from analysis.tables.table import explain, render
+from resnet_lab.outcomes import Status
 from resnet_lab.trials.trial import Trial
 from studies.audit import text as audit_text
 from studies.audit.audit import Audit
 from studies.plan.plan import Plan
-from studies.results.outcomes import Row, rows_of
+from studies.results.outcomes import Row, outcomes
+
+SEQUENTIAL = "sequential"
+"""The section that has intervals of its own, corrected for repeated looks: see `studies.modes.until_decided`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """What a study tells beside its main table; `content` is what JSON takes."""
+class StudyReport:
+    """A report on disk, and the data it is made of."""
 
-    name: str
-    text: str
-    content: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A report on disk, and what it is made of."""
-
-    audit: Audit
-    runs: list[Row]
-    rows: list[ArmRow]
-    sections: tuple[Section, ...]
+    folder: Path
+    data: ReportData
     files: list[Path]
-    kept: bool
+    """Those written so far, or all of them where the report is fresh."""
+    is_fresh: bool
     """Whether the report on disk is what would have been written, and was left alone."""
 
-    def table(self) -> list[Any]:
-        """Return the main table as JSON takes it."""
-        return [as_dict(row) for row in self.rows]
+    @property
+    def runs(self) -> Sequence[Row]:
+        return self.data.runs  # type: ignore[return-value]  # rows are written as they are
+
+    @property
+    def rows(self) -> Sequence[ArmRow]:
+        return self.data.rows
+
+    def write_page(self, launch: dict[str, Any]) -> list[Path]:
+        """Write the page, which says what the launch knows of its command, time and tracking; return its files."""
+        return write_page(dataclasses.replace(self.data, launch=launch), self.folder)
 
 
-def report(
-    audit: Audit,
-    trials: Sequence[Trial],
-    out: Path,
-    console: Console,
-    *,
-    as_json: bool,
-    sections: Sequence[Section] = (),
-) -> tuple[list[Row], list[Path]]:
-    """Summarise, print and write the study. Returns the runs and the files written.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOutcome:
+    """The trials of an audited plan, and sections for its report."""
 
-    The JSON is the table; with sections it is an object of the table and each section's content.
-    """
-    written = write(audit, trials, out, sections)
-    if as_json:
-        table = written.table()
-        more = {section.name: section.content for section in sections}
-        print(json.dumps({"table": table, **more} if more else table, indent=2))
-    else:
-        _print(console, written)
-    return written.runs, written.files
+    audit: Audit
+    trials: Sequence[Trial]
+    sections: tuple[ReportSection, ...] = ()
 
+    @property
+    def comparison(self) -> "PlanOutcome":
+        return self
 
-def write(audit: Audit, trials: Sequence[Trial], out: Path, sections: Sequence[Section] = ()) -> Written:
-    """Summarise the study and write its tables and its figure."""
-    plan = audit.plan
-    runs, rows = rows_of(plan, trials)
-    folder = out / "reports" / plan.title
-    folder.mkdir(parents=True, exist_ok=True)
-    contents = _contents(audit, runs, rows, sections)
-    kept = kept_files(folder, contents, [trial.folder for trial in trials])
-    files = kept or [*_write_tables(folder, contents), *_plot(folder, plan, runs, rows)]
-    return Written(audit=audit, runs=runs, rows=rows, sections=tuple(sections), files=files, kept=bool(kept))
+    def report(self, out: Path, console: Console, *, as_json: bool) -> list[StudyReport]:
+        """Summarise, print and write the study.
 
+        The JSON is the table; with sections it is an object of the table and each section's content.
+        """
+        written = self.write(out)
+        if as_json:
+            table: Any = [as_dict(row) for row in written.rows]
+            more = {section.name: section.content for section in self.sections}
+            print(json.dumps({"table": table, **more} if more else table, indent=2))
+        else:
+            self._print(console, written)
+        return [written]
 
-def _print(console: Console, written: Written) -> None:
-    plan, rows = written.audit.plan, written.rows
-    console.print()
-    console.print(render(rows, title=plan.study.question, width=console.width))
-    console.print(explain(rows, plan.baseline()), highlight=False, style="dim")
-    if plan.margin and not any(section.name == "sequential" for section in written.sections):  # which has its own rule
-        alike = equivalent_arms(compare(written.runs, rows, margin=plan.margin), plan.margin)
-        console.print(alike, highlight=False, markup=False)
-    console.print("\n".join(audit_text.lines(written.audit)), highlight=False, markup=False)
-    for run in written.runs:
-        if run["status"] == "failed":
-            varied = " ".join(str(run[name]) for name in (*plan.context, *plan.arm))
-            console.print(f"failed: {varied} seed {run['seed']}: {run['reason']} ({run['trial']})", highlight=False)
-    for section in written.sections:
-        console.print(f"\n{section.text}", highlight=False, markup=False)
-    if written.kept:
-        console.print("Nothing has changed since the report was written: it stays as it is.", highlight=False)
+    def write(self, out: Path) -> StudyReport:
+        """Summarise the study and write its tables and its figure, unless they are there already."""
+        plan = self.audit.plan
+        folder = out / "reports" / plan.title
+        folder.mkdir(parents=True, exist_ok=True)
+        data = ReportData.of(
+            plan=plan_record(plan, self.sections),
+            runs=outcomes(plan, self.trials),
+            audit=audit_text.as_dict(self.audit),
+            launch={},
+            trials_root=out.absolute() / "trials",
+        )
+        fresh = fresh_files(folder, table_texts(data), [trial.folder for trial in self.trials])
+        files = fresh or write_tables(data, folder)
+        return StudyReport(folder=folder, data=data, files=files, is_fresh=bool(fresh))
 
-
-def _contents(audit: Audit, runs: Sequence[Row], rows: Sequence[ArmRow], sections: Sequence[Section]) -> dict[str, str]:
-    """Return the tables by file name."""
-    plan, told = audit.plan, "\n".join(audit_text.lines(audit))
-    told += "".join(f"\n\n```\n{section.text}\n```" for section in sections)
-    contents = {
-        **{f"{section.name}.json": json.dumps(section.content, indent=2) for section in sections},
-        "plan.json": json.dumps(plan_facts(plan, sections), indent=2),
-        "runs.json": json.dumps(runs, indent=2),
-        "table.json": json.dumps([as_dict(row) for row in rows], indent=2),
-        "table.md": f"{markdown(rows)}\n{explain(rows, plan.baseline())}\n{told}",
-        "audit.json": json.dumps(audit_text.as_dict(audit), indent=2),
-    }
-    return {name: f"{text}\n" for name, text in contents.items()}
+    def _print(self, console: Console, written: StudyReport) -> None:
+        plan, rows = self.audit.plan, written.rows
+        console.print()
+        console.print(render(rows, title=plan.study.question, width=console.width))
+        console.print(explain(rows, plan.baseline()), highlight=False, style="dim")
+        if plan.margin and not any(section.name == SEQUENTIAL for section in self.sections):
+            alike = equivalent_arms(compare(written.runs, rows, margin=plan.margin), plan.margin)
+            console.print(alike, highlight=False, markup=False)
+        console.print("\n".join(audit_text.lines(self.audit)), highlight=False, markup=False)
+        for line in _failures(plan, written.runs):
+            console.print(line, highlight=False)
+        for section in self.sections:
+            console.print(f"\n{section.text}", highlight=False, markup=False)
+        if written.is_fresh:
+            console.print("Nothing has changed since the report was written: it stays as it is.", highlight=False)
 
 
-def _write_tables(folder: Path, contents: Mapping[str, str]) -> list[Path]:
-    for name, text in contents.items():
-        atomic.write(folder / name, text.encode())
-    return [folder / name for name in contents]
-
-
-def _plot(folder: Path, plan: Plan, runs: Sequence[Mapping[str, Any]], rows: Sequence[ArmRow]) -> list[Path]:
-    if not any(row.n for row in rows):
-        return []
-    return plot_arms(
-        runs,
-        rows,
-        arm=tuple(plan.arm),
-        context=tuple(plan.context),
-        title=plan.study.question,
-        out=folder / "figure",
-    )
-
-
-def closing_lines(files: Sequence[Path], out: Path, seconds: Mapping[str, float]) -> list[str]:
-    """Return where things are and what the time went into."""
-    outside = sum(value for name, value in seconds.items() if name != "training")
+def _failures(plan: Plan, runs: Sequence[Row]) -> list[str]:
+    """Return a line per failed run."""
+    failed = [run for run in runs if run["status"] == Status.FAILED]
+    names = (*plan.context, *plan.arm)
     return [
-        f"table, runs and figure: {files[0].parent}",
-        *(f"report: {path}" for path in files if path.name == "report.html"),
-        f"trials and checkpoints: {out / 'trials'}",
-        f"{seconds['training']:.0f} s of training, {outside:.1f} s around it",
+        f"failed: {' '.join(str(run[name]) for name in names)} seed {run['seed']}: {run['reason']} ({run['trial']})"
+        for run in failed
     ]
 
 
-class Told(Protocol):
-    """What a study tells beside its main table: `studies.results.write.Section`."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-
-
-def plan_facts(plan: Plan, sections: Sequence[Told] = ()) -> dict[str, Any]:
-    """Return a plan as JSON takes it, with the text of the report's further sections."""
-    return {
-        "study": plan.study.name,
-        "question": plan.study.question,
-        "scale": plan.scale,
-        "dataset": plan.cells[0].data.name.value,
-        "design": plan.design.value,
-        "variant": plan.variant,
-        "arm": {name: list(levels) for name, levels in plan.arm.items()},
-        "context": {name: list(levels) for name, levels in plan.context.items()},
-        "baseline": plan.baseline(),
-        "implies": [
+def plan_record(plan: Plan, sections: tuple[ReportSection, ...] = ()) -> PlanRecord:
+    """Return a plan as its report knows it."""
+    return PlanRecord(
+        study=plan.study.name,
+        question=plan.study.question,
+        scale=plan.scale,
+        dataset=plan.cells[0].data.name.value,
+        design=plan.design.value,
+        variant=plan.variant,
+        arm=plan.arm,
+        context=plan.context,
+        baseline=plan.baseline(),
+        implies=[
             {"field": name, "value": value, "changes": dict(changes)}
             for (name, value), changes in plan.study.implies.items()
         ],
-        "aliases": list(plan.aliases),
-        "seeds": list(plan.seeds),
-        "margin": plan.margin,
-        "sections": [{"name": section.name, "text": section.text} for section in sections],
-        "runs": plan.rows(),
-    }
+        aliases=plan.aliases,
+        seeds=plan.seeds,
+        margin=plan.margin,
+        sections=sections,
+        runs=plan.rows(),
+    )

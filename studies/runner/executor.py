@@ -1,4 +1,4 @@
-"""Where trials run: a small protocol, and local processes behind it."""
+"""Executors: the protocol of what runs trials, and the one of local processes."""
 
 import contextlib
 import multiprocessing
@@ -50,21 +50,21 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """One process a trial on this machine, forked from a server that has torch loaded; spawned where none can be."""
+    """One process per trial on this machine, forked from a server that has torch loaded; spawned where none can be."""
 
-    def __init__(self, *, slots: int, orders: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:
+    def __init__(self, *, slots: int, settings: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:
         """`runs` are examples of what is to come: where there is a server, it loads their images once for all."""
         self.slots = slots
-        self._orders = orders
+        self._settings = settings
         self._threads = threads
         self._running: dict[str, tuple[Trial, BaseProcess]] = {}
-        self._context = start_server(threads, preload.environment(runs, orders))
+        self._context = start_server(threads, preload.environment(runs, settings))
 
     def submit(self, trial: Trial) -> None:
         from resnet_lab.trials.entry import launch
 
         process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
-            target=launch, args=(trial, self._orders, self._threads), name=trial.name
+            target=launch, args=(trial, self._settings, self._threads), name=trial.name
         )
         with deferred():  # a worker that started but is not known here would be an orphan
             process.start()
@@ -91,20 +91,20 @@ class LocalExecutor:
             process.close()
 
 
-def start_server(threads: int, told: Mapping[str, str]) -> BaseContext:
+def start_server(threads: int, preloaded: Mapping[str, str]) -> BaseContext:
     """Start the fork server with the workers' environment, without changing this process's own.
 
-    `told` is from `preload.environment`. A server that runs already stays as it is.
+    `preloaded` is from `preload.environment`. A server that runs already stays as it is.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([preload.__name__])
-    wanted = WORKER_ENVIRONMENT | dict(told) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    wanted = WORKER_ENVIRONMENT | dict(preloaded) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
-        with _deaf_children():
+        with _sigint_blocked():
             forkserver.ensure_running()
     finally:
         _restore(before)
@@ -112,7 +112,7 @@ def start_server(threads: int, told: Mapping[str, str]) -> BaseContext:
 
 
 @contextlib.contextmanager
-def _deaf_children() -> Iterator[None]:
+def _sigint_blocked() -> Iterator[None]:
     """Start processes that SIGINT does not reach, nor their children: the server does not ignore it while it loads."""
     resource_tracker.ensure_running()  # starting it would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -1,4 +1,4 @@
-"""The Optuna study as the ledger of what was asked and what came of it. One driver writes it."""
+"""The Optuna storage of planned trials and their states. One driver writes it."""
 
 import contextlib
 import json
@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resnet_lab.errors import UserError
+from resnet_lab.outcomes import reason_of
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import choices, field_types
 from resnet_lab.system.sqlite import enable_wal
 from resnet_lab.trials.trial import Trial
-from studies.runner.trial_store import INTERRUPTED
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.storages import BaseStorage
 
 FILE = "optuna.db"
-
-
 _ROWS = """
 SELECT trials.trial_id, trials.state, name.value_json, reason.value_json FROM trials
 LEFT JOIN trial_user_attributes AS name ON name.trial_id = trials.trial_id AND name.key = 'trial'
@@ -33,7 +31,7 @@ WHERE trials.study_id = ? ORDER BY trials.trial_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One trial of the ledger, as far as the next launch must know it."""
+    """One trial of the study, as far as the next launch must know it."""
 
     id: int
     state: str
@@ -42,6 +40,11 @@ class Entry:
     """Of the trial; empty for one that another program has put there."""
     reason: str | None
     """Why it failed."""
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether it failed by itself; a failure without a reason was left by a driver that died."""
+        return self.reason is not None and reason_of(self.reason).is_charged
 
 
 def entries(path: Path, storage: "BaseStorage", study: int) -> list[Entry]:
@@ -71,13 +74,12 @@ def from_storage(storage: "BaseStorage", study: int) -> list[Entry]:
 
 
 def storage_of(root: Path) -> str:
-    """Return the ledger's database, for the folder of the trials."""
-
+    """Return the URL of the storage that belongs to a folder of trials."""
     return f"sqlite:///{root.parent / FILE}"
 
 
 class OptunaStore:
-    """Cells are entered one by one as workers become free, never sampled: nothing is drawn twice or skipped."""
+    """A study whose trials are entered one by one as workers become free: nothing is sampled twice or skipped."""
 
     def __init__(self, storage: "BaseStorage", study: int, held: Iterable[Entry]) -> None:
         self._storage, self._study = storage, study
@@ -108,7 +110,7 @@ class OptunaStore:
                 self._complete.add(entry.name)
             elif not TrialState[entry.state].is_finished():
                 self._storage.set_trial_state_values(entry.id, TrialState.FAIL)
-            elif entry.state == TrialState.FAIL.name and entry.reason not in (None, INTERRUPTED):
+            elif entry.state == TrialState.FAIL.name and entry.is_charged:
                 self._failures[entry.name] += 1
 
     def is_complete(self, trial: Trial) -> bool:
@@ -151,7 +153,7 @@ class OptunaStore:
         entry = self._open.pop(trial.name)
         self._storage.set_trial_user_attr(entry, "reason", reason)
         self._storage.set_trial_state_values(entry, TrialState.FAIL)
-        if reason != INTERRUPTED:
+        if reason_of(reason).is_charged:
             self._failures[trial.name] += 1
 
 

@@ -1,4 +1,4 @@
-"""An executor that packs trials: several at once in one process on a GPU, as long as they train on the same images."""
+"""The executor that packs trials: several at once in one process on a GPU, as long as they train on the same images."""
 
 import contextlib
 from collections import Counter
@@ -54,7 +54,7 @@ class PackProcess:
 
 
 def eager_lines(cells: Sequence[RunSpec], device: str) -> list[str]:
-    """Return, for a GPU, how many cells train without a captured step, a line for each reason. Loads torch there."""
+    """Return, for a GPU, how many cells train without a captured step, a line per reason. Loads torch there."""
     if device == "cpu":
         return []
     from resnet_lab.engine.captured import why_eager
@@ -63,22 +63,22 @@ def eager_lines(cells: Sequence[RunSpec], device: str) -> list[str]:
     return [f"{count} of {len(cells)} cells train eagerly: {reason}" for reason, count in reasons.items() if reason]
 
 
-def make_executor(*, slots: int, orders: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> Executor:
-    """Return what runs trials on the device ordered: a process a trial on a CPU, packed processes on a GPU.
+def make_executor(*, slots: int, settings: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> Executor:
+    """Return what runs trials on the settings' device: a process per trial on a CPU, packed processes on a GPU.
 
     `runs` are examples of what is to come.
     """
-    kind = LocalExecutor if orders.device == "cpu" else PackedExecutor
-    return kind(slots=slots, orders=orders, threads=threads, runs=runs)
+    kind = LocalExecutor if settings.device == "cpu" else PackedExecutor
+    return kind(slots=slots, settings=settings, threads=threads, runs=runs)
 
 
 class PackedExecutor:
     """`slots` trials at once in as few processes as hold them, each process with one set of images on the GPU."""
 
-    def __init__(self, *, slots: int, orders: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:
+    def __init__(self, *, slots: int, settings: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:
         self.slots = slots
-        self._orders, self._threads = orders, threads
-        self._context = start_server(threads, preload.environment(runs, orders))
+        self._settings, self._threads = settings, threads
+        self._context = start_server(threads, preload.environment(runs, settings))
         self._packs: list[PackProcess] = []
         self._ended: list[Exit] = []
 
@@ -128,7 +128,7 @@ class PackedExecutor:
             idle.close()
         ours, theirs = self._context.Pipe()
         process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
-            target=launch_pack, args=(theirs, trial, self._orders, self._threads), daemon=True
+            target=launch_pack, args=(theirs, trial, self._settings, self._threads), daemon=True
         )
         process.start()
         theirs.close()

@@ -1,4 +1,4 @@
-"""Which device trials run on, and how many at once."""
+"""Resources of a launch: the device trials run on, and how many run at once."""
 
 import shutil
 import sys
@@ -32,8 +32,8 @@ def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
     from studies.runner.executor import start_server
 
     # The server that will fork the workers: it is started once.
-    orders = WorkerSettings(data_dir=options.data_dir and options.data_dir.absolute(), device=device, environment={})
-    start_server(0, preload.environment(cells, orders))
+    settings = WorkerSettings(data_dir=options.data_dir and options.data_dir.absolute(), device=device, environment={})
+    start_server(0, preload.environment(cells, settings))
     largest = max(cells, key=lambda cell: cell.model.depth * cell.model.width**2)
     try:
         found = submit(concurrent_throughput, (largest, device)).result()

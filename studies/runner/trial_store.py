@@ -1,4 +1,4 @@
-"""What the driver writes to and asks: the books of its trials, and a search that proposes them as results come in."""
+"""Trial stores and searchers: the protocols of what the driver records trials in, and of what proposes them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -6,29 +6,28 @@ from typing import Any, Protocol
 from resnet_lab.spec.choices import Value
 from resnet_lab.trials.trial import Trial
 
-INTERRUPTED = "interrupted"
-MAX_RETRIES = 3
-# A trial is a function of its spec: these would only fail in the same way again.
-FINAL = frozenset({"diverged", "refused"})
-
-
-def is_retried(reason: str, failures: int) -> bool:
-    """Return whether a trial that failed so often, last for this reason, gets another attempt."""
-    return reason not in FINAL and failures <= MAX_RETRIES
-
 
 class TrialStore(Protocol):
-    """What was asked and what came of it: `Ledger` for a plan, `Searches` for a search."""
+    """Trials and their states: `OptunaStore` of a plan, `SearchGroup` of searches."""
 
-    def is_complete(self, trial: Trial) -> bool: ...
-    def failures(self, trial: Trial) -> int: ...
-    def start(self, trial: Trial, fields: Mapping[str, Value]) -> None: ...
-    def complete(self, trial: Trial, result: Mapping[str, Any]) -> None: ...
-    def fail(self, trial: Trial, reason: str) -> None: ...
+    def is_complete(self, trial: Trial) -> bool:
+        """Whether the store holds the trial's result."""
+
+    def failures(self, trial: Trial) -> int:
+        """Return how often the trial failed by itself: what the user can mend, or interrupts, is not counted."""
+
+    def start(self, trial: Trial, fields: Mapping[str, Value]) -> None:
+        """Record the trial as running. `fields` are the varied fields and the seed, by dotted name."""
+
+    def complete(self, trial: Trial, result: Mapping[str, Any]) -> None:
+        """Record the result of a running trial."""
+
+    def fail(self, trial: Trial, reason: str) -> None:
+        """Record why a running trial has no result."""
 
 
 class Searcher(Protocol):
-    """A search: what to run next depends on what came of the rest."""
+    """A search: what to run next depends on the results so far."""
 
     @property
     def budget(self) -> int:
@@ -37,8 +36,11 @@ class Searcher(Protocol):
     def propose(self) -> Trial | None:
         """Return the next trial, or None while (or since) there is none."""
 
-    def hopeless(self, trial: Trial, records: Sequence[Mapping[str, float]]) -> bool:
-        """Take note of epochs just finished; return whether the trial is to be stopped."""
+    def report(self, trial: Trial, records: Sequence[Mapping[str, float]]) -> None:
+        """Record epochs that have just finished, at least one."""
+
+    def should_prune(self, trial: Trial) -> bool:
+        """Return whether the trial is to be stopped, after what was reported of it; not at its last epoch."""
 
     def prune(self, trial: Trial) -> None:
         """Record that the trial was stopped."""

@@ -1,8 +1,8 @@
-"""One adaptive search: an Optuna study of its own, a budget of trials, a pruner that compares only its own trials.
+"""One adaptive search over Optuna: a study and a budget of its own, and a pruner that compares its own trials only.
 
-The value is the validation error; nothing here reads a test error. A proposal is a function of what has been told and
+The value is the validation error; nothing here reads a test error. A proposal is a function of the results so far and
 of its number, so a search that was interrupted goes on as if it had not been (with one trial at a time; with more,
-what has been told depends on who ends first).
+which results there are depends on which trial ends first).
 """
 
 import math
@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from resnet_lab.data.catalog import steps_per_epoch, train_images
 from resnet_lab.errors import RefusedError
+from resnet_lab.metrics import VAL_ERROR, Better, metric
+from resnet_lab.outcomes import Reason, reason_of
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten, replace
@@ -22,17 +24,15 @@ from resnet_lab.spec.fingerprint import cell_fingerprint
 from resnet_lab.trials.trial import Trial
 from studies.plan.options import Algorithm, Pruner
 from studies.plan.spaces import Space, start_of
-from studies.runner.trial_store import INTERRUPTED, is_retried
 from studies.search.samplers import make_pruner, make_sampler
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import TrialState
 
-REFUSED, PRUNED = "refused", "pruned"
 SEED = 10_000
 """The seed of every search's trials, so that all are tuned on the same draws; no comparison may use it."""
-MOST_REFUSED = 10  # proposals that mean nothing, for each trial of the budget, before a search gives up
+MAX_REFUSED = 10  # invalid proposals per trial of the budget before a search gives up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +49,14 @@ class Settings:
 
 
 class Search:
-    """Books and source of one search: see `studies.runner.trial_store`."""
+    """One search, which is the trial store and the searcher of its trials: see `studies.runner.trial_store`."""
 
     def __init__(self, study: "optuna.Study", settings: Settings, root: Path) -> None:
         self.settings, self._study, self._root = settings, study, root
         self._open: dict[str, list[optuna.Trial]] = {}
         self._failures: Counter[str] = Counter()
+        self._at_end: set[str] = set()
+        self._halted = False  # the user has something to mend: what is proposed now would only fail as well
         start = start_of(settings.space, flatten(settings.base))
         if start and not self.trials():
             study.enqueue_trial(start)  # the recipe as it is: what the search finds is to beat it
@@ -67,7 +69,9 @@ class Search:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         pruner = make_pruner(settings.pruner, settings.budget, settings.epochs)
-        study = optuna.create_study(storage=storage, study_name=name, load_if_exists=True, pruner=pruner)
+        study = optuna.create_study(
+            storage=storage, study_name=name, load_if_exists=True, pruner=pruner, direction=_direction()
+        )
         return cls(study, settings, root)
 
     @property
@@ -78,8 +82,8 @@ class Search:
     @property
     def spent(self) -> int:
         """How many trials the budget has paid for: those that ended by themselves or were pruned, and those open."""
-        ended = sum(each.state.is_finished() and _reason(each) not in (INTERRUPTED, REFUSED) for each in self.trials())
-        return ended + self.running
+        unpaid = (Reason.INTERRUPTED, Reason.REFUSED)
+        return self.running + sum(each.state.is_finished() and _reason(each) not in unpaid for each in self.trials())
 
     @property
     def running(self) -> int:
@@ -104,13 +108,13 @@ class Search:
     def propose(self) -> Trial | None:
         from optuna.trial import TrialState
 
-        while self.budget and self._refused() < MOST_REFUSED * self.settings.budget:
+        while not self._halted and self.budget and self._refused() < MAX_REFUSED * self.settings.budget:
             asked = self._ask()
             try:
                 spec = replace(self.settings.base, {each.field: each.suggest(asked) for each in self.settings.space})
             except RefusedError:
-                asked.set_user_attr("reason", REFUSED)
-                self._study.tell(asked, state=TrialState.PRUNED)  # told as bad, so that TPE moves away
+                asked.set_user_attr("reason", Reason.REFUSED.value)
+                self._study.tell(asked, state=TrialState.PRUNED)  # counts as bad, so that TPE moves away
                 continue
             trial = Trial(root=self._root, spec=spec)
             asked.set_user_attr("trial", trial.name)
@@ -128,7 +132,7 @@ class Search:
         return self._study.ask()
 
     def _refused(self) -> int:
-        return sum(_reason(each) == REFUSED for each in self.trials())
+        return sum(_reason(each) == Reason.REFUSED for each in self.trials())
 
     def is_complete(self, trial: Trial) -> bool:
         return trial.name not in self._open
@@ -139,42 +143,48 @@ class Search:
     def start(self, trial: Trial, fields: Mapping[str, Value]) -> None:
         """A trial is entered when it is proposed."""
 
-    def hopeless(self, trial: Trial, records: Sequence[Mapping[str, float]]) -> bool:
+    def report(self, trial: Trial, records: Sequence[Mapping[str, float]]) -> None:
         first, known = self._open[trial.name][0], self._frozen(trial).intermediate_values
         for record in records:
-            if record["epoch"] not in known and math.isfinite(record["val/error"]):
-                first.report(record["val/error"], int(record["epoch"]))
-        return records[-1]["iteration"] < trial.spec.recipe.iterations and bool(first.should_prune())
+            if record["epoch"] not in known and math.isfinite(record[VAL_ERROR]):
+                first.report(record[VAL_ERROR], int(record["epoch"]))
+        if records[-1]["iteration"] >= trial.spec.recipe.iterations:
+            self._at_end.add(trial.name)
+
+    def should_prune(self, trial: Trial) -> bool:
+        return trial.name not in self._at_end and bool(self._open[trial.name][0].should_prune())
 
     def _frozen(self, trial: Trial) -> "optuna.trial.FrozenTrial":
         return self.trials()[self._open[trial.name][0].number]
 
     def complete(self, trial: Trial, result: Mapping[str, Any]) -> None:
         for asked in self._open.pop(trial.name):
-            self._study.tell(asked, result["val/error"])
+            self._study.tell(asked, result[VAL_ERROR])
 
     def fail(self, trial: Trial, reason: str) -> None:
-        """Record a failure; one that is tried again stays open. A diverged trial is told as bad, not as unknown."""
+        """Record a failure; a trial that is tried again stays open. A diverged one counts as bad, not as unknown."""
         from optuna.trial import TrialState
 
-        if reason == INTERRUPTED:
+        kind = reason_of(reason)
+        if not kind.is_charged:
+            self._halted = self._halted or kind == Reason.USER_ERROR
             for asked in self._open.pop(trial.name):
                 self._give_back(asked.number, asked.params, asked.user_attrs)
             return
         self._failures[trial.name] += 1
         for asked in self._open[trial.name]:
             asked.set_user_attr("failures", self._failures[trial.name])
-        if not is_retried(reason, self._failures[trial.name]):
-            self._close(trial, TrialState.PRUNED if reason == "diverged" else TrialState.FAIL, reason)
+        if not kind.is_retried(self._failures[trial.name]):
+            self._close(trial, TrialState.PRUNED if kind == Reason.DIVERGED else TrialState.FAIL, reason)
 
     def prune(self, trial: Trial) -> None:
         from optuna.trial import TrialState
 
-        self._close(trial, TrialState.PRUNED, PRUNED)
+        self._close(trial, TrialState.PRUNED, Reason.PRUNED)
 
     def _close(self, trial: Trial, state: "TrialState", reason: str) -> None:
         for asked in self._open.pop(trial.name):
-            asked.set_user_attr("reason", reason)
+            asked.set_user_attr("reason", str(reason))
             self._study.tell(asked, state=state)
 
     def _reconcile(self) -> None:
@@ -192,12 +202,16 @@ class Search:
         self._study.enqueue_trial(dict(params), user_attrs={"failures": attributes.get("failures", 0)})
 
 
+def _direction() -> "Literal['minimize', 'maximize']":
+    return "minimize" if metric(VAL_ERROR).better == Better.LOWER else "maximize"
+
+
 def _reason(trial: "optuna.trial.FrozenTrial") -> str | None:
     """Return why a trial has no value; a failure without a reason was left by a driver that died."""
     from optuna.trial import TrialState
 
     reason: str | None = trial.user_attrs.get("reason")
-    return INTERRUPTED if reason is None and trial.state == TrialState.FAIL else reason
+    return Reason.INTERRUPTED if reason is None and trial.state == TrialState.FAIL else reason
 
 
 def epochs_of(spec: RunSpec) -> int:

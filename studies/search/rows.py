@@ -1,27 +1,28 @@
-"""What came of a search: its trials as rows, and how many ended how."""
+"""The trials of a search as rows, and what they say of its fields."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from analysis.tables.labels import short_names
+from resnet_lab.outcomes import Reason, Status
 from resnet_lab.spec.choices import Value
 from studies.search.optuna_search import Search
 
 if TYPE_CHECKING:
     import optuna
 
-LEAST = 8
+MIN_COMPLETE = 8
 """Complete trials below which a forest of trees says nothing."""
 
 
 def rows(search: Search) -> list[dict[str, Any]]:
     """Return a row for each trial that has ended: its number, values, `state`, `val/error` in per cent, epochs, folder.
 
-    The state is complete, pruned, refused (a combination that means nothing), diverged or another failure's reason.
+    The state is complete, pruned, refused (an invalid combination), diverged or another failure's reason.
     A pruned trial's error is the last before it was stopped.
     """
-    return [_row(trial) for trial in search.trials() if trial.state.is_finished() and state(trial) != "interrupted"]
+    ended = (trial for trial in search.trials() if trial.state.is_finished())
+    return [_row(trial) for trial in ended if state(trial) != Reason.INTERRUPTED]
 
 
 def state(trial: "optuna.trial.FrozenTrial") -> str:
@@ -29,8 +30,8 @@ def state(trial: "optuna.trial.FrozenTrial") -> str:
     from optuna.trial import TrialState
 
     if trial.state == TrialState.COMPLETE:
-        return "complete"
-    return str(trial.user_attrs.get("reason") or "interrupted")
+        return Status.COMPLETE.value
+    return str(trial.user_attrs.get("reason") or Reason.INTERRUPTED.value)
 
 
 def _row(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
@@ -41,22 +42,16 @@ def _row(trial: "optuna.trial.FrozenTrial") -> dict[str, Any]:
     return {"number": trial.number, **trial.params, **ends}
 
 
-def counts(search: Search) -> str:
-    """Return `10 trials: 6 complete, 3 pruned, 1 diverged`."""
-    found = Counter(row["state"] for row in rows(search))
-    parts = ", ".join(f"{count} {name}" for name, count in found.most_common())
-    return f"{sum(found.values())} trials: {parts or 'none has ended'}"
-
-
 def importance(search: Search) -> dict[str, float]:
     """Return each field's share of the variance between the complete trials (fANOVA, Hutter et al. 2014).
 
-    Nothing is returned for fewer than LEAST complete trials, one field, or results that are all equal.
+    Nothing is returned for fewer than MIN_COMPLETE complete trials, one field, or results that are all equal.
     """
     import optuna
 
-    complete = [trial for trial in search.trials() if state(trial) == "complete"]
-    if len(complete) < LEAST or len(search.settings.space) < 2 or len({trial.values[0] for trial in complete}) < 2:
+    complete = [trial for trial in search.trials() if state(trial) == Status.COMPLETE]
+    errors = {trial.values[0] for trial in complete}
+    if len(complete) < MIN_COMPLETE or len(search.settings.space) < 2 or len(errors) < 2:
         return {}
     study = optuna.create_study()
     study.add_trials(complete)

@@ -1,4 +1,4 @@
-"""Several searches side by side, each with a budget of its own: what one arm finds is no business of another's."""
+"""A group of searches, each with a budget of its own: what one arm finds does not reach another's search."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,8 +8,8 @@ from resnet_lab.trials.trial import Trial
 from studies.search.optuna_search import Search
 
 
-class Searches:
-    """Books and source of a launch's searches; the one that is furthest behind proposes first."""
+class SearchGroup:
+    """The trial store and searcher of a launch's searches; the one that is furthest behind proposes first."""
 
     def __init__(self, searches: Sequence[Search]) -> None:
         self._searches = searches
@@ -36,8 +36,11 @@ class Searches:
     def start(self, trial: Trial, fields: Mapping[str, Value]) -> None:
         self._owner[trial.name].start(trial, fields)
 
-    def hopeless(self, trial: Trial, records: Sequence[Mapping[str, float]]) -> bool:
-        return self._owner[trial.name].hopeless(trial, records)
+    def report(self, trial: Trial, records: Sequence[Mapping[str, float]]) -> None:
+        self._owner[trial.name].report(trial, records)
+
+    def should_prune(self, trial: Trial) -> bool:
+        return self._owner[trial.name].should_prune(trial)
 
     def complete(self, trial: Trial, result: Mapping[str, Any]) -> None:
         self._owner[trial.name].complete(trial, result)

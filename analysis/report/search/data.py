@@ -1,18 +1,19 @@
-"""Everything the report of an open search is made of, read once from its folder."""
+"""Everything the report of an open search is made of: search.json and the files of its trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 from analysis.figures.search_axes import Axis
-from analysis.report.data import Json, Traces, traces
+from analysis.report.traces import Json, Traces
 from analysis.results.report_folder import SEARCH, ReportFolder
 from resnet_lab.errors import UserError
 
 NEEDED = ("study", "question", "scale", "dataset", "algorithm", "pruner", "budget", "epochs", "seed", "importance")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SearchData(Traces):
     """One search. `trials` are in the order of proposal, each as search.json has it."""
 
@@ -20,6 +21,32 @@ class SearchData(Traces):
     """The rest of search.json: what was asked, and how."""
     space: Sequence[Axis]
     trials: Sequence[Json]
+
+    @classmethod
+    def of(cls, content: Json, launch: Json, trials_root: Path) -> Self:
+        """Return the search that is in memory as search.json has it. Raises KeyError where a key lacks."""
+        missing = [name for name in NEEDED if name not in content]
+        if missing:
+            raise KeyError(missing[0])
+        trials: Sequence[Mapping[str, Any]] = content["trials"]
+        return cls(
+            content=content,
+            space=tuple(map(Axis.of, content["space"])),
+            trials=trials,
+            launch=launch,
+            trials_root=trials_root,
+            trial_names=[str(row["trial"]) for row in trials if row["trial"]],
+        )
+
+    @classmethod
+    def read(cls, folder: ReportFolder) -> Self:
+        """Read a search. Raises UserError for a folder that one did not leave whole."""
+        content = folder.search()
+        try:
+            return cls.of(content, folder.launch(), folder.trials)
+        except KeyError as error:
+            place = folder.path / SEARCH
+            raise UserError(f"{place} lacks {error}: run the search again, which writes it again") from None
 
     @property
     def ranked(self) -> list[Json]:
@@ -36,18 +63,3 @@ class SearchData(Traces):
     def values(self, row: Json) -> dict[str, Any]:
         """Return what a trial chose, by field."""
         return {axis.field: row[axis.field] for axis in self.space}
-
-
-def read_search(folder: ReportFolder) -> SearchData:
-    """Read a search. Raises UserError for a folder that one did not leave whole."""
-    content = folder.search()
-    try:
-        missing = [name for name in NEEDED if name not in content]
-        if missing:
-            raise KeyError(missing[0])
-        trials: Sequence[Mapping[str, Any]] = content["trials"]
-        names = [str(row["trial"]) for row in trials if row["trial"]]
-        space = tuple(map(Axis.of, content["space"]))
-    except KeyError as error:
-        raise UserError(f"{folder.path / SEARCH} lacks {error}: run the search again, which writes it anew") from None
-    return SearchData(content=content, space=space, trials=trials, **traces(folder, names))

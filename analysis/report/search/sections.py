@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from analysis.report.data import Json
 from analysis.report.document import Block, Code, Items, Table, Text
 from analysis.report.search.data import SearchData
 from analysis.report.sections.costs import BACKWARD, duration, images_seen, large, last_launch
+from analysis.report.traces import Json
 from analysis.tables.labels import short_names
+from analysis.tables.search_words import state_counts
 
 SHOWN = 10
 """So many of the best trials are spelt out."""
@@ -17,20 +18,13 @@ SHOWN = 10
 def summary(facts: SearchData) -> Iterator[Block]:
     """Yield what was found, and that it is no comparison."""
     how = f"Open search by {facts.content['algorithm']}, pruner {facts.content['pruner']}"
-    yield Text(f"{how}: {counts(facts)}. {_best(facts)}")
+    yield Text(f"{how}: {state_counts(facts.trials)}. {_best(facts)}")
     yield Text(
         "This is a search and no comparison of arms: values were drawn where results were good and trials stopped where"
         " they were not, so that the values of a switch had unequal numbers and budgets. No interval and no test can be"
         " given, and the least of many errors, each of one seed, is flattered. To know the winner's error, run it with"
         " fresh seeds (see How to reproduce); to compare switches, run the study without --search."
     )
-
-
-def counts(facts: SearchData) -> str:
-    """Return `10 trials: 6 complete, 3 pruned, 1 diverged`."""
-    found = Counter(row["state"] for row in facts.trials)
-    told = ", ".join(f"{count} {state}" for state, count in found.most_common()) or "none has ended"
-    return f"{len(facts.trials)} trial{'' if len(facts.trials) == 1 else 's'}: {told}"
 
 
 def _best(facts: SearchData) -> str:

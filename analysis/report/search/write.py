@@ -1,16 +1,15 @@
-"""From an open search's folder to its report."""
+"""The report of an open search as files."""
 
 from pathlib import Path
 
 from analysis.figures.optimization_history import plot_progress
 from analysis.figures.parallel_coordinates import plot_parallel
-from analysis.report.assemble import Parts, now, picture, sections, write_document
+from analysis.report.assemble import Parts, now, picture, sections, write_document, write_launch
 from analysis.report.document import Document
 from analysis.report.exports import csv_text, tabular
 from analysis.report.search import sections as page
-from analysis.report.search.data import SearchData, read_search
+from analysis.report.search.data import SearchData
 from analysis.report.sections.reproduce import environment, reproduce
-from analysis.results.report_folder import ReportFolder
 
 FIGURES = {
     "parallel": "Every trial's values and validation error.",
@@ -18,12 +17,12 @@ FIGURES = {
 }
 
 
-def write_search(source: ReportFolder) -> list[Path]:
+def write_search(facts: SearchData, folder: Path) -> list[Path]:
     """Write report.html, report.md, table.tex, trials.csv and the figures; return all paths.
 
-    Raises UserError for a folder that a search did not leave whole.
+    launch.json, which a report that is written again reads, is no part of it and is not among the paths.
     """
-    facts, folder = read_search(source), source.path
+    write_launch(facts.launch, folder)
     figures = [
         *plot_parallel(facts.trials, facts.space, out=folder / "parallel"),
         *plot_progress(facts.trials, out=folder / "progress"),

@@ -6,8 +6,9 @@ from statistics import fmean
 from typing import Any
 
 from analysis.comparison.arms import ArmRow
-from analysis.report.data import ReportData, Traces
+from analysis.report.data import ReportData
 from analysis.report.document import Block, Items, Table, Text
+from analysis.report.traces import Traces
 from analysis.tables.cells import field_cells, field_headers
 
 BACKWARD = 3

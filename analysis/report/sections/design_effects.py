@@ -13,7 +13,7 @@ FRACTIONS = ("fractional", "plackett_burman")
 
 def steps(facts: ReportData) -> Iterator[Block]:
     """Yield what each step of a ladder changes; nothing for other designs."""
-    found = ladder_steps(facts.runs, facts.rows, facts.plan["arm"]) if facts.plan.get("design") == "ladder" else []
+    found = ladder_steps(facts.runs, facts.rows, facts.plan.arm) if facts.plan.design == "ladder" else []
     if found:
         caption = "Each step of the ladder: the arm after it minus the arm before, seed by seed."
         yield _table(facts, found, caption, held=True)
@@ -26,8 +26,8 @@ def steps(facts: ReportData) -> Iterator[Block]:
 
 def screening(facts: ReportData) -> Iterator[Block]:
     """Yield the main effects of a two-level fraction; nothing for other designs."""
-    fraction = facts.plan.get("design") in FRACTIONS
-    found = main_effects(facts.runs, facts.rows, facts.plan["arm"]) if fraction else []
+    fraction = facts.plan.design in FRACTIONS
+    found = main_effects(facts.runs, facts.rows, facts.plan.arm) if fraction else []
     if found:
         caption = "Main effects: mean of all arms with the second level minus that with the first."
         yield _table(facts, found, caption, held=False)

@@ -27,7 +27,7 @@ def summary(facts: ReportData) -> Iterator[Block]:
     yield Text(f"{text} {_decided(facts)}".strip())
     if alike := equivalent_arms(facts.comparisons, facts.margin):
         yield Text(alike)
-    if any(section["name"] == "sequential" for section in facts.plan.get("sections", ())):
+    if any(section.name == "sequential" for section in facts.plan.sections):
         yield Text("Seeds were added until decided. The p values above know nothing of these looks: see Sequential.")
     if facts.comparisons:
         yield Text(found_with(facts.comparisons))

@@ -1,11 +1,11 @@
-"""A report is kept only where nothing that it is made of has changed."""
+"""Freshness of a report: it is kept only where nothing that it is made of has changed."""
 
 import json
 
 import pytest
 
 from analysis.report import stamp as stamps
-from analysis.report.stamp import is_stamped, kept_files, remove_stamps, stamp
+from analysis.report.stamp import fresh_files, mark_fresh, remove_stamps
 
 CONTENTS = {"runs.json": "[1]\n"}
 
@@ -19,14 +19,14 @@ def report(tmp_path):
     files = [folder / "runs.json", folder / "report.html"]
     for path in files:
         path.write_text("[1]\n")
-    stamp(folder, files, trials)
+    mark_fresh(folder, files, trials)
     return folder, trials
 
 
 def test_a_report_of_the_same_is_kept_in_any_order_of_its_trials(report):
     folder, trials = report
-    assert kept_files(folder, CONTENTS, trials[::-1]) == [folder / "runs.json", folder / "report.html"]
-    assert is_stamped(folder)
+    assert fresh_files(folder, CONTENTS, trials[::-1]) == [folder / "runs.json", folder / "report.html"]
+    assert (folder / stamps.FILE).exists()
 
 
 @pytest.mark.parametrize(
@@ -41,34 +41,34 @@ def test_a_report_of_the_same_is_kept_in_any_order_of_its_trials(report):
         lambda _, trials: trials[1].mkdir(),
     ],
 )
-def test_any_change_has_it_written_anew(report, change):
+def test_any_change_makes_it_stale(report, change):
     folder, trials = report
     change(folder, trials)
-    assert kept_files(folder, CONTENTS, trials) == []
-    assert not is_stamped(folder)
+    assert fresh_files(folder, CONTENTS, trials) == []
+    assert not (folder / stamps.FILE).exists()
 
 
-def test_so_have_other_code_another_store_and_another_place(report, monkeypatch, tmp_path):
+def test_other_code_another_store_and_another_place_make_it_stale(report, monkeypatch, tmp_path):
     folder, trials = report
     whole = (folder / stamps.FILE).read_text()
     moved = tmp_path / "reports" / "elsewhere"
     moved.mkdir()
     for path in folder.iterdir():
         (moved / path.name).write_bytes(path.read_bytes())
-    assert kept_files(moved, CONTENTS, trials) == []
+    assert fresh_files(moved, CONTENTS, trials) == []
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
-        assert kept_files(folder, CONTENTS, trials) == []
+        assert fresh_files(folder, CONTENTS, trials) == []
     (folder / stamps.FILE).write_text(whole)
     monkeypatch.setattr(stamps, "_code", lambda: "another")
-    assert kept_files(folder, CONTENTS, trials) == []
+    assert fresh_files(folder, CONTENTS, trials) == []
 
 
 def test_the_stamps_of_one_study_are_removed(report):
     folder, _ = report
     out = folder.parent.parent
     remove_stamps(out, "other")
-    assert is_stamped(folder)
+    assert (folder / stamps.FILE).exists()
     assert set(json.loads((folder / stamps.FILE).read_text())["files"]) == {"runs.json", "report.html"}
     remove_stamps(out, "toy")
-    assert not is_stamped(folder)
+    assert not (folder / stamps.FILE).exists()

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from analysis.report import write_report
-from analysis.report.data import read_data
+from analysis.report.data import ReportData
 from analysis.report.sections.published import verdicts
 from analysis.report.sections.reproduce import command
 from analysis.results.report_folder import ReportFolder
@@ -115,12 +115,12 @@ def test_latex_is_escaped_and_every_line_has_as_many_cells(written):
 
 
 def test_the_verdicts_hold_ours_against_the_published_figures_of_each_arm(folder):
-    facts = read_data(ReportFolder(folder))
-    found = [(row.arm[NORM], row.arm[ACT], v.published.value, v.name) for row, v in verdicts(facts)]
+    data = ReportData.read(ReportFolder(folder))
+    found = [(row.arm[NORM], row.arm[ACT], v.published.value, v.name) for row, v in verdicts(data)]
     assert ("before_add", "after_add", 8.75, "reproduced") in found  # He et al. 2015, the default recipe
     torch_blog = [name for *_, value, name in found if value in (8.29, 8.62, 8.34, 8.23)]
     assert torch_blog == ["protocol differs"] * 4  # nesterov there
-    assert all(len(v.noted) == 1 for _, v in verdicts(facts))
+    assert all(len(v.noted) == 1 for _, v in verdicts(data))
 
 
 def test_the_held_out_images_are_noted_beside_the_verdict(written):
@@ -190,7 +190,7 @@ def test_a_folder_that_no_study_left_is_one_sentence(folder, tmp_path):
     with pytest.raises(UserError, match=r"cannot read .*plan\.json"):
         write_report(tmp_path)
     (folder / "plan.json").write_text("{}")
-    with pytest.raises(UserError, match="lacks 'arm': run the study again"):
+    with pytest.raises(UserError, match="lacks 'study': run the study again"):
         write_report(folder)
 
 

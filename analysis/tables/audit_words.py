@@ -1,0 +1,114 @@
+"""An audit in words: audit.json as lines of at most 80 columns, and one difference as a sentence or table cells."""
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from analysis.tables.labels import full_label
+from resnet_lab.spec.choices import Value
+
+Json = Mapping[str, Any]
+WIDTH = 80
+NAMES = {
+    "parameters": "parameters",
+    "flops": "FLOPs",
+    "depth": "depth",
+    "residual_blocks": "residual blocks",
+    "final_norm": "final norm",
+    "final_activation": "final activation",
+}
+YES_OR_NO = frozenset({"final_norm", "final_activation"})
+RELATIVE = frozenset({"parameters", "flops"})
+
+
+def audit_lines(audit: Json, *, arm: Iterable[str], context: Iterable[str], aliases: Sequence[str] = ()) -> list[str]:
+    """Return what is not run, how arms differ from their baseline besides their names, and the aliases of the design.
+
+    `audit` is audit.json; `arm` and `context` are the dotted names of the plan's fields.
+    """
+    arm, context = tuple(arm), tuple(context)
+    sentences: dict[tuple[tuple[str, Value], ...], list[str]] = {}
+    for difference in audit["differences"]:
+        fields = {**difference["context"], **difference["arm"]}
+        sentences.setdefault(tuple(fields.items()), []).append(sentence(difference))
+    texts = _grouped([(dict(fields), ", ".join(parts)) for fields, parts in sentences.items()], arm, context)
+    if texts:
+        head = "audit: as built, these arms differ from the baseline of their context in"
+    else:
+        head = (
+            f"audit: {len(audit['cells'])} networks built; the arms of a context have equal parameters, FLOPs, "
+            "depth, residual blocks, final norm and final activation."
+        )
+    left_out = left_out_lines(audit["refused"], audit["merged"], arm=arm, context=context)
+    return [*left_out, *textwrap.wrap(head, WIDTH), *_wrapped(texts), *alias_lines(aliases)]
+
+
+def left_out_lines(
+    refused: Iterable[Json], merged: Iterable[Json], *, arm: Iterable[str], context: Iterable[str]
+) -> list[str]:
+    """Return which cells are not run, and why: `fields` with the `reason` or with the cell they are the `same_as`."""
+    arm, context = tuple(arm), tuple(context)
+    told = [
+        *((cell["fields"], f"refused: {cell['reason']}") for cell in refused),
+        *(
+            (cell["fields"], f"merged: builds the same network as {full_label(_part(cell['same_as'], arm))}")
+            for cell in merged
+        ),
+    ]
+    return _wrapped(_grouped(told, arm, context))
+
+
+def alias_lines(aliases: Sequence[str]) -> list[str]:
+    """Return which effects a fractional design cannot tell apart, or nothing."""
+    return ["aliases: this design cannot tell apart", *_wrapped(aliases)] if aliases else []
+
+
+def sentence(difference: Json) -> str:
+    """Return `depth 110 -> 164`, `parameters 1,727,962 -> 1,703,258 (-1.4 %)` or `no final norm before pooling`."""
+    what, baseline, found = difference["what"], difference["baseline"], difference["found"]
+    if what in YES_OR_NO:
+        place = f"{NAMES[what]} before pooling"
+        return f"a {place}, which the baseline lacks" if found else f"no {place}"
+    text = f"{NAMES[what]} {baseline:,} -> {found:,}"
+    return f"{text} ({change(baseline, found)})" if what in RELATIVE else text
+
+
+def cells(difference: Json) -> list[str]:
+    """Return the name of what differs, its value in the baseline and in the arm, and the change in per cent."""
+    what, baseline, found = difference["what"], difference["baseline"], difference["found"]
+    if what in YES_OR_NO:
+        return [NAMES[what], *("yes" if value else "no" for value in (baseline, found)), ""]
+    return [NAMES[what], f"{baseline:,}", f"{found:,}", change(baseline, found) if baseline else ""]
+
+
+def change(baseline: float, found: float) -> str:
+    """Return `-1.4 %`; one digit where the change is under a tenth of a per cent."""
+    share = 100 * (found / baseline - 1)
+    return f"{share:+.1f} %" if abs(share) >= 0.1 else f"{share:+.1g} %"
+
+
+def _grouped(texts: Iterable[tuple[Mapping[str, Value], str]], arm: Sequence[str], context: Sequence[str]) -> list[str]:
+    """Join the contexts in which one text holds for the same arm: `act_position=none (depth 20, 44): ...`."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for fields, text in texts:
+        where = "/".join(map(str, _part(fields, context).values()))
+        groups.setdefault((full_label(_part(fields, arm)), text), []).append(where)
+    names = "/".join(name.rpartition(".")[2] for name in context)
+    return [
+        f"{label} ({names} {', '.join(places)}): {text}" if names else f"{label}: {text}"
+        for (label, text), places in groups.items()
+    ]
+
+
+def _part(fields: Mapping[str, Value], names: Iterable[str]) -> dict[str, Value]:
+    return {name: fields[name] for name in names}
+
+
+def _wrapped(texts: Iterable[str]) -> list[str]:
+    return [
+        line
+        for text in texts
+        for line in textwrap.wrap(
+            text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+        )
+    ]

@@ -1,0 +1,79 @@
+"""A fake executor: trials take no time, and their files are those of a worker."""
+
+import json
+from collections import Counter
+
+from resnet_lab.spec.fields import to_json
+from resnet_lab.system import atomic
+from studies.runner.executor import Exit
+
+
+class FakeExecutor:
+    """Each wait is an epoch of every running trial.
+
+    `error(spec)` is the test error where a trial ends, or None for one that diverges; `curve(spec, epoch)` is the
+    validation error on the way, by default `error(spec)` all along. `script` says for a trial's name how its attempts
+    end: a reason, a signal's number, an exception that `wait` raises, or "complete"; later attempts are complete.
+    """
+
+    def __init__(self, error=lambda _: 5.0, *, epochs=1, curve=None, slots=2, cancel_after=None, script=None):
+        self.slots, self.epochs, self.error, self.curve = slots, epochs, error, curve
+        self.script, self.cancel_after = script or {}, cancel_after
+        self.running, self.started, self.cancelled = {}, Counter(), []
+
+    def submit(self, trial):
+        assert len(self.running) < self.slots
+        assert trial.name not in self.running
+        self.started[trial.name] += 1
+        self.running[trial.name] = trial
+        trial.folder.mkdir(parents=True, exist_ok=True)
+        (trial.folder / "failure.json").unlink(missing_ok=True)
+        atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
+        (trial.folder / "env.json").write_text(json.dumps({"data": {"name": "digits", "sha256": "ab" * 32}}))
+
+    def wait(self, timeout):  # noqa: ARG002  # the protocol's
+        if self.cancel_after is not None and sum(self.started.values()) > self.cancel_after:
+            raise KeyboardInterrupt
+        ended = [trial for trial in self.running.values() if self._epoch(trial) >= self.epochs]
+        return [self._end(trial) for trial in ended]
+
+    def cancel(self, name=None):
+        self.cancelled += list(self.running) if name is None else [name]
+        for each in self.cancelled:
+            self.running.pop(each, None)
+
+    def _epoch(self, trial):
+        done = len(trial.history()) + 1
+        value = self.curve(trial.spec, done) if self.curve else self.error(trial.spec)
+        if value is None:
+            return self.epochs
+        record = {"epoch": done, "iteration": trial.spec.recipe.iterations * done // self.epochs}
+        record |= {"train/loss": 1.5, "val/error": value, "time/epoch_s": 0.1}
+        if done <= self.epochs:
+            with (trial.folder / "history.jsonl").open("a") as file:
+                file.write(json.dumps(record) + "\n")
+        return done
+
+    def _end(self, trial):
+        attempts, attempt = self.script.get(trial.name, []), self.started[trial.name]
+        outcome = attempts[attempt - 1] if attempt <= len(attempts) else "complete"
+        if isinstance(outcome, BaseException):
+            raise outcome
+        del self.running[trial.name]
+        if isinstance(outcome, int):
+            return Exit(trial=trial, code=-outcome)
+        if self.error(trial.spec) is None:
+            outcome = "diverged"
+        write_end(trial, outcome, self.error(trial.spec))
+        return Exit(trial=trial, code=0 if outcome == "complete" else 3)
+
+
+def write_end(trial, outcome="complete", error=5.0):
+    """Write what a worker writes last: a result and weights, or the reason why there are none."""
+    trial.folder.mkdir(parents=True, exist_ok=True)
+    if outcome != "complete":
+        (trial.folder / "failure.json").write_text(json.dumps({"reason": outcome}))
+        return
+    atomic.write_with_digest(trial.folder / "model.safetensors", b"weights")
+    result = {"test/error": error, "test/loss": 0.5, "val/error": error, "time/train_s": 0.1, "sha256": "cd"}
+    (trial.folder / "result.json").write_text(json.dumps(result))
