@@ -1,4 +1,4 @@
-"""The layout of the repository: questions on top of studies/, no import circles, small folders, tests that mirror modules.
+"""The layout of the repository: questions on top of studies/, no import circles, small folders, tests that mirror them.
 
 Reads the sources as syntax trees and imports none of them. The layers themselves are contracts in pyproject.toml.
 """
