@@ -102,13 +102,13 @@ def _timings(options: Options, out: Path) -> list[Timing]:
     ensure(plan.cells[0].data, options.data_dir)
     made: list[TimedExecutor] = []
 
-    def make(**orders: Any) -> TimedExecutor:
-        made.append(TimedExecutor(**orders))
+    def make(**arguments: Any) -> TimedExecutor:
+        made.append(TimedExecutor(**arguments))
         return made[0]
 
-    course = make_mode(plan, told)
+    mode = make_mode(plan, told)
     with redirect_stdout(StringIO()):
-        StudyLaunch(plan=plan, options=told, course=course, device="cpu", jobs=1, make_executor=make).run()
+        StudyLaunch(plan=plan, options=told, mode=mode, device="cpu", jobs=1, make_executor=make).run()
     return made[0].timings
 
 

@@ -76,7 +76,7 @@ def _apart(step: Callable[[str, int], Figures], out: str, trials: int) -> Figure
 
 
 def launch_study(out: str, trials: int) -> Figures:
-    """StudyLaunch the study in this process, as its command does."""
+    """Launch the study in this process, as its command does."""
     from benchmarks.harness.simulated import SimulatedExecutor
     from studies.bn_placement import STUDY
     from studies.cli.launch import StudyLaunch
@@ -87,22 +87,23 @@ def launch_study(out: str, trials: int) -> Figures:
     made: list[SimulatedExecutor] = []
     clock = Clock()
 
-    def make(**orders: Any) -> SimulatedExecutor:
-        made.append(SimulatedExecutor(**orders))
+    def make(**arguments: Any) -> SimulatedExecutor:
+        made.append(SimulatedExecutor(**arguments))
         return made[0]
 
     class Watched(Planned):
-        def run(self, driver: Any, console: Any) -> None:
+        def run(self, driver: Any, console: Any) -> Any:
             clock.lap("planning")
-            super().run(driver, console)
+            outcome = super().run(driver, console)
             clock.lap("training")
+            return outcome
 
     depths, seeds = shape(trials)
     varied = f"model.depth={','.join(str(8 + 6 * index) for index in range(depths))}"
     options = StudyOptions(seeds=tuple(range(seeds)), out=Path(out), assignments=(varied,))
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         plan = make_plan(STUDY, options)
-        StudyLaunch(plan=plan, options=options, course=Watched(), device="cpu", jobs=2, make_executor=make).run()
+        StudyLaunch(plan=plan, options=options, mode=Watched(), device="cpu", jobs=2, make_executor=make).run()
     clock.lap("report")
     figures = clock.figures() | {"trials": float(len(plan.runs())), "memory_mb": _peak_mb()}
     return figures | {"executor_s": made[0].wall, "executor_cpu_s": made[0].cpu}

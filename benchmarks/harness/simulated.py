@@ -20,10 +20,10 @@ WEIGHTS = b"weights"
 class SimulatedExecutor:
     """Each trial is complete by the next `wait`. `seconds` is what the writing took, of the clock and the processor."""
 
-    def __init__(self, *, slots: int, orders: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:  # noqa: ARG002  # LocalExecutor's
+    def __init__(self, *, slots: int, settings: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:  # noqa: ARG002  # LocalExecutor's
         self.slots = slots
         self.wall = self.cpu = 0.0
-        self._environment = orders.environment
+        self._environment = settings.environment
         self._running: list[Trial] = []
 
     def submit(self, trial: Trial) -> None:

@@ -27,8 +27,8 @@ class Timing:
 class TimedExecutor(LocalExecutor):
     """One slot. `timings` has an entry for each trial but the last, whose turn ends with the study."""
 
-    def __init__(self, *, slots: int, orders: WorkerSettings, threads: int, **more: Any) -> None:
-        super().__init__(slots=slots, orders=orders, threads=threads, **more)
+    def __init__(self, *, slots: int, settings: WorkerSettings, threads: int, **more: Any) -> None:
+        super().__init__(slots=slots, settings=settings, threads=threads, **more)
         self.timings: list[Timing] = []
         self._submitted = self._noticed = (0.0, 0.0)
         self._last: Trial | None = None
@@ -39,7 +39,7 @@ class TimedExecutor(LocalExecutor):
             self.timings.append(self._timing(json.loads((self._last.folder / NOTE).read_text()), now))
         self._submitted, self._last = now, trial
         process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
-            target=timed, args=(trial, self._orders, self._threads), name=trial.name
+            target=timed, args=(trial, self._settings, self._threads), name=trial.name
         )
         with deferred():
             process.start()

@@ -1,4 +1,4 @@
-"""The audit of a plan: what its arms are once they are built, and in what else they differ than in their names.
+"""The audit of a plan: what its arms are once they are built, and how they differ besides their names.
 
 Every arm is built on the meta device before anything is run. Arms that are the same network, trained alike on the same
 images, are merged. What is left is compared, within each context, with the baseline.
@@ -85,7 +85,7 @@ def network_of(spec: RunSpec) -> Network:
     return spec.model, spec.data.name
 
 
-def measure(networks: Sequence[Network]) -> dict[Network, NetworkFacts | str]:
+def inspect_networks(networks: Sequence[Network]) -> dict[Network, NetworkFacts | str]:
     """Build every network on the meta device: loads torch. A network that cannot be built has its reason instead."""
     from resnet_lab.inspect.facts import inspect
 

@@ -1,4 +1,4 @@
-"""Measuring the networks of a plan: those that are not known yet, in this process or aside in others."""
+"""Facts of a plan's networks: known from the cache, or measured here or in forked processes."""
 
 import contextlib
 import dataclasses
@@ -17,7 +17,7 @@ from resnet_lab.spec.fields import flatten
 from resnet_lab.system.cache import cache_dir, digest_of, keep
 from resnet_lab.system.environment import cores
 from resnet_lab.system.forked_call import submit
-from studies.audit.audit import Measured, Network, measure, network_of
+from studies.audit.audit import Measured, Network, inspect_networks, network_of
 from studies.plan.plan import Plan
 
 WORTH_A_PROCESS = 8
@@ -27,18 +27,18 @@ WORTH_A_PROCESS = 8
 def measure_networks(plan: Plan) -> Measured:
     """Return the facts of every network of a plan. Loads torch only for what is not known."""
     known, unknown = _split(plan)
-    return {**known, **_remembered(measure(unknown) if unknown else {})}
+    return {**known, **_remembered(inspect_networks(unknown) if unknown else {})}
 
 
 def start_measuring(plan: Plan) -> Callable[[], Measured]:
     """Start measuring in forks of the workers' server; return what waits for the facts."""
     known, unknown = _split(plan)
-    asked = [submit(measure, share) for share in shares_of(unknown, cores())]
+    asked = [submit(inspect_networks, share) for share in shares_of(unknown, cores())]
     return lambda: {**known, **_remembered(ChainMap(*(dict(share.result()) for share in asked)))}
 
 
 def shares_of(networks: Sequence[Network], processes: int) -> list[list[Network]]:
-    """Deal networks out to at most so many processes, a few at least to each."""
+    """Deal networks out to at most `processes` processes, a few at least to each."""
     count = max(1, min(processes, len(networks) // WORTH_A_PROCESS))
     return [list(networks[start::count]) for start in range(count) if networks]
 

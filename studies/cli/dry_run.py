@@ -1,4 +1,4 @@
-"""What a study would do: `--dry-run`."""
+"""The dry run: plan, trials that are done, time and audit, printed and not written."""
 
 import json
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ from resnet_lab.spec.choices import Value
 from studies.plan.options import Algorithm, Pruner
 from studies.plan.plan import Plan
 from studies.plan.spaces import Choose, Space
-from studies.results.search import SearchReport, write_search
+from studies.results.search_report import SearchReport, write_search
 from studies.runner.display import make_display
 from studies.runner.driver import Driver, run_phase
 from studies.runner.optuna_store import storage_of

@@ -1,4 +1,4 @@
-"""Fair tuning in words and as JSON: what each arm's search chose, and where it turned a difference round."""
+"""Fair tuning in words and as JSON: what each search chose, and where it changed the sign of a difference."""
 
 import math
 import textwrap

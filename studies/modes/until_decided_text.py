@@ -34,7 +34,7 @@ class Stop:
 
 
 def text(rule: Rule, stops: Sequence[Stop]) -> str:
-    """Return a paragraph on the rule and a line for each comparison, in at most 80 columns."""
+    """Return a paragraph on the rule and a line per comparison, in at most 80 columns."""
     head = (
         f"Seeds until decided: looks at {', '.join(map(str, rule.looks))} seeds, margin {rule.margin:g} points. The "
         "intervals and p above and in the figure are not corrected for these looks. Those below are: all of them "
@@ -43,7 +43,7 @@ def text(rule: Rule, stops: Sequence[Stop]) -> str:
     )
     lines = textwrap.wrap(head, WIDTH)
     for stop in stops:
-        line = f"{full_label(stop.fields)}: {_told(stop)}"
+        line = f"{full_label(stop.fields)}: {_stop_text(stop)}"
         lines += textwrap.wrap(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
     return "\n".join(lines)
 
@@ -59,7 +59,7 @@ def content(rule: Rule, stops: Sequence[Stop]) -> dict[str, Any]:
     }
 
 
-def _told(stop: Stop) -> str:
+def _stop_text(stop: Stop) -> str:
     interval, pairs = stop.judgement.interval, stop.judgement.pairs
     limits = f", {interval.mean:+.2f} [{interval.low:.2f}, {interval.high:.2f}]" if pairs > 1 else ""
     lost = f" ({pairs} complete in both)" if pairs != stop.seeds else ""

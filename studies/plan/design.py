@@ -1,4 +1,4 @@
-"""Which combinations of the switches a study runs: designs over {field: levels}.
+"""Designs: which combinations of {field: levels} a study runs.
 
 The first level of a factor is the baseline, the last is the factor switched on. Sources: Montgomery, Design and
 Analysis of Experiments, chapters 6 and 8; Plackett and Burman 1946.
@@ -36,7 +36,7 @@ class Design(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Designed:
-    """The arms of a design in their order, the one the others are compared with, and what cannot be told apart."""
+    """The arms of a design in their order, the one the others are compared with, and confounded effects."""
 
     cells: tuple[Cell, ...]
     baseline: Cell

@@ -1,4 +1,4 @@
-"""Cells of a study's grid that are not run: refused because they mean nothing, or merged with another."""
+"""Exclusions: cells of a study's grid that are not run, refused as invalid or merged with another."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Merged:
 def require_baseline_and_one_arm(
     arm: Levels, cells: Sequence[Fields], refused: Sequence[Refused], set_by_user: Collection[str]
 ) -> None:
-    """Raise the sentence of a refusal that takes away the baseline, every other arm, or a level the user asked for."""
+    """Raise the reason of a refusal that takes away the baseline, every other arm, or a level the user asked for."""
     first = {name: values[0] for name, values in arm.items()}
     arms = {tuple(cell[name] for name in arm) for cell in cells}
     alone = len(arms) <= 1

@@ -1,4 +1,4 @@
-"""Two-level fractions of a factorial, and which effects they cannot tell apart."""
+"""Fractional designs of two levels, and which effects they confound."""
 
 import itertools
 import string

@@ -67,13 +67,13 @@ class Options:
     orders: Annotated[int, arg(metavar="INT")] = 1
     """With --design ladder: in how many orders its rungs are climbed."""
     cells: Annotated[int, arg(metavar="INT")] = 16
-    """With --design random or sobol: arms that are drawn, beside the baseline."""
+    """With --design random or sobol: arms that are drawn, besides the baseline."""
     resolution: Annotated[int, arg(metavar="INT")] = 3
     """With --design fractional: 3 keeps main effects apart; 4 keeps them clear of pairs, too."""
     until_decided: Annotated[bool, arg(help_behavior_hint="")] = False
     """Add seeds in pairs to the arms whose comparison is open, corrected for the repeated looks."""
     max_seeds: Annotated[int, arg(metavar="INT")] = 20
-    """With --until-decided: the most seeds an arm gets."""
+    """With --until-decided: seeds an arm gets at most."""
     margin: Annotated[float, arg(metavar="POINTS")] = 0.0
     """A difference below this does not matter: the report tests for equivalence. 0: no margin, direction alone."""
     tune: Annotated[bool, arg(help_behavior_hint="")] = False

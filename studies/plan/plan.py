@@ -1,4 +1,4 @@
-"""From a study and its options to the runs it needs: every cell times every seed, each once."""
+"""The plan of a study: every cell times every seed, each run once."""
 
 import dataclasses
 import itertools
@@ -34,9 +34,9 @@ class Plan:
     reference: Mapping[str, Value]
     """The arm the others are compared with."""
     aliases: tuple[str, ...] = ()
-    """Effects that the design cannot tell apart."""
+    """Effects that the design confounds."""
     refused: tuple[Refused, ...] = ()
-    """Cells of the grid that mean nothing."""
+    """Invalid cells of the grid."""
     merged: tuple[Merged, ...] = ()
     """Cells that an audit found to be another's network: see `studies.audit`."""
     more: tuple[RunSpec, ...] = ()
@@ -44,7 +44,7 @@ class Plan:
     margin: float = 0.0
     """Points of test error below which a difference does not matter; 0 where nobody said."""
     variant: str = ""
-    """What tells this plan's report from that of the same cells under another recipe: `tuned`."""
+    """What distinguishes this plan's report from that of the same cells under another recipe: `tuned`."""
 
     def runs(self) -> tuple[RunSpec, ...]:
         """Return every run in the order of execution: all cells of a seed before the next seed, deepest first.

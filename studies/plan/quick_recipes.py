@@ -1,4 +1,4 @@
-"""What a short run on each data set changes in the recipe, which was made for 64k iterations of CIFAR-10."""
+"""Recipes of quick runs: what they change in the recipe, which was made for 64k iterations of CIFAR-10."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What a search may choose: ranges and lists, by dotted name."""
+"""Search spaces: ranges and lists of values, by dotted name."""
 
 import math
 from collections.abc import Mapping

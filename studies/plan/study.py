@@ -1,4 +1,4 @@
-"""What a study declares: a question, the switches it compares, and at what scales."""
+"""A study's declaration: its question, the switches it compares, and at what scales."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Study:
     implies: Mapping[tuple[str, Value], Mapping[str, Value]] = field(default_factory=dict)
     """Fields that go with a level, such as the learning rate with the optimiser: they follow it in every arm."""
     tune: tuple[Tune, ...] = (loguniform("recipe.lr", 1e-3, 1.0),)
-    """What `--tune` gives each arm to choose for itself, and `--search` beside the switches."""
+    """What `--tune` gives each arm to choose for itself, and `--search` besides the switches."""
 
 
 def questions() -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.report.stamp import mark_fresh
-from studies.results.search import SearchReport
+from studies.results.search_report import SearchReport
 from studies.results.write import StudyReport
 
 if TYPE_CHECKING:

@@ -207,7 +207,7 @@ class Driver:
 
 
 def _reason(ended: Exit) -> tuple[str, str]:
-    """Return the reason as recorded, and a sentence or nothing."""
+    """Return the reason as recorded, and an error message or nothing."""
     outcome = ended.trial.outcome()
     if outcome.reason is not None:
         return outcome.reason, outcome.detail

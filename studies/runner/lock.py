@@ -1,4 +1,4 @@
-"""One driver a study: the lock, and who holds it."""
+"""The driver's lock: one driver per study, and who holds it."""
 
 import contextlib
 import json

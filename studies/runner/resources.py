@@ -26,7 +26,7 @@ def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
 
 
 def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
-    """Measure how many trials at once pay off on a GPU, with the largest network, and say so."""
+    """Measure how many trials at once pay off on a GPU, with the largest network, and print it."""
     from resnet_lab.system.forked_call import submit
     from resnet_lab.trials.throughput import best_count, concurrent_throughput
     from studies.runner.executor import start_server
@@ -37,7 +37,7 @@ def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
     largest = max(cells, key=lambda cell: cell.model.depth * cell.model.width**2)
     try:
         found = submit(concurrent_throughput, (largest, device)).result()
-    except RuntimeError:  # its own words are above: memory that does not do for one, most likely
+    except RuntimeError:  # its traceback is printed above: most likely one trial does not fit into the memory
         print("--jobs auto: nothing could be measured, so trials run one at a time", file=sys.stderr)
         return 1
     best = best_count(found)

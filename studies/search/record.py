@@ -1,4 +1,4 @@
-"""What the report of an open search must know: search.json, beside the trials."""
+"""The record of an open search: search.json, which its report is made of."""
 
 import shlex
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from resnet_lab.inspect.trace import Trace
 
 CONFIRMED_BY = 5
-"""So many fresh seeds the winner is to be run with."""
+"""Fresh seeds that the winner is to be run with."""
 
 
 def search_record(plan: Plan, search: Search) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a search draws and what it stops, by name."""
+"""Samplers and pruners of a search, by name."""
 
 import zlib
 from typing import TYPE_CHECKING

@@ -22,8 +22,8 @@ def test_depths_and_seeds_grow_with_the_study(trials):
 
 
 def test_a_simulated_trial_is_complete_once_waited_for(tmp_path):
-    orders = WorkerSettings(data_dir=None, device="cpu", environment={"git_sha": "abc"})
-    executor = SimulatedExecutor(slots=2, orders=orders, threads=1)
+    settings = WorkerSettings(data_dir=None, device="cpu", environment={"git_sha": "abc"})
+    executor = SimulatedExecutor(slots=2, settings=settings, threads=1)
     trial = Trial(root=tmp_path, spec=replace(RunSpec(), {"data.name": "digits"}))
     executor.submit(trial)
     assert trial.result() is None

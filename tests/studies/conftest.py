@@ -1,81 +1,31 @@
-"""An executor that pretends, epoch by epoch: real ledger, real MLflow store, no training."""
+"""Drivers with a fake executor (tests/studies/fakes.py): a real Optuna study and MLflow store, no training."""
 
-import json
 import time
-from collections import Counter
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from rich.console import Console
 
-from resnet_lab.spec.fields import to_json
-from resnet_lab.system import atomic
 from resnet_lab.tracking import Tracker
-from studies.audit.audit import audit, measure, network_of
+from studies.audit.audit import audit, inspect_networks, network_of
 from studies.plan.plan import trials_of
 from studies.runner.display import Lines
 from studies.runner.driver import Driver
-from studies.runner.executor import Exit
 from studies.runner.optuna_store import OptunaStore
 
 
-class Simulator:
-    """Each wait is an epoch of every running trial; `error(spec)` is where a trial ends, or None for a failure.
+class Reported(NamedTuple):
+    """What the outcome of a mode wrote."""
 
-    `course(spec, epoch)` is the validation error on the way; by default it is the end's all along.
-    """
-
-    def __init__(self, error, *, epochs=1, course=None, slots=2, cancel_after=None):
-        self.slots, self.epochs, self.error, self.course = slots, epochs, error, course
-        self.running, self.started, self.cancelled, self.cancel_after = {}, Counter(), [], cancel_after
-
-    def submit(self, trial):
-        assert len(self.running) < self.slots
-        assert trial.name not in self.running
-        self.started[trial.name] += 1
-        self.running[trial.name] = trial
-        trial.folder.mkdir(parents=True, exist_ok=True)
-        atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
-
-    def wait(self, timeout):  # noqa: ARG002  # the protocol's
-        if self.cancel_after is not None and sum(self.started.values()) > self.cancel_after:
-            raise KeyboardInterrupt
-        ended = [trial for trial in self.running.values() if self.epoch(trial) == self.epochs]
-        return [self.end(self.running.pop(trial.name)) for trial in ended]
-
-    def epoch(self, trial):
-        done = len(trial.history()) + 1
-        value = self.course(trial.spec, done) if self.course else self.error(trial.spec)
-        total = trial.spec.recipe.iterations
-        record = {"epoch": done, "iteration": total * done // self.epochs, "val/error": value, "time/epoch_s": 0.1}
-        if value is not None:
-            with (trial.folder / "history.jsonl").open("a") as file:
-                file.write(json.dumps(record) + "\n")
-        return done if value is not None else self.epochs
-
-    def end(self, trial):
-        error = self.error(trial.spec)
-        if error is None:
-            (trial.folder / "failure.json").write_text(json.dumps({"reason": "diverged"}))
-            return Exit(trial=trial, code=3)
-        atomic.write_with_digest(trial.folder / "model.safetensors", b"weights")
-        result = {"test/error": error, "test/loss": 0.5, "val/error": error, "time/train_s": 0.1, "sha256": "cd"}
-        (trial.folder / "result.json").write_text(json.dumps(result))
-        return Exit(trial=trial, code=0)
-
-    def cancel(self, name=None):
-        self.cancelled += list(self.running) if name is None else [name]
-        for each in self.cancelled:
-            self.running.pop(each, None)
-
-
-@pytest.fixture
-def simulator():
-    return Simulator
+    runs: list[dict[str, Any]]
+    files: list[Path]
+    reports: list[Any]
 
 
 @pytest.fixture
 def drive(books):
-    """Give the driver of a plan and an executor to some work, within a launch."""
+    """Give the driver of a plan and an executor to some work, within a launch; return what the work returns."""
 
     def run(plan, executor, work=Driver.run):
         tracker = Tracker.open(books, plan.study.name)
@@ -84,17 +34,17 @@ def drive(books):
         driver = Driver(
             plan=plan,
             trials=trials_of(plan, books),
-            ledger=OptunaStore.open(books, plan.study.name),
+            store=OptunaStore.open(books, plan.study.name),
             launch=launch,
             finished_runs=tracker.finished(),
             executor=executor,
-            display=Lines(plan, Console(quiet=True)),
+            display=Lines(Console(quiet=True)),
             environment={"git_sha": "abc"},
             data_source="here",
-            audit=audit(plan, measure([network_of(cell) for cell in plan.cells])),
+            audit=audit(plan, inspect_networks([network_of(cell) for cell in plan.cells])),
         )
         try:
-            work(driver)
+            return work(driver)
         finally:
             launch.end("FINISHED")
 
@@ -103,18 +53,29 @@ def drive(books):
 
 @pytest.fixture
 def go(drive):
-    """Run a course over a plan with an executor, as a launch does."""
+    """Run a mode over a plan with an executor, as a launch does; return its outcome."""
 
-    def run(course, plan, executor):
-        drive(plan, executor, lambda driver: course.run(driver, Console(quiet=True)))
-        return course
+    def run(mode, plan, executor):
+        return drive(plan, executor, lambda driver: mode.run(driver, Console(quiet=True)))
+
+    return run
+
+
+@pytest.fixture
+def reported(books):
+    """Have an outcome print and write its reports."""
+
+    def run(outcome, console=None, *, as_json=False):
+        reports = outcome.report(books, console or Console(quiet=True), as_json=as_json)
+        runs = [run for report in reports for run in report.runs]
+        return Reported(runs, [path for report in reports for path in report.files], list(reports))
 
     return run
 
 
 @pytest.fixture
 def wait_for():
-    """Wait until a condition holds, two minutes at most."""
+    """Wait until a condition holds, at most two minutes."""
 
     def wait(condition):
         deadline = time.monotonic() + 120
@@ -134,10 +95,10 @@ def stop_one(wait_for):
             executor.submit(trial)
         wait_for(lambda: stopped.history() and other.history())
         executor.cancel(stopped.name)
-        kept, before = len(stopped.history()), len(other.history())
+        epochs, before = len(stopped.history()), len(other.history())
         wait_for(lambda: len(other.history()) > before + 1)
         assert executor.wait(0) == []
-        assert len(stopped.history()) == kept
+        assert len(stopped.history()) == epochs
         assert (stopped.result(), stopped.failure()) == (None, None)
 
     return stop

@@ -26,10 +26,7 @@ class FakeExecutor:
         assert trial.name not in self.running
         self.started[trial.name] += 1
         self.running[trial.name] = trial
-        trial.folder.mkdir(parents=True, exist_ok=True)
-        (trial.folder / "failure.json").unlink(missing_ok=True)
-        atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
-        (trial.folder / "env.json").write_text(json.dumps({"data": {"name": "digits", "sha256": "ab" * 32}}))
+        write_begin(trial)
 
     def wait(self, timeout):  # noqa: ARG002  # the protocol's
         if self.cancel_after is not None and sum(self.started.values()) > self.cancel_after:
@@ -68,9 +65,16 @@ class FakeExecutor:
         return Exit(trial=trial, code=0 if outcome == "complete" else 3)
 
 
+def write_begin(trial):
+    """Write what a worker writes first."""
+    trial.folder.mkdir(parents=True, exist_ok=True)
+    (trial.folder / "failure.json").unlink(missing_ok=True)
+    atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
+    (trial.folder / "env.json").write_text(json.dumps({"data": {"name": "digits", "sha256": "ab" * 32}}))
+
+
 def write_end(trial, outcome="complete", error=5.0):
     """Write what a worker writes last: a result and weights, or the reason why there are none."""
-    trial.folder.mkdir(parents=True, exist_ok=True)
     if outcome != "complete":
         (trial.folder / "failure.json").write_text(json.dumps({"reason": outcome}))
         return

@@ -9,12 +9,12 @@ from resnet_lab.errors import RefusedError
 from resnet_lab.spec import DatasetName
 from resnet_lab.trials.trial import Trial
 from studies.audit import text as audit_text
-from studies.audit.audit import audit, measure, network_of
+from studies.audit.audit import audit, inspect_networks, network_of
 from studies.bn_placement import STUDY as BN_PLACEMENT
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
 from studies.plan.study import Scale, Study
-from studies.results.write import report
+from studies.results.write import PlanOutcome
 
 
 def study(arm, context=None, **changes):
@@ -28,7 +28,7 @@ def study(arm, context=None, **changes):
 
 
 def audited(plan):
-    return audit(plan, measure([network_of(cell) for cell in plan.cells]))
+    return audit(plan, inspect_networks([network_of(cell) for cell in plan.cells]))
 
 
 def text(checked):
@@ -127,7 +127,7 @@ def test_equal_networks_that_are_trained_differently_are_two_arms():
 
 def test_what_cannot_be_built_is_refused_with_the_reason_unless_it_is_the_baseline():
     plan = make_plan(study({"model.depth": (8, 14)}), Options())
-    measured = measure([network_of(cell) for cell in plan.cells])
+    measured = inspect_networks([network_of(cell) for cell in plan.cells])
     broken = dict(measured) | {network_of(plan.cells[1]): "the network cannot be built: too small"}
     checked = audit(plan, broken)
     assert [cell.reason for cell in checked.plan.refused] == ["the network cannot be built: too small"]
@@ -144,7 +144,8 @@ def test_every_line_fits_80_columns(aliases):
 def test_a_report_prints_and_keeps_the_audit(tmp_path, aliases, capsys):
     checked = audited(aliases)
     trials = [Trial(root=tmp_path / "trials", spec=spec) for spec in checked.plan.runs()]
-    _, files = report(checked, trials, tmp_path, Console(width=80), as_json=False)
+    (written,) = PlanOutcome(audit=checked, trials=trials).report(tmp_path, Console(width=80), as_json=False)
+    files = written.files
     assert "merged: builds the same network" in " ".join(capsys.readouterr().out.split())
     kept = json.loads((tmp_path / "reports" / "toy-quick-digits" / "audit.json").read_text())
     assert tmp_path / "reports" / "toy-quick-digits" / "audit.json" in files

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 import pytest
 
 from studies.audit import network_facts
-from studies.audit.audit import measure, network_of
+from studies.audit.audit import inspect_networks, network_of
 from studies.audit.network_facts import WORTH_A_PROCESS, measure_networks, shares_of, start_measuring
 from studies.bn_placement import STUDY
 from studies.plan.options import Options
@@ -30,15 +30,15 @@ def built(monkeypatch):
 
     def counting(networks):
         counts.append(len(networks))
-        return measure(networks)
+        return inspect_networks(networks)
 
-    monkeypatch.setattr(network_facts, "measure", counting)
+    monkeypatch.setattr(network_facts, "inspect_networks", counting)
     return counts
 
 
 def test_a_network_is_built_once(plan, built):
     first = measure_networks(plan)
-    assert first == measure([network_of(cell) for cell in plan.cells])
+    assert first == inspect_networks([network_of(cell) for cell in plan.cells])
     assert measure_networks(plan) == first
     more = make_plan(STUDY, Options(assignments=("model.depth=8,14,20",)))
     assert {network: measure_networks(more)[network] for network in first} == first
@@ -54,9 +54,9 @@ def test_other_code_knows_nothing(plan, built, monkeypatch):
 
 def test_what_cannot_be_built_is_known_too(plan, monkeypatch):
     reason = "the network cannot be built: too small"
-    monkeypatch.setattr(network_facts, "measure", lambda networks: dict.fromkeys(networks, reason))
+    monkeypatch.setattr(network_facts, "inspect_networks", lambda networks: dict.fromkeys(networks, reason))
     assert set(measure_networks(plan).values()) == {reason}
-    monkeypatch.setattr(network_facts, "measure", lambda _: pytest.fail("built again"))
+    monkeypatch.setattr(network_facts, "inspect_networks", lambda _: pytest.fail("built again"))
     assert set(measure_networks(plan).values()) == {reason}
 
 

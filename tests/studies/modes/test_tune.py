@@ -1,4 +1,4 @@
-"""Fair tuning and the open search, with an executor that pretends: real searches, real MLflow store, no training."""
+"""Fair tuning and the open search, with a fake executor: real searches, real MLflow store, no training."""
 
 import dataclasses
 import json
@@ -7,7 +7,6 @@ import shlex
 from collections import Counter
 
 import pytest
-from rich.console import Console
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec.fields import replace
@@ -19,9 +18,10 @@ from studies.modes.tune import Tuned, space_of
 from studies.plan.options import Algorithm, Options, Pruner
 from studies.plan.plan import make_plan
 from studies.plan.study import find_study
-from studies.results.publish import close
+from studies.results.publish import publish
 from studies.search.optuna_search import SEED
 from studies.search.record import confirm
+from tests.studies.fakes import FakeExecutor
 
 EPOCHS = 4
 
@@ -50,10 +50,10 @@ def states(out):
     return Counter((run["tags"].get("phase", "declared"), run["status"]) for run in read_runs(out, STUDY.name))
 
 
-def test_each_arm_is_tuned_with_the_same_budget_and_a_change_of_sign_is_flagged(books, go, simulator):
-    plan, executor = one_switch(), simulator(error, epochs=EPOCHS)
-    course = go(tuned(plan), plan, executor)
-    runs, files = course.report(books, Console(quiet=True), as_json=False)
+def test_each_arm_is_tuned_with_the_same_budget_and_a_change_of_sign_is_flagged(books, go, reported):
+    plan, executor = one_switch(), FakeExecutor(error, epochs=EPOCHS)
+    outcome = go(tuned(plan), plan, executor)
+    runs, files, _ = reported(outcome)
     content = json.loads(next(path for path in files if path.name == "tuning.json").read_text())
     assert [len(arm["trials"]) for arm in content["arms"]] == [8, 8]
     chosen = {arm["fields"]["model.block.norm_position"]: arm["chosen"]["recipe.lr"] for arm in content["arms"]}
@@ -71,19 +71,19 @@ def test_each_arm_is_tuned_with_the_same_budget_and_a_change_of_sign_is_flagged(
     assert states(books)["tuning", "FINISHED"] + states(books)["tuning", "KILLED"] == 16
 
 
-def test_tuning_uses_a_seed_of_its_own(go, simulator):
-    plan, executor = one_switch(), simulator(error, epochs=EPOCHS)
+def test_tuning_uses_a_seed_of_its_own(go):
+    plan, executor = one_switch(), FakeExecutor(error, epochs=EPOCHS)
     go(tuned(plan, budget=3), plan, executor)
     seeds = Counter(int(name.rpartition("seed")[2]) for name in executor.started)
     assert seeds[SEED] == 2 * 3
     assert set(seeds) == {0, 1, SEED}
 
 
-def test_a_pruned_trial_is_stopped_alone_and_marked_in_both_books(books, go, simulator):
+def test_a_pruned_trial_is_stopped_alone_and_marked_in_both_stores(books, go, reported):
     plan = one_switch()
-    executor = simulator(error, epochs=EPOCHS, course=lambda spec, n: error(spec) + EPOCHS - n, slots=2)
-    course = go(tuned(plan, budget=10), plan, executor)
-    _, files = course.report(books, Console(quiet=True), as_json=False)
+    executor = FakeExecutor(error, epochs=EPOCHS, curve=lambda spec, n: error(spec) + EPOCHS - n, slots=2)
+    outcome = go(tuned(plan, budget=10), plan, executor)
+    _, files, _ = reported(outcome)
     content = json.loads(next(path for path in files if path.name == "tuning.json").read_text())
     pruned = {row["trial"] for arm in content["arms"] for row in arm["trials"] if row["state"] == "pruned"}
     assert pruned
@@ -97,31 +97,31 @@ def test_a_pruned_trial_is_stopped_alone_and_marked_in_both_books(books, go, sim
         assert not (folder / "result.json").exists()
 
 
-def test_the_same_command_again_trains_nothing_and_an_interrupted_one_goes_on(books, go, simulator):
+def test_the_same_command_again_trains_nothing_and_an_interrupted_one_goes_on(books, go, reported):
     plan = one_switch()
     with pytest.raises(KeyboardInterrupt):
-        go(tuned(plan), plan, simulator(error, epochs=EPOCHS, cancel_after=9))
-    first = simulator(error, epochs=EPOCHS)
-    course = go(tuned(plan), plan, first)
-    runs, _ = course.report(books, Console(quiet=True), as_json=False)
+        go(tuned(plan), plan, FakeExecutor(error, epochs=EPOCHS, cancel_after=9))
+    first = FakeExecutor(error, epochs=EPOCHS)
+    outcome = go(tuned(plan), plan, first)
+    runs, _, _ = reported(outcome)
     assert first.started
-    again = simulator(error, epochs=EPOCHS)
+    again = FakeExecutor(error, epochs=EPOCHS)
     repeated = go(tuned(plan), plan, again)
     assert not again.started
-    assert repeated.report(books, Console(quiet=True), as_json=False)[0] == runs
+    assert reported(repeated).runs == runs
     tuning = [run for run in read_runs(books, STUDY.name) if run["tags"].get("phase") == "tuning"]
     ended = [run for run in tuning if run["status"] == "FINISHED" or run["tags"].get("pruned")]
     assert len(ended) == len({run["tags"]["trial"] for run in ended}) == 16
 
 
-def test_an_arm_whose_search_finds_nothing_keeps_the_recipe(books, go, simulator, capsys):
+def test_an_arm_whose_search_finds_nothing_keeps_the_recipe(books, go, capsys, reported):
     def diverging(spec):
         tuning = spec.seed == SEED and spec.model.block.norm_position == "after_add"
         return None if tuning else error(spec)
 
     plan = one_switch()
-    course = go(tuned(plan, budget=3), plan, simulator(diverging, epochs=EPOCHS))
-    course.report(books, Console(quiet=True), as_json=True)
+    outcome = go(tuned(plan, budget=3), plan, FakeExecutor(diverging, epochs=EPOCHS))
+    reported(outcome, as_json=True)
     arms = json.loads(capsys.readouterr().out)["tuning"]["arms"]
     assert arms[1]["chosen"] == {}
     assert [row["state"] for row in arms[1]["trials"]] == ["diverged"] * 3
@@ -145,11 +145,10 @@ def replaced(**changes):
     return make_plan(study, Options(seeds=(0, 1), epochs=1))
 
 
-def test_an_open_search_spends_its_budget_and_is_not_told_as_arms(books, go, simulator, capsys):
-    plan, executor = plan_of(), simulator(error, epochs=EPOCHS)
-    course = OpenSearch(plan, algorithm=Algorithm.TPE, budget=12, pruner=Pruner.MEDIAN)
-    go(course, plan, executor)
-    runs, files = course.report(books, Console(quiet=True), as_json=True)
+def test_an_open_search_spends_its_budget_and_is_not_reported_as_arms(books, go, capsys, reported):
+    plan, executor = plan_of(), FakeExecutor(error, epochs=EPOCHS)
+    outcome = go(OpenSearch(plan, algorithm=Algorithm.TPE, budget=12, pruner=Pruner.MEDIAN), plan, executor)
+    runs, files, reports = reported(outcome, as_json=True)
     content = json.loads(capsys.readouterr().out)
     assert len(content["trials"]) == 12
     assert content["winner"]["val/error"] == min(row["val/error"] for row in content["trials"] if row["val/error"])
@@ -164,12 +163,13 @@ def test_an_open_search_spends_its_budget_and_is_not_told_as_arms(books, go, sim
     assert all(run["status"] == "complete" for run in runs)
     assert {run["tags"]["phase"] for run in read_runs(books, STUDY.name)} == {"search"}
     tracker = Tracker.open(books, STUDY.name)
-    written = close(files, tracker, tracker.start_launch("launch", {}, {}), {"training": 1.0}, None)
+    spent = {"seconds": {"training": 1.0}, "energy_j": None}
+    written = publish(reports, tracker, tracker.start_launch("launch", {}, {}), spent)
     assert {"report.html", "report.md", "table.tex", "trials.csv", "parallel.png", "progress.svg"} <= {
         p.name for p in written
     }
     assert not tracker.client.search_runs([tracker.experiment_id], "tags.kind = 'arm'")  # a search has none
-    again = simulator(error, epochs=EPOCHS)
+    again = FakeExecutor(error, epochs=EPOCHS)
     go(OpenSearch(plan, algorithm=Algorithm.TPE, budget=12, pruner=Pruner.MEDIAN), plan, again)
     assert not again.started
 

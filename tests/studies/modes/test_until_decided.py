@@ -1,10 +1,9 @@
-"""Seeds until decided, with an executor that pretends: who gets more seeds, and what the report says."""
+"""Seeds until decided, with a fake executor: who gets more seeds, and what the report says."""
 
 import json
 import random
 
 import pytest
-from rich.console import Console
 
 from resnet_lab.errors import UserError
 from resnet_lab.tracking import read_runs
@@ -12,6 +11,7 @@ from studies.bn_placement import STUDY
 from studies.modes.until_decided import UntilDecided, numbered
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
+from tests.studies.fakes import FakeExecutor
 
 ONE_DEPTH = ("model.depth=8",)
 
@@ -28,10 +28,10 @@ def error(spec):
     return 5 + far + noise
 
 
-def test_clear_arms_stop_early_and_open_ones_go_on_with_their_baseline(books, go, simulator):
-    executor, plan = simulator(error), plan_of()
-    course = go(UntilDecided(plan, max_seeds=7, margin=0), plan, executor)
-    runs, files = course.report(books, Console(quiet=True), as_json=False)
+def test_clear_arms_stop_early_and_open_ones_go_on_with_their_baseline(books, go, reported):
+    executor, plan = FakeExecutor(error), plan_of()
+    outcome = go(UntilDecided(plan, max_seeds=7, margin=0), plan, executor)
+    runs, files, _ = reported(outcome)
     counts = {}
     for run in runs:
         arm = run["model.block.norm_position"], run["model.block.act_position"]
@@ -56,32 +56,32 @@ def test_clear_arms_stop_early_and_open_ones_go_on_with_their_baseline(books, go
     assert len(finished) == len(set(finished)) == 24
 
 
-def test_the_same_command_again_decides_the_same_and_trains_nothing(books, go, simulator):
+def test_the_same_command_again_decides_the_same_and_trains_nothing(books, go, reported):
     plan = plan_of()
-    first = go(UntilDecided(plan, max_seeds=5, margin=0), plan, simulator(error))
-    again, executor = UntilDecided(plan, max_seeds=5, margin=0), simulator(error)
-    go(again, plan, executor)
+    first = go(UntilDecided(plan, max_seeds=5, margin=0), plan, FakeExecutor(error))
+    executor = FakeExecutor(error)
+    again = go(UntilDecided(plan, max_seeds=5, margin=0), plan, executor)
     assert not executor.started
-    reports = [course.report(books, Console(quiet=True), as_json=False)[0] for course in (first, again)]
-    assert reports[0] == reports[1]
-    assert len(read_runs(books, STUDY.name)) == len(reports[0])
+    runs = [reported(outcome).runs for outcome in (first, again)]
+    assert runs[0] == runs[1]
+    assert len(read_runs(books, STUDY.name)) == len(runs[0])
 
 
-def test_within_the_margin_is_equivalent(books, go, simulator, capsys):
+def test_within_the_margin_is_equivalent(go, capsys, reported):
     plan = plan_of("model.block.act_position=none")
-    course = go(UntilDecided(plan, max_seeds=9, margin=3.0), plan, simulator(error))
-    course.report(books, Console(quiet=True), as_json=True)
+    outcome = go(UntilDecided(plan, max_seeds=9, margin=3.0), plan, FakeExecutor(error))
+    reported(outcome, as_json=True)
     printed = json.loads(capsys.readouterr().out)
     assert [one["decision"] for one in printed["sequential"]["comparisons"]] == ["equivalent"]
     assert printed["sequential"]["comparisons"][0]["seeds"] == 3
     assert len(printed["table"]) == 2
 
 
-def test_an_arm_without_a_complete_pair_gets_no_more_seeds(books, go, simulator):
+def test_an_arm_without_a_complete_pair_gets_no_more_seeds(go, reported):
     plan = plan_of("model.block.act_position=none")
-    executor = simulator(lambda spec: None if spec.model.block.norm_position == "after_add" else 5.0)
-    course = go(UntilDecided(plan, max_seeds=9, margin=0), plan, executor)
-    runs, files = course.report(books, Console(quiet=True), as_json=False)
+    executor = FakeExecutor(lambda spec: None if spec.model.block.norm_position == "after_add" else 5.0)
+    outcome = go(UntilDecided(plan, max_seeds=9, margin=0), plan, executor)
+    runs, files, _ = reported(outcome)
     assert len(runs) == 6
     (one,) = json.loads(next(path for path in files if path.name == "sequential.json").read_text())["comparisons"]
     assert (one["decision"], one["pairs"], one["difference"]) == ("undecided", 0, None)

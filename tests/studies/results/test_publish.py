@@ -1,4 +1,4 @@
-"""The end of a launch, with trials that pretend: the page, what it knows of the launch, and a run an arm."""
+"""The end of a launch, with a fake executor: the page, what it says of the launch, and a run per arm."""
 
 import io
 import json
@@ -11,22 +11,24 @@ from studies.bn_placement import STUDY
 from studies.modes.mode import Planned
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
-from studies.results.publish import close
+from studies.results.publish import publish
+from tests.studies.fakes import FakeExecutor
 
 
-def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, simulator):
+def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, reported):
     plan = make_plan(STUDY, Options(seeds=(0, 1), margin=3.0, assignments=("model.depth=8",)))
     worse = {"before_add": 5.0, "after_add": 7.0}
-    executor = simulator(lambda spec: worse[spec.model.block.norm_position] + 0.1 * spec.seed**2, epochs=2)
+    executor = FakeExecutor(lambda spec: worse[spec.model.block.norm_position] + 0.1 * spec.seed**2, epochs=2)
     screen = Console(file=io.StringIO(), width=120)
-    _, files = go(Planned(), plan, executor).report(books, screen, as_json=False)
+    _, files, reports = reported(go(Planned(), plan, executor), screen)
     alike = (
         "Equivalent to the baseline within 3 points, after Holm's correction: none."  # equal differences show nothing
     )
     assert alike in screen.file.getvalue()
     tracker = Tracker.open(books, STUDY.name)
     parent = tracker.start_launch("launch", {}, {})
-    written = close(files, tracker, parent, {"setup": 1.0, "training": 2.0}, 7200.0)
+    spent = {"seconds": {"setup": 1.0, "training": 2.0}, "energy_j": 7200.0}
+    written = publish(reports, tracker, parent, spent)
 
     folder = books / "reports" / "bn_placement-quick-digits"
     assert folder / "report.html" in written
@@ -53,18 +55,14 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, simulator
     assert (arms["before_add none"]["n"], round(arms["after_add none"]["mean"], 2)) == (2, 7.05)
     assert len(read_runs(books, STUDY.name)) == 8  # arms are no trials
 
-    again, kept = _second_report(plan, books, go, simulator)
+    screen = Console(file=io.StringIO(), width=120)
+    second = reported(go(Planned(), plan, FakeExecutor(lambda _: None)), screen)
+    again = screen.file.getvalue()
     assert "Nothing has changed since the report was written: it stays as it is." in again
-    assert set(kept) == {*files, *written}
-    assert close(kept, tracker, tracker.start_launch("launch", {}, {}), {}, None) == []
+    assert set(second.files) == {*files, *written}
+    assert publish(second.reports, tracker, tracker.start_launch("launch", {}, {}), {}) == []
     assert (folder / "report.html").read_text() == page
 
     frame = load_study("bn_placement", books)
     counts = frame.groupby("model.block.norm_position")["test/error"].count()
     assert counts.to_dict() == {"after_add": 4, "before_add": 4}
-
-
-def _second_report(plan, books, go, simulator):
-    screen = Console(file=io.StringIO(), width=120)
-    _, files = go(Planned(), plan, simulator(lambda _: None)).report(books, screen, as_json=False)
-    return screen.file.getvalue(), files

@@ -1,4 +1,4 @@
-"""What the person sees while a study runs."""
+"""Progress output: lines where it is piped, a live view in a terminal."""
 
 import io
 
@@ -7,23 +7,24 @@ from rich.console import Console
 
 from resnet_lab.trials.trial import Trial
 from studies.bn_placement import STUDY
+from studies.plan.identity import identify
 from studies.plan.options import Options
-from studies.plan.plan import label, make_plan
+from studies.plan.plan import make_plan
 from studies.runner.display import make_display
 
 RECORD = {"epoch": 2, "iteration": 78, "val/error": 12.5, "time/epoch_s": 10.0}
 
 
 @pytest.fixture
-def study(tmp_path):
+def identity(tmp_path):
     plan = make_plan(STUDY, Options(seeds=(1,), epochs=8))
-    return plan, Trial(root=tmp_path, spec=plan.runs()[0])
+    return identify(plan, Trial(root=tmp_path, spec=plan.runs()[0]))
 
 
-def play(plan, trial, *, terminal):
+def play(trial, *, terminal):
     """Run through a trial's life and return what was printed."""
     stream = io.StringIO()
-    display = make_display(plan, Console(file=stream, force_terminal=terminal, width=80))
+    display = make_display(Console(file=stream, force_terminal=terminal, width=80))
     display.begin(total=8, done=3)
     display.started(trial, 1)
     display.epoch(trial, RECORD)
@@ -36,12 +37,12 @@ def play(plan, trial, *, terminal):
     return stream.getvalue()
 
 
-def test_a_trial_is_named_by_what_varies(study):
-    assert label(*study) == "44 before_add after_add seed 1"
+def test_a_trial_is_named_by_what_varies(identity):
+    assert identity.label == "44 before_add after_add seed 1"
 
 
-def test_piped_output_is_plain_lines(study):
-    lines = play(*study, terminal=False).splitlines()
+def test_piped_output_is_plain_lines(identity):
+    lines = play(identity, terminal=False).splitlines()
     assert lines == [
         "8 trials, 3 done already",
         "failed: 44 before_add after_add seed 1: killed by signal 9; trying again",
@@ -50,9 +51,15 @@ def test_piped_output_is_plain_lines(study):
     ]
 
 
-def test_a_terminal_shows_epoch_error_and_time_left(study):
-    shown = play(*study, terminal=True)
+def test_a_terminal_shows_epoch_error_and_time_left(identity):
+    shown = play(identity, terminal=True)
     assert "3/8" in shown
     assert "4/8" in shown
     assert "3/8        12.50  1:00" in shown  # epoch 3 of 8, six of ten seconds each to go
     assert "last: 44 before_add after_add seed 1  test error 4.25 %" in shown
+
+
+def test_a_trial_found_complete_on_disk_was_never_started_here(identity):
+    """The driver records such trials before the view begins."""
+    display = make_display(Console(file=io.StringIO(), force_terminal=True, width=80))
+    display.epoch(identity, RECORD)

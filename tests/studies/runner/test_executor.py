@@ -1,4 +1,4 @@
-"""Each way to spend trials, for real: workers that train ResNet-8 for an epoch, and one that is stopped by name."""
+"""Each mode, for real: workers that train ResNet-8 for an epoch, and one that is stopped by name."""
 
 import json
 import subprocess
@@ -52,7 +52,7 @@ def test_search(study):
 
 
 def test_one_worker_is_stopped_and_the_other_goes_on(tmp_path, stop_one):
-    executor = LocalExecutor(slots=2, orders=WorkerSettings(data_dir=None, device="cpu", environment={}), threads=1)
+    executor = LocalExecutor(slots=2, settings=WorkerSettings(data_dir=None, device="cpu", environment={}), threads=1)
     specs = [replace(RunSpec(), {**DIGITS, "recipe.iterations": 100_000, "seed": seed}) for seed in (0, 1)]
     try:
         stop_one(executor, *(Trial(root=tmp_path, spec=spec) for spec in specs))

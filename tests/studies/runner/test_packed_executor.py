@@ -20,13 +20,13 @@ from tests.specs import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")  # as the workers are
 
-ORDERS = WorkerSettings(data_dir=None, device="cpu", environment={}, deterministic=True)
+SETTINGS = WorkerSettings(data_dir=None, device="cpu", environment={}, deterministic=True)
 LONG = {"recipe.iterations": 200_000}
 
 
 @pytest.fixture
 def executor():
-    made = PackedExecutor(slots=3, orders=ORDERS, threads=1)
+    made = PackedExecutor(slots=3, settings=SETTINGS, threads=1)
     yield made
     made.cancel()
 
@@ -47,7 +47,7 @@ def all_ended(executor, trials):
 
 def digest_alone(folder, trial):
     same = Trial(root=folder, spec=trial.spec)
-    assert run_trial(same, ORDERS)
+    assert run_trial(same, SETTINGS)
     return same.result()["sha256"]
 
 
@@ -99,8 +99,8 @@ def test_a_killed_process_leaves_the_last_epoch_of_each_trial(tmp_path, executor
 
 def test_a_gpu_gets_packed_trials_and_a_cpu_a_process_for_each():
     for device, kind in (("cpu", LocalExecutor), ("cuda", PackedExecutor)):
-        orders = WorkerSettings(data_dir=None, device=device, environment={})
-        assert type(make_executor(slots=1, orders=orders, threads=1)) is kind
+        settings = WorkerSettings(data_dir=None, device=device, environment={})
+        assert type(make_executor(slots=1, settings=settings, threads=1)) is kind
 
 
 def test_jobs_auto_on_a_gpu_is_what_was_measured_with_the_largest_network(monkeypatch, capsys):

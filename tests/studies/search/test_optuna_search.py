@@ -1,4 +1,4 @@
-"""A search as books and source: budget, pruning, interruption, duplicates, on a real SQLite file."""
+"""A search as trial store and searcher: budget, pruning, interruption, duplicates, on a real SQLite file."""
 
 import math
 
@@ -6,14 +6,15 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from analysis.tables.search_words import state_counts
 from resnet_lab.errors import UserError
+from resnet_lab.outcomes import MAX_RETRIES, Reason
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from studies.plan.options import Algorithm, Pruner
 from studies.plan.spaces import Choose, Tune, loguniform, start_of, uniform
-from studies.runner.trial_store import INTERRUPTED, MAX_RETRIES
 from studies.search.optuna_search import SEED, Search, Settings
-from studies.search.rows import counts, importance, rows
+from studies.search.rows import importance, rows
 
 LR = loguniform("recipe.lr", 1e-3, 1.0)
 BASE = replace(RunSpec(), {"recipe.iterations": 40, "seed": SEED})
@@ -52,7 +53,7 @@ def test_the_budget_is_spent_and_begins_with_the_recipe_as_it_is(opened):
     assert search.budget == 0
     assert search.chosen()["recipe.lr"] == min(proposed, key=lambda lr: abs(math.log10(lr / 0.03)))
     assert search.best().values[0] <= distance(BASE)
-    assert counts(search) == "8 trials: 8 complete"
+    assert state_counts(rows(search)) == "8 trials: 8 complete"
 
 
 def test_a_search_that_was_resumed_proposes_what_it_would_have(opened):
@@ -65,7 +66,7 @@ def test_a_search_that_was_resumed_proposes_what_it_would_have(opened):
 def test_an_interrupted_trial_is_proposed_again_and_costs_nothing(opened):
     first = opened()
     one, two = first.propose(), first.propose()
-    first.fail(one, INTERRUPTED)  # the driver ends it in order; the other is left as a killed driver leaves it
+    first.fail(one, Reason.INTERRUPTED)  # the driver ends it in order; the other is left as a killed driver leaves it
     again = opened()
     assert {again.propose().name, again.propose().name} == {one.name, two.name}
     assert again.spent == 2
@@ -87,18 +88,23 @@ def test_the_median_prunes_what_is_worse_than_the_other_trials_of_this_search(op
     search = opened(budget=12)
     for _ in range(4):
         trial = search.propose()
-        assert not search.hopeless(trial, [epoch(n, 10.0) for n in (1, 2, 3, 4)])
+        assert not prunes(search, trial, [epoch(n, 10.0) for n in (1, 2, 3, 4)])
         search.complete(trial, {"val/error": 10.0})
     bad, good = search.propose(), search.propose()
-    assert not search.hopeless(bad, [epoch(1, 60.0)])
-    assert search.hopeless(bad, [epoch(2, 50.0)])
+    assert not prunes(search, bad, [epoch(1, 60.0)])
+    assert prunes(search, bad, [epoch(2, 50.0)])
     search.prune(bad)
-    assert not search.hopeless(good, [epoch(1, 9.0), epoch(2, 9.0)])
+    assert not prunes(search, good, [epoch(1, 9.0), epoch(2, 9.0)])
     pruned = [row for row in rows(search) if row["state"] == "pruned"]
     assert [(row["val/error"], row["epochs"]) for row in pruned] == [(50.0, 2)]
     assert search.trials()[4].state == TrialState.PRUNED
     other = opened("another arm")
-    assert not other.hopeless(other.propose(), [epoch(1, 90.0), epoch(2, 90.0)])
+    assert not prunes(other, other.propose(), [epoch(1, 90.0), epoch(2, 90.0)])
+
+
+def prunes(search, trial, records):
+    search.report(trial, records)
+    return search.should_prune(trial)
 
 
 def epoch(number, error):
@@ -109,10 +115,10 @@ def test_a_trial_in_its_last_epoch_is_never_pruned(opened):
     search = opened(budget=12)
     for _ in range(4):
         trial = search.propose()
-        search.hopeless(trial, [epoch(n, 10.0) for n in (1, 2, 3, 4)])
+        search.report(trial, [epoch(n, 10.0) for n in (1, 2, 3, 4)])
         search.complete(trial, {"val/error": 10.0})
     trial = search.propose()
-    assert not search.hopeless(trial, [epoch(n, 50.0) for n in (1, 2, 3, 4)])
+    assert not prunes(search, trial, [epoch(n, 50.0) for n in (1, 2, 3, 4)])
 
 
 @pytest.mark.parametrize("pruner", list(Pruner))
@@ -120,12 +126,12 @@ def test_a_trial_in_its_last_epoch_is_never_pruned(opened):
 def test_every_algorithm_and_pruner_by_name(opened, algorithm, pruner):
     search = opened(algorithm=algorithm, pruner=pruner, budget=4)
     while (trial := search.propose()) is not None:
-        search.hopeless(trial, [epoch(1, 10.0)])
+        search.report(trial, [epoch(1, 10.0)])
         search.complete(trial, {"val/error": 10.0})
-    assert counts(search) == "4 trials: 4 complete"
+    assert state_counts(rows(search)) == "4 trials: 4 complete"
 
 
-def test_a_failure_is_retried_and_then_told_and_counted(opened):
+def test_a_failure_is_retried_and_then_recorded_and_counted(opened):
     search = opened(budget=2)
     trial = search.propose()
     for attempt in range(MAX_RETRIES + 1):
@@ -137,10 +143,10 @@ def test_a_failure_is_retried_and_then_told_and_counted(opened):
     assert search.propose() is None
     assert search.best() is None
     assert search.chosen() == {}
-    assert counts(search) == "2 trials: 1 out of memory, 1 diverged"
+    assert state_counts(rows(search)) == "2 trials: 1 out of memory, 1 diverged"
 
 
-def test_combinations_that_mean_nothing_cost_no_trial(opened):
+def test_invalid_combinations_cost_no_trial(opened):
     space = (
         Choose(field="model.block.shortcut", values=("A", "none")),
         Choose(field="model.block.norm_position", values=("before_add", "after_add")),
@@ -176,3 +182,13 @@ def test_ranges():
     ):
         with pytest.raises(UserError, match=sentence):
             Tune(field=field, low=low, high=high, log=log)
+
+
+def test_what_the_user_has_to_mend_halts_the_search_and_is_proposed_again_by_the_next_launch(opened):
+    search = opened(budget=3)
+    trial = search.propose()
+    search.fail(trial, Reason.USER_ERROR)
+    assert search.propose() is None
+    again = opened(budget=3)
+    assert (again.spent, again.failures(trial)) == (0, 0)
+    assert again.propose().name == trial.name
