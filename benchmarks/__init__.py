@@ -1,1 +1,1 @@
-"""Measured claims: each script prints its ratio. What was measured, and what it led to, is in NOTES.md."""
+"""Benchmarks: each script prints its ratio. What was measured, and what it led to, is in NOTES.md."""

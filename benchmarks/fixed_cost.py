@@ -1,10 +1,10 @@
-"""What a trial costs beside its training steps and evaluations: process, data, set-up, checkpoints, tracking.
+"""Fixed cost of a trial, besides its training steps and evaluations: process, data, set-up, checkpoints, tracking.
 
 python benchmarks/fixed_cost.py                                       the digits
 python benchmarks/fixed_cost.py --dataset cifar10 --data-dir DIR      CIFAR-10
 
-A real driver runs short trials one after another, with real workers, ledger and MLflow store in a temporary folder.
-The first trial pays what is paid once; the figures are medians of the others.
+A real driver runs short trials one after another, with real workers and stores (Optuna, MLflow) in a temporary folder.
+The first trial bears what is done once; the figures are medians of the others.
 """
 
 import json
@@ -28,7 +28,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
 from resnet_lab.system.command import parse, reporting
 
-DESCRIPTION = "What a trial costs beside its training: process, data, set-up, checkpoints, tracking."
+DESCRIPTION = "Fixed cost of a trial besides its training: process, data, set-up, checkpoints, tracking."
 LIMIT_S = 0.5
 ARM = "model.block.norm_position"
 WORK = "training"
@@ -53,17 +53,17 @@ class Options:
     """Print one JSON object on stdout, and nothing else there."""
 
     def __post_init__(self) -> None:
-        for name, least in (("trials", 3), ("steps", 1)):
-            if getattr(self, name) < least:
-                raise UserError(f"--{name} {getattr(self, name)}: it must be {least} or more")
+        for name, minimum in (("trials", 3), ("steps", 1)):
+            if getattr(self, name) < minimum:
+                raise UserError(f"--{name} {getattr(self, name)}: it must be {minimum} or more")
 
 
 def measure(options: Options) -> dict[str, Any]:
     """Run the trials; return wall and CPU seconds of each part. Raises UserError."""
     with tempfile.TemporaryDirectory() as folder:
         first, *later = _timings(options, Path(folder))
-    wall = {part: round(median(each.wall[part] for each in later), 4) for part in PARTS}
-    cpu = {part: round(median(each.cpu[part] for each in later), 4) for part in PARTS}
+    wall = {part: round(median(timing.wall[part] for timing in later), 4) for part in PARTS}
+    cpu = {part: round(median(timing.cpu[part] for timing in later), 4) for part in PARTS}
     return {
         "dataset": options.dataset.value,
         "depth": options.depth,
@@ -82,8 +82,8 @@ def _fixed(parts: Mapping[str, float]) -> float:
 
 
 def _timings(options: Options, out: Path) -> list[Timing]:
-    """Launch a study of one arm a seed; return what it notes, but for the first trial's warm-up and the last's end."""
-    # Every worker imports this module anew, as it does a study's: it is to be as light.
+    """Launch a study; return the timings of its trials but the last, the first of which includes warm-up."""
+    # Every worker imports this module again, as it does a study's: it is to be as light.
     from resnet_lab.data.load import ensure
     from studies.bn_placement import STUDY
     from studies.cli.launch import StudyLaunch
@@ -91,14 +91,14 @@ def _timings(options: Options, out: Path) -> list[Timing]:
     from studies.plan.options import Options as StudyOptions
     from studies.plan.plan import make_plan
 
-    told = StudyOptions(
+    study_options = StudyOptions(
         dataset=options.dataset,
         data_dir=options.data_dir,
         seeds=tuple(range(-(-options.trials // 2))),
         out=out,
         assignments=(f"model.depth={options.depth}", f"recipe.iterations={options.steps}", f"{ARM}=before_add"),
     )
-    plan = make_plan(STUDY, told)
+    plan = make_plan(STUDY, study_options)
     ensure(plan.cells[0].data, options.data_dir)
     made: list[TimedExecutor] = []
 
@@ -106,9 +106,9 @@ def _timings(options: Options, out: Path) -> list[Timing]:
         made.append(TimedExecutor(**arguments))
         return made[0]
 
-    mode = make_mode(plan, told)
+    mode = make_mode(plan, study_options)
     with redirect_stdout(StringIO()):
-        StudyLaunch(plan=plan, options=told, mode=mode, device="cpu", jobs=1, make_executor=make).run()
+        StudyLaunch(plan=plan, options=study_options, mode=mode, device="cpu", jobs=1, make_executor=make).run()
     return made[0].timings
 
 

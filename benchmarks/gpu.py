@@ -1,14 +1,14 @@
 """Training on one GPU: captured steps, whole recipes, packed trials and the usual loop, as one JSON in 8 minutes.
 
-python benchmarks/gpu.py                the measures, on noise of CIFAR-10's shape
-python benchmarks/gpu.py --full         and every iteration of ResNet-20's recipe, where it is else extrapolated
+python benchmarks/gpu.py                the measurements, on noise of CIFAR-10's shape
+python benchmarks/gpu.py --full         and every iteration of ResNet-20's recipe, which is otherwise extrapolated
 python benchmarks/gpu.py --compile      and a step through torch.compile
 python benchmarks/gpu.py --smoke        every code path on a CPU in seconds, tiny, with a stand-in for CUDA graphs
 
 Needs torch, torchvision (with NumPy and Pillow) and pydantic, which the specs are made of, and nothing else that the
 project requires. Runs from a checkout: no installation. Targets on one H200 or H100, from the project's issue on speed:
 ResNet-20's 64,000 iterations in 60 s, ResNet-110's in 360 s, packed at least 3 times one trial, and 10 times the usual
-loop. A measure that fails leaves its error in its place; one that would begin after the deadline is skipped.
+loop. A measurement that fails leaves its error in its place; one that would begin after the deadline is skipped.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path as well as with -m
 
-DEADLINE_S = 400  # no measure begins later
+DEADLINE_S = 400  # no measurement begins later
 TARGETS = {"resnet20_s": 60, "resnet110_s": 360, "packed_over_one": 3, "over_usual_loop": 10}
 
 
@@ -36,7 +36,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def no_gpu() -> str:
-    """Return the sentence for a machine that has none."""
+    """Return the error message for a machine that has none."""
     import torch
 
     built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
@@ -47,10 +47,10 @@ def no_gpu() -> str:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Run the measures in turn and return what each found."""
+    """Run the measurements in turn and return their results by name."""
     import torch
 
-    from benchmarks.harness import gpu_measures as measures
+    from benchmarks.harness import gpu_measures
     from benchmarks.harness.gpu_bench import FULL_SIZE, SMOKE, Bench
 
     device = torch.device("cpu" if options.smoke else "cuda")
@@ -58,12 +58,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     bench = Bench(scale, device, options.data_dir)
     depth = scale.spec.model.depth
     steps: dict[str, Callable[[], dict[str, Any]]] = {
-        "equality": lambda: measures.equality(bench),
-        "step": lambda: measures.step_times(bench, compiled=options.compile),
-        "recipe": lambda: measures.recipe_time(bench, depth=depth, epochs=scale.epochs, full=options.full),
-        "packed": lambda: measures.packed(bench),
-        "usual_loop": lambda: measures.usual_loop(bench),
-        "deep_recipe": lambda: measures.recipe_time(bench, depth=scale.deep, epochs=scale.deep_epochs, full=False),
+        "equality": lambda: gpu_measures.equality(bench),
+        "step": lambda: gpu_measures.step_times(bench, compiled=options.compile),
+        "recipe": lambda: gpu_measures.recipe_time(bench, depth=depth, epochs=scale.epochs, full=options.full),
+        "packed": lambda: gpu_measures.packed(bench),
+        "usual_loop": lambda: gpu_measures.usual_loop(bench),
+        "deep_recipe": lambda: gpu_measures.recipe_time(bench, depth=scale.deep, epochs=scale.deep_epochs, full=False),
     }
     result: dict[str, Any] = describe(device, smoke=options.smoke)
     start = time.perf_counter()
@@ -83,7 +83,7 @@ def describe(device: Any, *, smoke: bool) -> dict[str, Any]:
 
 
 def attempt(step: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what a measure found, or its error: time on a GPU is too scarce to lose the rest to it."""
+    """Return a measurement's result, or its error: time on a GPU is too scarce to lose the rest to it."""
     try:
         return step()
     except Exception as error:
@@ -92,7 +92,7 @@ def attempt(step: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def summary(result: dict[str, Any]) -> dict[str, float | None]:
-    """Return the figures that have targets; None where a measure has none."""
+    """Return the figures that have targets; None where a measurement has none."""
     packed, usual = result["packed"], result["usual_loop"]
     alone = packed.get("images_per_s", {}).get("1")
     ratio = round(alone / usual["images_per_s"], 2) if alone and "images_per_s" in usual else None
@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     result = measure(options)
     print(json.dumps(result, indent=2))
-    failed = [name for name, found in result.items() if isinstance(found, dict) and "error" in found]
+    failed = [name for name, part in result.items() if isinstance(part, dict) and "error" in part]
     return 1 if failed else 0
 
 

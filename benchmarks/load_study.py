@@ -1,4 +1,4 @@
-"""How long `analysis.load_study` takes for a study of many trials.
+"""Time of `analysis.load_study` for a study of many trials.
 
 python benchmarks/load_study.py                 5,000 trials, made in a temporary folder and removed
 """
@@ -23,7 +23,7 @@ from resnet_lab.spec.fields import replace, to_json
 from resnet_lab.spec.fingerprint import trial_name
 from resnet_lab.system.command import parse, reporting
 
-DESCRIPTION = "How long analysis.load_study takes for a study of many trials."
+DESCRIPTION = "Time of analysis.load_study for a study of many trials."
 LIMIT_S = 5.0
 SEEDS = 10
 
@@ -33,7 +33,7 @@ class Options:
     """Options of the benchmark. Raises UserError for a number out of range."""
 
     trials: Annotated[int, arg(metavar="INT")] = 5_000
-    """Number of trials, ten seeds an arm."""
+    """Number of trials, ten seeds per arm."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print one JSON object on stdout, and nothing else there."""
 
@@ -56,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if options.json:
             print(json.dumps({"trials": len(frame), "columns": frame.shape[1], "seconds": seconds, "limit_s": LIMIT_S}))
         else:
-            told = ", ".join(f"{value:.2f}" for value in seconds)
-            print(f"{len(frame)} trials, {frame.shape[1]} columns: {told} s; the limit is {LIMIT_S:g} s")
+            times = ", ".join(f"{value:.2f}" for value in seconds)
+            print(f"{len(frame)} trials, {frame.shape[1]} columns: {times} s; the limit is {LIMIT_S:g} s")
 
 
 def make_study(out: Path, trials: int) -> None:

@@ -49,7 +49,7 @@ class Options:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Train two equal sessions in turns on one thread; times are CPU times of the thread, in ms a step.
+    """Train two equal sessions in turns on one thread; times are CPU times of the thread, in ms per step.
 
     Raises UserError where there are no kernels.
     """
@@ -83,8 +83,8 @@ def _sessions(options: Options) -> tuple["Session", "Session"]:
     from studies.plan.quick_recipes import QUICK
 
     name = DatasetName(options.dataset)
-    facts = {"model.depth": options.depth, "data.name": name, **QUICK[name], "recipe.precision": options.precision}
-    spec = replace(RunSpec(), facts)
+    fields = {"model.depth": options.depth, "data.name": name, **QUICK[name], "recipe.precision": options.precision}
+    spec = replace(RunSpec(), fields)
     data, device = benchmark_images(spec.data, None), torch.device("cpu")
     native = Session(spec, data, device)
     if native.kernels != "native":
@@ -108,7 +108,7 @@ def table(result: dict[str, Any]) -> str:
     spread = f"{result['ratio_min']:.2f} to {result['ratio_max']:.2f}"
     return (
         f"ratio {result['ratio']:.2f} (median; {spread}): {result['native_ms']:.1f} against "
-        f"{result['torch_ms']:.1f} ms a step"
+        f"{result['torch_ms']:.1f} ms per step"
     )
 
 

@@ -3,8 +3,8 @@
 python benchmarks/path_spectrum.py                   ResNet-56, 64 images, float64: minutes on 2 cores
 python benchmarks/path_spectrum.py --depth 20        a few seconds
 
-The naive form is one `autograd.grad` for each block and length, over a local graph that it builds for that call. Given
-beside it is the best that can be had of one call each: one graph a block, kept, and only the lengths that exist yet.
+The naive form is one `autograd.grad` for each block and length, over a local graph that it builds for that call. The
+second reference is the best that one call each can do: one graph per block, kept, and only the lengths that exist yet.
 """
 
 import json
@@ -44,7 +44,7 @@ class Options:
     rounds: Annotated[int, arg(metavar="INT")] = 1
     """Turns of each side; the median of their ratios is reported."""
     threads: Annotated[int, arg(metavar="INT", help_behavior_hint="")] = 0
-    """Threads of both sides. Default: one a core."""
+    """Threads of both sides. Default: one per core."""
     alone: Annotated[bool, arg(help_behavior_hint="")] = False
     """Only the exact spectrum, for its time and the memory it needs."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -57,13 +57,13 @@ class Options:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Run the rounds and return seconds, ratios and how far the forms' results lie apart."""
+    """Run the rounds and return seconds, ratios and the largest difference of the forms' results."""
     import torch
 
     from benchmarks.harness.other_load import cores_used_by_others, snapshot
 
     torch.set_num_threads(options.threads or torch.get_num_threads())
-    chain, images, labels = _subject(options)
+    chain, images, labels = _network_and_images(options)
     forms = ("ours",) if options.alone else FORMS
     seconds: dict[str, list[float]] = {form: [] for form in forms}
     before, results = snapshot(), {}
@@ -72,7 +72,7 @@ def measure(options: Options) -> dict[str, Any]:
             start = time.perf_counter()
             results[form] = _form(form)(chain, images, labels)
             seconds[form].append(time.perf_counter() - start)
-    apart = max(float((each - results["ours"]).norm() / each.norm()) for each in results.values())
+    difference = max(float((other - results["ours"]).norm() / other.norm()) for other in results.values())
     return {
         "depth": options.depth,
         "images": options.images,
@@ -80,7 +80,7 @@ def measure(options: Options) -> dict[str, Any]:
         "seconds": {form: round(median(times), 2) for form, times in seconds.items()},
         "ratio": _ratio(seconds, "naive"),
         "ratio_kept_graphs": _ratio(seconds, "kept_graphs"),
-        "largest_difference": apart,
+        "largest_difference": difference,
         "peak_memory_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "other_load_cores": round(cores_used_by_others(before, snapshot()), 2),
         "torch": torch.__version__,
@@ -93,7 +93,7 @@ def _ratio(seconds: dict[str, list[float]], form: str) -> float | None:
     return round(median(theirs / ours for theirs, ours in zip(seconds[form], seconds["ours"], strict=True)), 2)
 
 
-def _subject(options: Options) -> "tuple[Chain, Tensor, Tensor]":
+def _network_and_images(options: Options) -> "tuple[Chain, Tensor, Tensor]":
     import torch
 
     from analysis.inputs.chain import decompose

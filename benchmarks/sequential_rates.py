@@ -1,4 +1,4 @@
-"""Looking again and again: how often it errs, and how many seeds it saves against a number fixed in advance.
+"""Error rates of `--until-decided`, simulated, and the seeds it saves against a number fixed in advance.
 
 python benchmarks/sequential_rates.py            about a minute on one core
 python benchmarks/sequential_rates.py --json
@@ -22,7 +22,7 @@ DESCRIPTION = "Simulated error rates and expected seeds of `--until-decided`."
 ALPHA, SCHEDULE_FROM = 0.05, 3
 EFFECTS = (0.0, 0.5, 1.0, 1.5, 2.0, 4.0)
 """Mean differences in standard deviations of the differences."""
-MOST = 0.99
+MAX_POWER = 0.99
 """Nobody plans for more power than this."""
 
 
@@ -57,13 +57,13 @@ def family_wise_error(schedule: Sequence[int], arms: int, paths: int) -> dict[st
 
     from analysis.stats.sequential import least_p, level
 
-    rng, each, chunk = np.random.default_rng(7), level(tuple(schedule), ALPHA / arms), 50_000
+    rng, threshold, chunk = np.random.default_rng(7), level(tuple(schedule), ALPHA / arms), 50_000
     wrong = 0
     for _ in range(max(1, paths // chunk)):
         baseline = rng.standard_normal((chunk, schedule[-1]))
         any_wrong = np.zeros(chunk, bool)
         for _ in range(arms):
-            any_wrong |= least_p(rng.standard_normal(baseline.shape) - baseline, schedule, ALPHA) <= each
+            any_wrong |= least_p(rng.standard_normal(baseline.shape) - baseline, schedule, ALPHA) <= threshold
         wrong += int(any_wrong.sum())
     total = max(1, paths // chunk) * chunk
     share = wrong / total
@@ -77,18 +77,18 @@ def lost_seeds(schedule: Sequence[int], paths: int, share: float = 0.1) -> dict[
 
     from analysis.stats.sequential import level
 
-    rng, whole = np.random.default_rng(8), level(tuple(schedule), ALPHA)
+    rng, full_level = np.random.default_rng(8), level(tuple(schedule), ALPHA)
     values = rng.standard_normal((paths, schedule[-1]))
-    kept = rng.random(values.shape) > share
-    pairs = np.cumsum(kept, axis=1)
-    sums, squares = np.cumsum(values * kept, axis=1), np.cumsum(values**2 * kept, axis=1)
+    complete = rng.random(values.shape) > share
+    pairs = np.cumsum(complete, axis=1)
+    sums, squares = np.cumsum(values * complete, axis=1), np.cumsum(values**2 * complete, axis=1)
     wrong = np.zeros(paths, bool)
     for look in schedule:
         n, total = pairs[:, look - 1], sums[:, look - 1]
         enough = n > 1
         t = total[enough] / np.sqrt((n * squares[:, look - 1] - total**2)[enough] / (n[enough] - 1))
-        each = np.where(n[enough] == look, whole, ALPHA / len(schedule))
-        wrong[enough] |= 2 * stdtr(n[enough] - 1, -np.abs(t)) <= each
+        threshold = np.where(n[enough] == look, full_level, ALPHA / len(schedule))
+        wrong[enough] |= 2 * stdtr(n[enough] - 1, -np.abs(t)) <= threshold
     rate = float(wrong.mean())
     return {"rate": rate, "standard_error": math.sqrt(rate * (1 - rate) / paths)}
 
@@ -101,20 +101,20 @@ def against_fixed(schedule: Sequence[int], effect: float, paths: int) -> dict[st
     from analysis.stats.power import power, seeds_needed
     from analysis.stats.sequential import level
 
-    each = level(tuple(schedule), ALPHA)
+    threshold = level(tuple(schedule), ALPHA)
     values = np.random.default_rng(9).standard_normal((paths, schedule[-1])) + effect
     sums, squares = np.cumsum(values, axis=1), np.cumsum(values**2, axis=1)
     used = np.full(paths, schedule[-1])
     decided = np.zeros(paths, bool)
     for n in schedule:
         t = sums[:, n - 1] / np.sqrt((n * squares[:, n - 1] - sums[:, n - 1] ** 2) / (n - 1))
-        fresh = ~decided & (np.abs(t) > stdtrit(n - 1, 1 - each / 2))
+        fresh = ~decided & (np.abs(t) > stdtrit(n - 1, 1 - threshold / 2))
         used[fresh], decided = n, decided | fresh
-    found = float(decided.mean())
-    fixed = seeds_needed(effect, 1.0, kind="paired", alpha=ALPHA, wanted=min(found, MOST)) if effect else None
+    share = float(decided.mean())
+    fixed = seeds_needed(effect, 1.0, kind="paired", alpha=ALPHA, wanted=min(share, MAX_POWER)) if effect else None
     return {
         "effect_in_sd": effect,
-        "decided": found,
+        "decided": share,
         "mean_seeds": float(used.mean()),
         "fixed_seeds_of_equal_power": fixed,
         "power_of_fixed_max_seeds": power(effect, 1.0, schedule[-1], kind="paired", alpha=ALPHA),
@@ -125,17 +125,17 @@ def against_fixed(schedule: Sequence[int], effect: float, paths: int) -> dict[st
 def main(argv: Sequence[str] | None = None) -> None:
     with reporting():
         options = parse(Options, prog="python benchmarks/sequential_rates.py", description=DESCRIPTION, argv=argv)
-        found = measure(options)
+        result = measure(options)
         if options.json:
-            print(json.dumps(found, indent=2))
+            print(json.dumps(result, indent=2))
             return
-        print(f"looks at {', '.join(map(str, found['schedule']))} seeds; nominal family-wise error {ALPHA:.0%}")
-        for arms, rate in found["family_wise_error"].items():
+        print(f"looks at {', '.join(map(str, result['schedule']))} seeds; nominal family-wise error {ALPHA:.0%}")
+        for arms, rate in result["family_wise_error"].items():
             print(f"  {arms} equal arms: {rate['rate']:.4f} +- {rate['standard_error']:.4f}")
-        lost = found["family_wise_error_with_every_tenth_seed_lost"]
+        lost = result["family_wise_error_with_every_tenth_seed_lost"]
         print(f"  1 equal arm, every tenth seed lost: {lost['rate']:.4f} +- {lost['standard_error']:.4f}")
         print(f"{'effect/sd':>9} {'decided':>8} {'mean seeds':>11} {'fixed, equal power':>19} {'saved of max':>13}")
-        for row in found["effects"]:
+        for row in result["effects"]:
             fixed = row["fixed_seeds_of_equal_power"] or "-"
             print(
                 f"{row['effect_in_sd']:>9} {row['decided']:>8.3f} {row['mean_seeds']:>11.2f} {fixed:>19} "

@@ -1,4 +1,4 @@
-"""Deleting every block in turn: reusing common beginnings against n + 1 full passes, in turns, with the same numbers.
+"""Deletion of every block in turn: shared prefixes evaluated once against n + 1 full passes, in turns, equal results.
 
 python benchmarks/single_deletion.py                             ResNet-56 on 250 images of noise
 python benchmarks/single_deletion.py --checkpoint PATH           a trained network's own blocks
@@ -23,7 +23,7 @@ from resnet_lab.system.command import parse, reporting
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-DESCRIPTION = "Deleting every block in turn: reuse of common beginnings against n + 1 full passes."
+DESCRIPTION = "Deletion of every block in turn: shared prefixes evaluated once against n + 1 full passes."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +57,9 @@ def measure(options: Options) -> dict[str, Any]:
     from analysis.lesions.modes import LesionInputs, lesioned_blocks
 
     model = _network(options)
-    subject = BlockSet.of(decompose(model))
-    modules = lesioned_blocks(subject.chain, Lesion(Mode.DELETE), LesionInputs(model=model))
-    networks = [subject.chain.items, *(c.network for c in single(subject, Lesions(mode="delete", modules=modules)))]
+    blocks = BlockSet.of(decompose(model))
+    modules = lesioned_blocks(blocks.chain, Lesion(Mode.DELETE), LesionInputs(model=model))
+    networks = [blocks.chain.items, *(c.network for c in single(blocks, Lesions(mode="delete", modules=modules)))]
     x = torch.randn(options.images, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     x = x.contiguous(memory_format=torch.channels_last)
     batches = [(part, torch.zeros(len(part), dtype=torch.int64)) for part in torch.split(x, 250)]
@@ -71,7 +71,7 @@ def measure(options: Options) -> dict[str, Any]:
     full, reused = (median(seconds for seconds, _ in side) for side in zip(*turns, strict=True))
     ratios = [a[0] / b[0] for a, b in turns]
     return {
-        "blocks": len(subject.chain),
+        "blocks": len(blocks.chain),
         "networks": len(networks),
         "images": options.images,
         "full_s": round(full, 2),
@@ -109,13 +109,13 @@ def _seconds(
     from analysis.lesions.shared_prefix import logits_of
 
     start = time.perf_counter()
-    found = {
+    logits_by_key = {
         (index, number): logits
         for number, (x, _) in enumerate(batches)
         for index, logits in logits_of(networks, x, reuse=reuse)
     }
     seconds = time.perf_counter() - start
-    return seconds, [found[key] for key in sorted(found)]
+    return seconds, [logits_by_key[key] for key in sorted(logits_by_key)]
 
 
 def main() -> None:

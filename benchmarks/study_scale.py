@@ -1,9 +1,9 @@
-"""What a study of many trials costs beside its training: planning, driving, resuming, reporting, memory.
+"""Cost of a study of many trials besides its training: planning, driving, resuming, reporting, memory.
 
 python benchmarks/study_scale.py                              100 and 1,000 trials
 python benchmarks/study_scale.py --trials 100 1000 10000      the target's size, minutes
 
-Trials take no time: an executor writes their files at once. All else is what a study runs: plan, audit, ledger, MLflow,
+Trials take no time: an executor writes their files at once. All else is what a study runs: plan, audit, Optuna, MLflow,
 driver, tables, page. Each figure is of a process of its own.
 """
 
@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs by its path
 from resnet_lab.errors import UserError
 from resnet_lab.system.command import parse, reporting
 
-DESCRIPTION = "What a study of many trials costs beside its training."
+DESCRIPTION = "Cost of a study of many trials besides its training."
 ARMS = 4
 LIMITS = {"planning_s": 10.0, "trial_ms": 50.0, "resume_s": 10.0, "memory_mb": 1000.0}
 Figures = dict[str, float]
@@ -40,7 +40,7 @@ class Options:
     """Options of the benchmark. Raises UserError for a number out of range."""
 
     trials: Annotated[tuple[int, ...], arg(metavar="INT ...")] = (100, 1000)
-    """Sizes of the studies: four arms at more depths and more seeds the larger they are."""
+    """Sizes of the studies: four arms, with more depths and more seeds in larger ones."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print one JSON object on stdout, and nothing else there."""
 
@@ -50,7 +50,7 @@ class Options:
 
 
 def measure(trials: int) -> Figures:
-    """Run a study of about so many trials, run it again, write its report again; return the figures."""
+    """Run a study of about `trials` trials, run it again, write its report again; return the figures."""
     with tempfile.TemporaryDirectory() as out:
         first, again, report = (_apart(step, out, trials) for step in (launch_study, launch_study, write_reports))
     count = first["trials"]
@@ -110,7 +110,7 @@ def launch_study(out: str, trials: int) -> Figures:
 
 
 def write_reports(out: str, trials: int) -> Figures:  # noqa: ARG001  # as the other steps
-    """Write the study's report anew, as `python -m analysis.report` does."""
+    """Write the study's report again, as `python -m analysis.report` does."""
     clock = Clock()
     from analysis.report.write import write_report
     from analysis.results.report_folder import find_reports
@@ -167,24 +167,24 @@ def head() -> str:
 
 def line(figures: Figures) -> str:
     """Return one size's figures in 80 columns at most."""
-    shown = ((figures[name], form) for name, (_, form) in COLUMNS.items())
-    return "".join(f"{format(int(value) if form == 'd' else value, form):>8}" for value, form in shown)
+    cells = ((figures[name], form) for name, (_, form) in COLUMNS.items())
+    return "".join(f"{format(int(value) if form == 'd' else value, form):>8}" for value, form in cells)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure each size and print it. Exits with 2 for a mistake of the user's."""
     with reporting():
         options = parse(Options, prog="python benchmarks/study_scale.py", description=DESCRIPTION, argv=argv)
-        measured = []
+        sizes = []
         if not options.json:
             print(head(), flush=True)
         for trials in options.trials:
-            measured.append(measure(trials))
+            sizes.append(measure(trials))
             if not options.json:
-                print(line(measured[-1]), flush=True)
-        flat = measured[-1]["trial_cpu_ms"] / measured[0]["trial_cpu_ms"]
+                print(line(sizes[-1]), flush=True)
+        flat = sizes[-1]["trial_cpu_ms"] / sizes[0]["trial_cpu_ms"]
         if options.json:
-            print(json.dumps({"sizes": measured, "largest_to_smallest": round(flat, 2), "limits": LIMITS}))
+            print(json.dumps({"sizes": sizes, "largest_to_smallest": round(flat, 2), "limits": LIMITS}))
         else:
             print(f"cost per trial, largest study to smallest: {flat:.2f} (CPU); limits: {LIMITS}")
 

@@ -41,7 +41,7 @@ class Options:
     depth: Annotated[int, arg(metavar="INT")] = 20
     """Weighted layers of the network."""
     batch_size: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Images a step on both sides. Default: 128, or 32 on digits, as in the quick study."""
+    """Images per step on both sides. Default: 128, or 32 on digits, as in the quick study."""
     rounds: Annotated[int, arg(metavar="INT")] = 5
     """Each gives every number of loader workers one turn and the engine as many. None begins after 2 minutes."""
     steps: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None

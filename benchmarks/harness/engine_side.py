@@ -1,4 +1,4 @@
-"""Our side: one single-thread process a core, each training a real Session as the trials of a study do."""
+"""The engine's side of a comparison: one single-thread process per core, each training a real Session as trials do."""
 
 import os
 import time
@@ -24,7 +24,7 @@ def start_engine(workers: int, spec: RunSpec, data_dir: Path | None) -> list[Pro
 
 
 def make_engine(spec: RunSpec, data_dir: Path | None) -> Ask:
-    """Return what a worker does: train so many steps, or measure the matrix rate for so many milliseconds."""
+    """Return what a worker does: train a number of steps, or measure the matrix rate for a number of milliseconds."""
     torch.set_num_threads(1)
     session = Session(spec, benchmark_images(spec.data, data_dir), CPU)
 
@@ -36,7 +36,7 @@ def make_engine(spec: RunSpec, data_dir: Path | None) -> Ask:
 
 
 def _train(session: Session, steps: int) -> float:
-    """Train so many steps, over the ends of epochs where need be; return the seconds."""
+    """Train that many steps, over the ends of epochs where need be; return the seconds."""
     start = time.perf_counter()
     stop = session.iteration + steps
     while session.iteration < stop:

@@ -1,4 +1,4 @@
-"""Where `benchmarks/gpu.py` measures: how much, the images on the device, and what records steps there."""
+"""Setting of `benchmarks/gpu.py`: sizes, the images on the device, and what captures steps there."""
 
 import contextlib
 import dataclasses
@@ -23,7 +23,7 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much of each is measured: numbers of steps, epochs, trials at once, loader workers, images."""
+    """Sizes of the measurements: numbers of steps, epochs, trials at once, loader workers, images."""
 
     spec: RunSpec
     deep: int = 110
@@ -76,7 +76,7 @@ class Bench:
         return CudaGraphCapture(self.device) if self.device.type == "cuda" else NoCapture()
 
     def session(self, recorder: GraphCapture | None = None, *, compiled: bool = False, **changes: Any) -> Session:
-        """Return a session of the scale's spec with fields changed (`model__depth=110`), captured unless told how."""
+        """Return a session of the scale's spec with fields changed (`model__depth=110`), captured by default."""
         spec = replace(self.scale.spec, {name.replace("__", "."): value for name, value in changes.items()})
         return Session(spec, self.data, self.device, recorder=recorder or self.recorder(), compiled=compiled)
 
@@ -94,7 +94,7 @@ class Bench:
 
     @contextlib.contextmanager
     def memory(self, result: Result) -> Iterator[None]:
-        """Note the peak of allocated memory in MiB, on a GPU."""
+        """Record the peak of allocated memory in MiB, on a GPU."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats(self.device)

@@ -1,4 +1,4 @@
-"""What `benchmarks/gpu.py` measures, each a function of a Bench. With a stand-in for graphs all of it runs on a CPU."""
+"""Measurements of `benchmarks/gpu.py`, each a function of a Bench; with a stand-in for graphs they run on a CPU."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,7 +13,7 @@ from resnet_lab.trials.throughput import Together, train_steps
 
 
 class Listening:
-    """A recorder whose replays note the sum of the losses so far."""
+    """A recorder whose replays record the sum of the losses so far."""
 
     def __init__(self, recorder: GraphCapture) -> None:
         self.recorder, self.sums = recorder, [0.0]
@@ -25,13 +25,13 @@ class Listening:
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         replay = self.recorder.record(work)
 
-        def noted() -> None:
+        def replay_and_record() -> None:
             replay()
             assert self.session is not None
             assert isinstance(self.session.steps, CapturedRunner)
             self.sums.append(float(self.session.steps.buffers.loss))
 
-        return noted
+        return replay_and_record
 
 
 def equality(bench: Bench, steps: int = 20) -> Result:
@@ -71,7 +71,7 @@ def step_times(bench: Bench, *, compiled: bool) -> Result:
 
 
 def recipe_time(bench: Bench, *, depth: int, epochs: int, full: bool) -> Result:
-    """Time whole epochs, validation included, and say how long all iterations take; `full` makes them all."""
+    """Time whole epochs, validation included, and estimate all iterations; `full` runs them all."""
     result: Result = {"depth": depth}
     with bench.memory(result):
         session = bench.session(model__depth=depth)

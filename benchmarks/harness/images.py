@@ -1,4 +1,4 @@
-"""The images both sides train on: the same pixels, each side in its own process."""
+"""Images of a benchmark: the same pixels for both sides, each in its own process."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from resnet_lab.spec import DatasetName, DataSpec
 def benchmark_images(spec: DataSpec, data_dir: Path | None) -> ImageData:
     """Return the real set from `data_dir`, the digits (which need no files), or noise of the set's shape.
 
-    What the pixels show does not change the time of a step.
+    The content of the pixels does not change the time of a step.
     """
     if data_dir is not None or spec.name == DatasetName.DIGITS:
         return load(spec, data_dir)

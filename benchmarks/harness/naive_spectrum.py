@@ -1,4 +1,4 @@
-"""The path spectrum the naive way, which `path_spectrum` measures against: autograd, one gradient at a time."""
+"""Naive path spectrum, the reference of `path_spectrum.py`: autograd, one gradient at a time."""
 
 from collections.abc import Callable
 from itertools import chain as joined
@@ -15,18 +15,18 @@ def naive(chain: Chain, images: Tensor, labels: Tensor) -> Tensor:
 
     def through(block: Residual, x: Tensor, lengths: list[Tensor]) -> list[Tensor]:
         lengths = _Local(block, x).through_after(lengths)
-        found = []
+        longer = []
         for k in range(len(chain) + 1):
             here = lengths[k] if k < len(lengths) else torch.zeros_like(lengths[0])
             before = lengths[k - 1] if 0 < k <= len(lengths) else torch.zeros_like(lengths[0])
-            found.append(_Local(block, x).back(here, before))
-        return found
+            longer.append(_Local(block, x).back(here, before))
+        return longer
 
     return _backwards(chain, images, labels, through)
 
 
 def kept_graphs(chain: Chain, images: Tensor, labels: Tensor) -> Tensor:
-    """Return the same with one graph a block and only the lengths that exist, an identity skip at no cost."""
+    """Return the same with one graph per block and only the lengths that exist, an identity skip at no cost."""
 
     def through(block: Residual, x: Tensor, lengths: list[Tensor]) -> list[Tensor]:
         graph = _Local(block, x)

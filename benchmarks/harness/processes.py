@@ -1,4 +1,4 @@
-"""Processes that wait for requests, so that two sides of a comparison can take turns with everything warm."""
+"""Processes that wait for requests, so that both sides of a comparison take turns while warm."""
 
 import multiprocessing
 import os
@@ -26,13 +26,13 @@ class Process:
         theirs.close()
 
     def send(self, request: tuple[str, int]) -> None:
-        """Ask for something; `receive` gives the answer. Raises UserError where the process has ended."""
-        with _telling():
+        """Send a request; `receive` gives the answer. Raises UserError where the process has ended."""
+        with _early_end_reported():
             self._connection.send(request)
 
     def receive(self) -> float:
         """Return the answer to the oldest request. Raises UserError where the process has ended."""
-        with _telling():
+        with _early_end_reported():
             return float(self._connection.recv())
 
     def close(self) -> None:
@@ -69,11 +69,11 @@ def _serve(connection: Connection, make: Callable[..., Ask], args: tuple[Any, ..
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
+def _early_end_reported() -> Iterator[None]:
     try:
         yield
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        raise UserError("a process of the benchmark ended early: correct what its own message above says") from None
+        raise UserError("a process of the benchmark ended early: its own message above names the cause") from None
 
 
 @contextmanager

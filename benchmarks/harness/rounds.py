@@ -1,4 +1,4 @@
-"""Rounds of a comparison and what they say: pure arithmetic."""
+"""Rounds of a comparison and their summary: pure arithmetic."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 TRAINING_PASSES = 3  # a backward pass costs two forward ones: a gradient of the input and one of the weights
-BUSY = 0.1  # cores in use by others from which a ratio is said to be of a busy machine
+BUSY = 0.1  # cores in use by others from which the table reports a busy machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,28 +33,28 @@ class Round:
 def summarise(rounds: Sequence[Round], forward_flops: int) -> dict[str, Any]:
     """Return medians over the rounds, and each round. `forward_flops` is of one image.
 
-    `ratio` and `gemm_share` are medians of the rounds' own, which what else the machine does disturbs least.
+    `ratio` and `gemm_share` are medians of the rounds' own ratios, which other load disturbs least.
     """
     flops = TRAINING_PASSES * forward_flops / 1e9
     return {
-        "engine_images_per_s": round(median(each.engine for each in rounds), 1),
-        "reference_images_per_s": round(median(each.reference[each.best_workers] for each in rounds), 1),
-        "ratio": round(median(each.ratio for each in rounds), 3),
-        "ratio_min": round(min(each.ratio for each in rounds), 3),
-        "ratio_max": round(max(each.ratio for each in rounds), 3),
-        "engine_gflops": round(median(each.engine for each in rounds) * flops, 1),
-        "gemm_gflops": round(median(each.gemm_gflops for each in rounds), 1),
-        "gemm_share": round(median(each.engine * flops / each.gemm_gflops for each in rounds), 3),
-        "other_load_cores": round(median(each.others for each in rounds), 2),
+        "engine_images_per_s": round(median(turn.engine for turn in rounds), 1),
+        "reference_images_per_s": round(median(turn.reference[turn.best_workers] for turn in rounds), 1),
+        "ratio": round(median(turn.ratio for turn in rounds), 3),
+        "ratio_min": round(min(turn.ratio for turn in rounds), 3),
+        "ratio_max": round(max(turn.ratio for turn in rounds), 3),
+        "engine_gflops": round(median(turn.engine for turn in rounds) * flops, 1),
+        "gemm_gflops": round(median(turn.gemm_gflops for turn in rounds), 1),
+        "gemm_share": round(median(turn.engine * flops / turn.gemm_gflops for turn in rounds), 3),
+        "other_load_cores": round(median(turn.others for turn in rounds), 2),
         "rounds": [
             {
-                "engine_images_per_s": round(each.engine, 1),
-                "reference_images_per_s": {str(count): round(rate, 1) for count, rate in each.reference.items()},
-                "ratio": round(each.ratio, 3),
-                "gemm_gflops": round(each.gemm_gflops, 1),
-                "other_load_cores": round(each.others, 2),
+                "engine_images_per_s": round(turn.engine, 1),
+                "reference_images_per_s": {str(count): round(rate, 1) for count, rate in turn.reference.items()},
+                "ratio": round(turn.ratio, 3),
+                "gemm_gflops": round(turn.gemm_gflops, 1),
+                "other_load_cores": round(turn.others, 2),
             }
-            for each in rounds
+            for turn in rounds
         ],
     }
 
@@ -67,11 +67,11 @@ def table(rounds: Sequence[Round], result: dict[str, Any]) -> str:
         "",
         f"{'images/s':>16} {'usual loop (its workers)':>26} {'ratio':>7} {precision + ' GFLOP/s':>15}",
     ]
-    for number, each in enumerate(rounds, 1):
-        best = each.best_workers
-        reference = f"{each.reference[best]:.0f} ({best})"
+    for number, turn in enumerate(rounds, 1):
+        best = turn.best_workers
+        reference = f"{turn.reference[best]:.0f} ({best})"
         lines.append(
-            f"round {number:<2} {each.engine:>7.0f} {reference:>26} {each.ratio:>7.2f} {each.gemm_gflops:>15.0f}"
+            f"round {number:<2} {turn.engine:>7.0f} {reference:>26} {turn.ratio:>7.2f} {turn.gemm_gflops:>15.0f}"
         )
     lines += [
         "",

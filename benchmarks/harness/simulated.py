@@ -1,4 +1,4 @@
-"""Trials that take no time: an executor that writes a trial's files at once, for `study_scale.py`."""
+"""Simulated executor for `study_scale.py`: writes a trial's files at once, without training."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ WEIGHTS = b"weights"
 
 
 class SimulatedExecutor:
-    """Each trial is complete by the next `wait`. `seconds` is what the writing took, of the clock and the processor."""
+    """Each trial is complete by the next `wait`. `wall` and `cpu` are the seconds that writing took."""
 
     def __init__(self, *, slots: int, settings: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:  # noqa: ARG002  # LocalExecutor's
         self.slots = slots
@@ -39,7 +39,7 @@ class SimulatedExecutor:
         return ended
 
     def cancel(self, name: str | None = None) -> None:
-        self._running = [each for each in self._running if name not in (None, each.name)]
+        self._running = [trial for trial in self._running if name not in (None, trial.name)]
 
 
 def _write(trial: Trial, environment: dict[str, Any]) -> None:
@@ -63,7 +63,7 @@ def _write(trial: Trial, environment: dict[str, Any]) -> None:
 
 
 def _history(spec: RunSpec) -> list[dict[str, float]]:
-    """Return a curve with noise of its own: a deeper network is better, a seed is luck."""
+    """Return a noisy curve: lower errors for a deeper network, noise by seed."""
     draw = random.Random(f"{spec.model} {spec.seed}")
     end = 4 + 60 / spec.model.depth + draw.gauss(0, 0.5)
     records = []

@@ -1,4 +1,4 @@
-"""Real workers that note what they spend their time on, for `fixed_cost.py`."""
+"""Timed workers for `fixed_cost.py`: real ones that record the seconds of their parts."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.runner.executor import Exit, LocalExecutor
 
 PARTS = ("process", "data", "set-up", "training", "checkpoints", "files", "tracking")
-NOTE = "timing.json"
+TIMING_FILE = "timing.json"
 
 
 @dataclass(slots=True)
@@ -30,13 +30,13 @@ class TimedExecutor(LocalExecutor):
     def __init__(self, *, slots: int, settings: WorkerSettings, threads: int, **more: Any) -> None:
         super().__init__(slots=slots, settings=settings, threads=threads, **more)
         self.timings: list[Timing] = []
-        self._submitted = self._noticed = (0.0, 0.0)
+        self._submitted = self._ended = (0.0, 0.0)
         self._last: Trial | None = None
 
     def submit(self, trial: Trial) -> None:
         now = _now()
         if self._last is not None:
-            self.timings.append(self._timing(json.loads((self._last.folder / NOTE).read_text()), now))
+            self.timings.append(self._timing(json.loads((self._last.folder / TIMING_FILE).read_text()), now))
         self._submitted, self._last = now, trial
         process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
             target=timed, args=(trial, self._settings, self._threads), name=trial.name
@@ -47,61 +47,69 @@ class TimedExecutor(LocalExecutor):
 
     def wait(self, timeout: float) -> list[Exit]:
         ended = super().wait(timeout)
-        self._noticed = _now() if ended else self._noticed
+        self._ended = _now() if ended else self._ended
         return ended
 
-    def _timing(self, note: dict[str, Any], now: tuple[float, float]) -> Timing:
-        wall, cpu = note["wall"], note["cpu"]
-        wall["process"] = note["entered"] - self._submitted[0] + self._noticed[0] - note["left"]
-        wall["tracking"] = now[0] - self._noticed[0]
+    def _timing(self, record: dict[str, Any], now: tuple[float, float]) -> Timing:
+        wall, cpu = record["wall"], record["cpu"]
+        wall["process"] = record["entered"] - self._submitted[0] + self._ended[0] - record["left"]
+        wall["tracking"] = now[0] - self._ended[0]
         cpu["tracking"] = now[1] - self._submitted[1]  # all that this process did meanwhile
         return Timing(wall, cpu)
 
 
-def timed(trial: Trial, orders: WorkerSettings, threads: int) -> None:
-    """Run a worker in this process and leave a note of its parts in the trial's folder."""
-    import resnet_lab.checkpoint as checkpoint
-    import resnet_lab.data.load as data
-    import resnet_lab.engine.resume as resume
-    from resnet_lab.engine.session import Session
+def timed(trial: Trial, settings: WorkerSettings, threads: int) -> None:
+    """Run a worker in this process and write the seconds of its parts into the trial's folder."""
     from resnet_lab.trials.entry import launch
 
     entered = _now()
     parts: dict[str, list[tuple[float, float]]] = {part: [] for part in PARTS}
-    _wrap(data, "load", parts["data"])
-    for name in ("__init__", "restore"):
-        _wrap(Session, name, parts["set-up"])
-    for name in ("run_epoch", "test"):
-        _wrap(Session, name, parts["training"])
-    for owner, name in ((resume, "load_state"), (resume.Keeper, "save"), (checkpoint, "save_model")):
-        _wrap(owner, name, parts["checkpoints"])
+    for part, functions in timed_functions().items():
+        for owner, name in functions:
+            _wrap(owner, name, parts[part])
     code: Any = None
     try:
-        launch(trial, orders, threads)
+        launch(trial, settings, threads)
     except SystemExit as stop:
         code = stop.code
     left = _now()
-    wall, cpu = ({part: sum(each[i] for each in spent) for part, spent in parts.items()} for i in (0, 1))
+    wall, cpu = ({part: sum(call[i] for call in calls) for part, calls in parts.items()} for i in (0, 1))
     wall["files"] = left[0] - entered[0] - sum(wall.values())
     cpu["process"] = entered[1]
     cpu["files"] = left[1] - sum(cpu.values())
-    (trial.folder / NOTE).write_text(json.dumps({"wall": wall, "cpu": cpu, "entered": entered[0], "left": left[0]}))
+    record = {"wall": wall, "cpu": cpu, "entered": entered[0], "left": left[0]}
+    (trial.folder / TIMING_FILE).write_text(json.dumps(record))
     sys.exit(code)
 
 
-def _wrap(owner: Any, name: str, spent: list[tuple[float, float]]) -> None:
-    """Let a function add to `spent` what each of its calls takes."""
+def timed_functions() -> dict[str, list[tuple[Any, str]]]:
+    """Return the functions of each part, as (owner, name)."""
+    import resnet_lab.checkpoint as checkpoint
+    import resnet_lab.data.load as data
+    import resnet_lab.engine.resume as resume
+    from resnet_lab.engine.session import Session
+
+    return {
+        "data": [(data, "load")],
+        "set-up": [(Session, "__init__"), (Session, "restore")],
+        "training": [(Session, "run_epoch"), (Session, "test")],
+        "checkpoints": [(resume, "load_state"), (resume.AsyncStateWriter, "save"), (checkpoint, "save_model")],
+    }
+
+
+def _wrap(owner: Any, name: str, calls: list[tuple[float, float]]) -> None:
+    """Let a function append the seconds of each of its calls to `calls`."""
     function: Callable[..., Any] = getattr(owner, name)
 
-    def measured(*args: Any, **kwargs: Any) -> Any:
+    def timed_call(*args: Any, **kwargs: Any) -> Any:
         before = _now()
         try:
             return function(*args, **kwargs)
         finally:
             after = _now()
-            spent.append((after[0] - before[0], after[1] - before[1]))
+            calls.append((after[0] - before[0], after[1] - before[1]))
 
-    setattr(owner, name, measured)
+    setattr(owner, name, timed_call)
 
 
 def _now() -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The other side: the loop most people write, with its best number of loader workers.
+"""The usual training loop, the reference side of a comparison, with its best number of loader workers.
 
 DataLoader, PIL images, torchvision transforms, float32, torch's default threads and optimiser settings; the network,
 the batch, the augmentation and the recipe's numbers are the engine's.
@@ -23,7 +23,7 @@ from resnet_lab.networks import build_network
 from resnet_lab.spec import Augmentation, RecipeSpec, RunSpec
 
 LOADER_WORKERS = (0, 2, 4)
-TURN_S = 12  # beside other programs the threads of this loop wait for each other, and a turn would take a minute
+TURN_S = 12  # when other programs run, the threads of this loop wait for each other, and a turn would take a minute
 # A user's shell may hold these for a sweep; the usual loop runs with torch's own choice.
 DEFAULT_THREADS = {"OMP_NUM_THREADS": None, "MKL_NUM_THREADS": None}
 
@@ -34,7 +34,7 @@ def start_usual_loop(spec: RunSpec, data_dir: Path | None) -> Process:
 
 
 def make_usual_loop(spec: RunSpec, data_dir: Path | None) -> Ask:
-    """Return what the process does: start all loader workers ("open"), or train so many steps with some of them."""
+    """Return what the process does: start all loader workers ("open"), or train a number of steps with some of them."""
     warnings.filterwarnings("ignore", message="This DataLoader will create")  # more workers than cores: a candidate
     data = benchmark_images(spec.data, data_dir)
     model = build_network(spec.model, channels=data.train.pixels.shape[-1], classes=data.classes)
@@ -103,7 +103,7 @@ class UsualLoop:
         self.loss = 0.0
 
     def train(self, batches: Iterator[tuple[Tensor, Tensor]], steps: int) -> float:
-        """Train so many steps, or fewer where they take longer than TURN_S; return the steps a second."""
+        """Train that many steps, or fewer where they take longer than TURN_S; return the steps per second."""
         start, done = time.perf_counter(), 0
         while done < steps and (not done or time.perf_counter() - start < TURN_S):
             x, y = (tensor.to(self.device, non_blocking=True) for tensor in next(batches))

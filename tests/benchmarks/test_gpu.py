@@ -40,7 +40,7 @@ def run(*arguments):
     )
 
 
-def test_every_measure_runs_on_a_cpu_with_torch_alone_and_prints_one_json():
+def test_every_measurement_runs_on_a_cpu_with_torch_alone_and_prints_one_json():
     done = run("--smoke", "--full")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -65,7 +65,7 @@ def test_without_a_gpu_it_says_what_was_found_and_what_would_work():
     assert "--smoke" in done.stderr
 
 
-def test_a_measure_that_fails_leaves_the_others(capsys):
+def test_a_measurement_that_fails_leaves_the_others(capsys):
     def fail():
         raise RuntimeError("no memory")
 

@@ -1,4 +1,4 @@
-"""The benchmarks of what surrounds training: what they run is a study, what they print fits. Nothing is timed."""
+"""The benchmarks of cost besides training: what they run is a study, what they print fits. Nothing is timed."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import fixed_cost, study_scale
 from benchmarks.harness.simulated import SimulatedExecutor
-from benchmarks.harness.timed_worker import PARTS
+from benchmarks.harness.timed_worker import PARTS, timed_functions
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
@@ -31,6 +31,12 @@ def test_a_simulated_trial_is_complete_once_waited_for(tmp_path):
     assert trial.result()["val/error"] == trial.history()[-1]["val/error"]
     assert trial.environment()["git_sha"] == "abc"
     assert executor.wait(0) == []
+
+
+def test_every_function_that_is_timed_exists():
+    functions = timed_functions()
+    assert functions.keys() < set(PARTS)
+    assert all(callable(getattr(owner, name)) for named in functions.values() for owner, name in named)
 
 
 def test_the_tables_fit_a_terminal():

@@ -43,14 +43,14 @@ def test_json_is_one_object_on_stdout_and_nothing_else():
         (["--step", "3"], "--steps"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_code_2(arguments, words):
+def test_a_mistake_is_one_line_and_exit_code_2(arguments, words):
     done = run(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_both_sides_take_the_batch_of_the_quick_study_unless_told_otherwise():
+def test_both_sides_take_the_batch_of_the_quick_study_unless_one_is_given():
     assert Options(dataset="cifar10").spec().recipe.batch_size == 128
     assert Options(dataset="digits").spec().recipe.batch_size == 32
     assert Options(dataset="digits", batch_size=64).spec().recipe.batch_size == 64
@@ -58,12 +58,12 @@ def test_both_sides_take_the_batch_of_the_quick_study_unless_told_otherwise():
         Options(batch_size=0)
 
 
-def test_others_are_charged_what_the_machine_did_beyond_us():
+def test_other_load_is_what_the_machine_did_beyond_our_processes():
     before, after = Snapshot(10.0, 100.0, 5.0), Snapshot(14.0, 107.0, 8.0)
     assert cores_used_by_others(before, after) == 1.0
     assert cores_used_by_others(before, Snapshot(14.0, 103.0, 8.1)) == 0.0
     now = snapshot()
-    assert 0 < now.ours <= now.everybody
+    assert 0 < now.ours <= now.total
 
 
 @pytest.mark.parametrize("precision", list(Precision))

@@ -15,8 +15,8 @@ MACHINE = {"precision": "bf16", "processor": "a processor", "engine_processes": 
 
 
 def test_each_round_is_measured_against_the_best_number_of_loader_workers():
-    assert [each.best_workers for each in ROUNDS] == [2, 0, 4]
-    assert [each.ratio for each in ROUNDS] == [2, 3, 2.5]
+    assert [turn.best_workers for turn in ROUNDS] == [2, 0, 4]
+    assert [turn.ratio for turn in ROUNDS] == [2, 3, 2.5]
 
 
 def test_a_summary_holds_medians_and_extremes():
