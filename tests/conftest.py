@@ -1,4 +1,4 @@
-"""Fixtures shared by the whole suite."""
+"""Fixtures of the whole suite."""
 
 import shutil
 import signal
@@ -13,14 +13,14 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
 def pytest_configure() -> None:
-    """A command in a script's background ignores SIGINT, as do its children: the tests send it to theirs."""
+    """Restore Python's SIGINT handler: in a script's background the suite and its children would inherit SIGINT ignored."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """Tiny tensors: a second thread costs more than it brings, and starves whoever runs beside."""
+    """One torch thread: on tiny tensors a second one costs more than it gains, and starves other processes."""
     import torch
 
     before = torch.get_num_threads()
@@ -31,7 +31,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cifar10_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real CIFAR-10: a data folder that holds `cifar-10-batches-bin`. Read only."""
+    """Data folder of the real CIFAR-10, with `cifar-10-batches-bin`. Read only."""
     script = SHARED / "unpack_cifar10.py"
     if not script.is_file():
         pytest.skip(f"the real CIFAR-10 is not here: there is no {script}")
@@ -42,7 +42,7 @@ def cifar10_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
-    """The real MNIST: a data folder that holds `MNIST/raw` with the four `.gz`. Read only."""
+    """Data folder of the real MNIST, with `MNIST/raw` and its four `.gz` files. Read only."""
     if not (SHARED / "MNIST" / "raw").is_dir():
         pytest.skip(f"the real MNIST is not here: there is no {SHARED / 'MNIST' / 'raw'}")
     return SHARED
@@ -50,7 +50,7 @@ def mnist_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without an experiment: made once a session, to be copied."""
+    """An MLflow database without experiments, made once per session, to be copied."""
     from resnet_lab.tracking.database import ensure_database
 
     path = tmp_path_factory.mktemp("tracking") / "mlflow.db"
@@ -60,7 +60,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def books(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An output folder with an empty store."""
+    """An output folder with an empty MLflow database."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     shutil.copy(empty_database, tmp_path / "mlflow.db")
     return tmp_path

@@ -1,10 +1,13 @@
-"""CONTRIBUTING.md's worked example is applied to a copy of the sources and put to work."""
+"""CONTRIBUTING.md: its worked example, applied to a copy of the sources; its paths and those of README.md."""
 
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,26 +31,45 @@ print("ok")
 """
 
 
-def worked_example() -> dict[str, tuple[str, str]]:
-    """Return {file: (lines as they are, lines as they become)} of the diff."""
+class Change(NamedTuple):
+    """Lines of a file in the diff: as they are, and as they become."""
+
+    before: str
+    after: str
+
+
+def worked_example() -> dict[str, Change]:
+    """Return the diff's change of each file."""
     (diff,) = re.findall(r"```diff\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
     changes = {}
     for part in diff.split("--- ")[1:]:
         name, _, body = part.partition("\n")
         lines = body.splitlines()
         before = "".join(line[1:] + "\n" for line in lines if not line.startswith("+"))
-        changes[name] = before, "".join(line[1:] + "\n" for line in lines)
+        changes[name] = Change(before, "".join(line[1:] + "\n" for line in lines))
     return changes
 
 
 def test_the_worked_example_is_all_it_takes(tmp_path):
-    for room in ("ablations", "resnet_lab", "studies", "analysis"):
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("ablations", "resnet_lab", "studies", "analysis"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     changes = worked_example()
     assert changes.keys() == {"ablations/choices.py", "ablations/parts.py"}
-    for name, (before, after) in changes.items():
+    for name, change in changes.items():
         text = (tmp_path / name).read_text()
-        assert text.count(before) == 1, name
-        (tmp_path / name).write_text(text.replace(before, after))
+        assert text.count(change.before) == 1, name
+        (tmp_path / name).write_text(text.replace(change.before, change.after))
     done = subprocess.run([sys.executable, "-c", USE], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "ok", done.stderr
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_every_path_and_module_that_a_page_names_exists(page):
+    text = (ROOT / page).read_text()
+    paths = set(re.findall(r"`((?:ablations|resnet_lab|analysis|studies|benchmarks|tests)/[\w/.]*)`", text))
+    names = set(re.findall(r"python -m ((?:resnet_lab|analysis|studies)\.\w+)", text))
+    assert paths
+    assert names
+    files = {name: ROOT / name.replace(".", "/") for name in names}
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+    assert [name for name, path in files.items() if not (path.is_dir() or path.with_suffix(".py").is_file())] == []

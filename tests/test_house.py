@@ -32,6 +32,9 @@ NOT_MIRRORED: Mapping[str, str] = {
     "tests/resnet_lab/interchange/test_command.py": "python -m resnet_lab.interchange",
     "tests/resnet_lab/networks/test_by_hand.py": "placements against a network written by hand",
     "tests/resnet_lab/networks/test_torchvision.py": "the baseline against independent networks",
+    "tests/resnet_lab/networks/test_mnist.py": "mnist_cnn and mnist_resnet, against the text that describes both",
+    "tests/studies/runner/test_executor_contract.py": "the protocol of executors, over all of them",
+    "tests/studies/runner/test_trial_store_contract.py": "the protocol of trial stores, over both",
     "tests/studies/cli/test_resume.py": "SIGKILL of a worker and of a driver, then the same command",
     "tests/studies/test_studies.py": "every question straight under studies/",
 }
