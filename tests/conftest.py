@@ -13,7 +13,7 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
 def pytest_configure() -> None:
-    """Restore Python's SIGINT handler: in a script's background the suite and its children would inherit SIGINT ignored."""
+    """Restore Python's SIGINT handler: a script's background hands SIGINT on ignored, to the tests' children too."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
