@@ -36,7 +36,7 @@ def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
     start_server(0, preload.environment(cells, orders))
     largest = max(cells, key=lambda cell: cell.model.depth * cell.model.width**2)
     try:
-        found = submit(concurrent_throughput, (largest, device)).result()
+        found = submit(concurrent_throughput, largest, device).result()
     except RuntimeError:  # its own words are above: memory that does not do for one, most likely
         print("--jobs auto: nothing could be measured, so trials run one at a time", file=sys.stderr)
         return 1
