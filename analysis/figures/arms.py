@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.arms import ArmRow, trials_of
 from analysis.figures.arm_panel import draw
-from analysis.figures.style import STYLE
+from analysis.figures.style import figure_style, save
 from analysis.results.trials import TrialRow, failure
 from resnet_lab.spec.choices import Value
 
@@ -29,18 +29,9 @@ def plot_arms(
     The measure is in per cent. The axis spans the seeds, and an arrow marks an interval that leaves it;
     failed trials are crosses at the top. The CSV holds all that is drawn. Same input, same bytes.
     """
-    import matplotlib as mpl
-    import seaborn as sns
-
-    out.parent.mkdir(parents=True, exist_ok=True)
-    paths = [out.with_name(out.name + ending) for ending in (".png", ".svg", ".csv")]
     frame = plot_data(trials, rows, arm=arm, context=context, measure=measure)
-    frame.to_csv(paths[2], index=False, lineterminator="\n")
-    with sns.axes_style("whitegrid"), mpl.rc_context(STYLE):
-        figure = draw(frame, arm=arm, context=context, title=title, measure=measure)
-        figure.savefig(paths[0], dpi=200, metadata={"Software": None})
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths
+    with figure_style():
+        return save(draw(frame, arm=arm, context=context, title=title, measure=measure), out, frame=frame)
 
 
 COLUMNS = ("is_baseline", "shows", "seed", "value", "n", "mean", "low", "high", "reason")

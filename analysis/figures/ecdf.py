@@ -8,7 +8,7 @@ from analysis.comparison.arms import ArmRow
 from analysis.figures.arms import plot_data
 from analysis.figures.axes import spans_decades
 from analysis.figures.panels import FigureText, in_panels
-from analysis.figures.style import write
+from analysis.figures.style import draw_and_save
 from analysis.results.trials import TrialRow
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def plot_ecdf(
     names = {"arm": tuple(shown[0].arm), "context": tuple(shown[0].context)}
     frame = plot_data(trials, shown, **names, measure=measure)
     seeds = frame[frame["shows"] == "seed"][[*names["context"], *names["arm"], "seed", "value"]]
-    return write(lambda: _figure(seeds, shown, measure), seeds, out)
+    return draw_and_save(lambda: _figure(seeds, shown, measure), seeds, out)
 
 
 def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:

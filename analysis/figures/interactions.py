@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.comparison.anova import Anova
 from analysis.figures.panels import LINES, FigureText, grid
-from analysis.figures.style import write
+from analysis.figures.style import colour, draw_and_save, marker
 from analysis.results.trials import TrialRow, failure
 from analysis.stats.intervals import t_interval
 from analysis.tables.labels import full_label, short_names
@@ -21,7 +21,6 @@ CAPTION = (
     " (cut where it leaves the panel; it holds what seeds share, which the test does not); lines that are not parallel"
     " are an interaction"
 )
-MARKERS = "osD^v"
 
 
 def plot_interactions(
@@ -31,7 +30,7 @@ def plot_interactions(
     frame = interaction_data(trials, tables, measure)
     if frame.empty:
         return []
-    return write(lambda: _figure(frame, measure), frame, out)
+    return draw_and_save(lambda: _figure(frame, measure), frame, out)
 
 
 def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], measure: str) -> "pd.DataFrame":
@@ -86,19 +85,16 @@ def _key(axes: "Axes", context: str, line: str) -> None:
 
 
 def _draw(axes: "Axes", part: "pd.DataFrame", x: str, line: str) -> None:
-    import seaborn as sns
-
     short: Mapping[str, str] = short_names([x, line])
     places = list(dict.fromkeys(part["x_level"]))
-    palette = sns.color_palette("colorblind", 10)
     levels = list(dict.fromkeys(part["line_level"]))
     for index, level in enumerate(levels):
         mine = part[part["line_level"] == level]
         shift = 0.06 * (index - (len(levels) - 1) / 2)
         at = [places.index(value) + shift for value in mine["x_level"]]
-        style = {"color": palette[index % 10], "marker": MARKERS[index % 5], "ls": LINES[index % 4]}
+        style: dict[str, Any] = {"color": colour(index), "marker": marker(index), "ls": LINES[index % len(LINES)]}
         axes.plot(at, mine["mean"], lw=1.4, ms=5, label=str(level), zorder=3, **style)
-        axes.vlines(at, mine["low"], mine["high"], colors=[palette[index % 10]], lw=1.2, alpha=0.6)
+        axes.vlines(at, mine["low"], mine["high"], colors=[colour(index)], lw=1.2, alpha=0.6)
     axes.set_xticks(range(len(places)), [str(place) for place in places])
     axes.set_xlim(-0.4, len(places) - 0.6)
     axes.set_xlabel(short[x])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.comparison.arms import ArmRow, trials_of
 from analysis.figures.axes import limits, log_ticks, spans_decades
 from analysis.figures.panels import FigureText, in_panels
-from analysis.figures.style import write
+from analysis.figures.style import draw_and_save
 from analysis.results.trials import TrialRow
 from analysis.stats.intervals import t_interval
 
@@ -27,7 +27,7 @@ def plot_curves(
     frame = curve_data(trials, histories, rows, measure)
     if frame["epoch"].nunique() < 2:
         return []
-    return write(lambda: _figure(frame, rows, measure), frame, out)
+    return draw_and_save(lambda: _figure(frame, rows, measure), frame, out)
 
 
 def curve_data(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.figures.arm_marks import FAILED_AT
 from analysis.figures.axes import limits, log_ticks, spans_decades
 from analysis.figures.panels import FigureText, grid
-from analysis.figures.style import write
+from analysis.figures.style import colour, draw_and_save
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ def plot_progress(trials: Sequence[Row], *, out: Path) -> list[Path]:
     frame = progress_data(trials)
     if not (frame["state"] == "complete").any():
         return []
-    return write(lambda: _figure(frame), frame, out)
+    return draw_and_save(lambda: _figure(frame), frame, out)
 
 
 def progress_data(trials: Sequence[Row]) -> "pd.DataFrame":
@@ -59,20 +59,18 @@ def _figure(frame: "pd.DataFrame") -> Any:
 
 
 def _draw(axes: "Axes", frame: "pd.DataFrame") -> None:
-    import seaborn as sns
     from matplotlib.ticker import MaxNLocator
 
-    palette = sns.color_palette("colorblind")
     complete = frame[frame["state"] == "complete"]
     stopped = frame[(frame["state"] != "complete") & frame["val/error"].notna()]
     nothing = frame[frame["val/error"].isna()]
-    axes.step(frame["number"], frame["best_so_far"], where="post", color=palette[3], lw=1.4, label="best so far")
-    axes.scatter(complete["number"], complete["val/error"], s=22, color=palette[0], label="complete", zorder=3)
+    axes.step(frame["number"], frame["best_so_far"], where="post", color=colour(3), lw=1.4, label="best so far")
+    axes.scatter(complete["number"], complete["val/error"], s=22, color=colour(0), label="complete", zorder=3)
     if len(stopped):
         axes.scatter(
             stopped["number"], stopped["val/error"], s=22, marker="x", color="0.5", label="pruned or failed", zorder=2
         )
     if len(nothing):
         heights, across = [FAILED_AT] * len(nothing), axes.get_xaxis_transform()
-        axes.scatter(nothing["number"], heights, s=22, marker="^", color=palette[1], transform=across, label="failed")
+        axes.scatter(nothing["number"], heights, s=22, marker="^", color=colour(1), transform=across, label="failed")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.figures.axes import spans_decades
 from analysis.figures.panels import WIDTH, FigureText, grid
 from analysis.figures.search_axes import Axis
-from analysis.figures.style import write
+from analysis.figures.style import colour, draw_and_save
 from analysis.tables.labels import short_names
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def plot_parallel(trials: Sequence[Row], space: Sequence[Axis], *, out: Path) ->
     frame = parallel_data(trials, space)
     if not (frame["state"] == "complete").any():
         return []
-    return write(lambda: _figure(frame, space), frame, out)
+    return draw_and_save(lambda: _figure(frame, space), frame, out)
 
 
 def parallel_data(trials: Sequence[Row], space: Sequence[Axis]) -> "pd.DataFrame":
@@ -77,9 +77,9 @@ def _draw_lines(axes: "Axes", rows: Sequence[Mapping[Any, Any]], space: Sequence
             axes.plot(heights, color="0.6", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
             continue
         best, shade = index == len(rows) - 1, next(shades)
-        colour = sns.color_palette("colorblind")[3] if best else shade
+        line = colour(3) if best else shade
         axes.plot(
-            [*heights, last.at(row[MEASURE])], color=colour, linewidth=2.2 if best else 1.1, zorder=4 if best else 2
+            [*heights, last.at(row[MEASURE])], color=line, linewidth=2.2 if best else 1.1, zorder=4 if best else 2
         )
 
 
