@@ -28,7 +28,7 @@ BELOW = 0.5
 """From the axis down to the legend, in inches: past the tick labels and the name of the context."""
 
 
-def draw(frame: "pd.DataFrame", *, arm: Sequence[str], context: Sequence[str], title: str, measure: str) -> "Figure":
+def draw(frame: "pd.DataFrame", *, arm: Sequence[str], context: Sequence[str], title: str, metric: str) -> "Figure":
     """Return the figure; the measure is in per cent."""
     from matplotlib.figure import Figure
 
@@ -39,7 +39,7 @@ def draw(frame: "pd.DataFrame", *, arm: Sequence[str], context: Sequence[str], t
     figure = Figure(figsize=(width, 3.3 + 0.17 * -(-len(arms) // columns)), layout="constrained")
     axes = figure.add_subplot()
     _set_scale(axes, frame)
-    _furnish(axes, settings, context, measure)
+    _furnish(axes, settings, context, metric)
     _draw_arms(axes, frame, (context, settings), (arm, arms))
     axes.set_title(textwrap.fill(title, int(width / TITLE_LETTER)), loc="left")
     _legend(figure, axes, names_label(arm), labels, columns)
@@ -89,10 +89,10 @@ def _set_scale(axes: "Axes", frame: "pd.DataFrame") -> None:
     axes.set_ylim(bottom, top)
 
 
-def _furnish(axes: "Axes", settings: Sequence[Key], context: Sequence[str], measure: str) -> None:
+def _furnish(axes: "Axes", settings: Sequence[Key], context: Sequence[str], metric: str) -> None:
     import seaborn as sns
 
-    axes.set_ylabel(f"{measure.replace('/', ' ')} (%)")
+    axes.set_ylabel(f"{metric.replace('/', ' ')} (%)")
     axes.set_xlabel(names_label(context))
     axes.set_xlim(-0.5, len(settings) - 0.5)
     axes.set_xticks(range(len(settings)), [" / ".join(map(str, key)) for key in settings])

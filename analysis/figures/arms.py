@@ -20,7 +20,7 @@ def plot_arms(
     *,
     arm: Sequence[str],
     context: Sequence[str],
-    measure: str = "test/error",
+    metric: str = "test/error",
     title: str,
     out: Path,
 ) -> list[Path]:
@@ -29,9 +29,9 @@ def plot_arms(
     The measure is in per cent. The axis spans the seeds, and an arrow marks an interval that leaves it;
     failed trials are crosses at the top. The CSV holds all that is drawn. Same input, same bytes.
     """
-    frame = plot_data(trials, rows, arm=arm, context=context, measure=measure)
+    frame = plot_data(trials, rows, arm=arm, context=context, metric=metric)
     with figure_style():
-        return save(draw(frame, arm=arm, context=context, title=title, measure=measure), out, frame=frame)
+        return save(draw(frame, arm=arm, context=context, title=title, metric=metric), out, frame=frame)
 
 
 COLUMNS = ("is_baseline", "shows", "seed", "value", "n", "mean", "low", "high", "reason")
@@ -44,11 +44,11 @@ def plot_data(
     *,
     arm: Sequence[str],
     context: Sequence[str],
-    measure: str,
+    metric: str,
 ) -> "pd.DataFrame":
     """Return a line for each seed, each failed trial and each arm's interval, told apart by `shows`.
 
-    `shows` is "seed" (seed and value, in the unit of the measure), "failed" (seed and reason) or "interval"
+    `shows` is "seed" (seed and value, in the unit of the metric), "failed" (seed and reason) or "interval"
     (n, mean and Student-t limits); cells that do not apply are empty.
     """
     import pandas as pd
@@ -58,17 +58,17 @@ def plot_data(
     own = trials_of(trials, rows)
     for row in rows:
         values = {**row.context, **row.arm, "is_baseline": row.is_baseline}
-        lines += [values | shown for trial in own(row) if (shown := _shown(trial, measure))]
+        lines += [values | shown for trial in own(row) if (shown := _shown(trial, metric))]
         interval = {"n": row.n, "mean": row.mean, "low": row.low, "high": row.high}
         lines.append(values | {"shows": "interval"} | interval)
     frame = pd.DataFrame(lines, columns=[*names, *COLUMNS])
     return frame.astype({"seed": "Int64", "n": "Int64"})
 
 
-def _shown(trial: TrialRow, measure: str) -> dict[str, Value]:
-    why = failure(trial, measure)
+def _shown(trial: TrialRow, metric: str) -> dict[str, Value]:
+    why = failure(trial, metric)
     if why:
         return {"shows": "failed", "seed": trial["seed"], "reason": why}
     if trial["status"] == "complete":
-        return {"shows": "seed", "seed": trial["seed"], "value": float(trial[measure])}
+        return {"shows": "seed", "seed": trial["seed"], "value": float(trial[metric])}
     return {}

@@ -24,16 +24,16 @@ CAPTION = (
 
 
 def plot_interactions(
-    trials: Sequence[TrialRow], tables: Sequence[Anova], *, out: Path, measure: str = "test/error"
+    trials: Sequence[TrialRow], tables: Sequence[Anova], *, out: Path, metric: str = "test/error"
 ) -> list[Path]:
     """Write out.png, .svg and .csv: a panel for each pair of factors of each context that has an ANOVA."""
-    frame = interaction_data(trials, tables, measure)
+    frame = interaction_data(trials, tables, metric)
     if frame.empty:
         return []
-    return draw_and_save(lambda: _figure(frame, measure), frame, out)
+    return draw_and_save(lambda: _figure(frame, metric), frame, out)
 
 
-def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], measure: str) -> "pd.DataFrame":
+def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], metric: str) -> "pd.DataFrame":
     """Return a line for each pair of factors and of their levels: n seeds, mean and t limits in per cent."""
     import pandas as pd
 
@@ -44,9 +44,9 @@ def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], measur
         for one, other in itertools.combinations(factors, 2):
             levels: dict[tuple[object, object], dict[int, list[float]]] = {}
             for trial in here:
-                if trial["status"] == "complete" and not failure(trial, measure):
+                if trial["status"] == "complete" and not failure(trial, metric):
                     seeds = levels.setdefault((trial[one], trial[other]), {})
-                    seeds.setdefault(trial["seed"], []).append(float(trial[measure]))
+                    seeds.setdefault(trial["seed"], []).append(float(trial[metric]))
             for (first, second), seeds in levels.items():
                 mean = t_interval([sum(values) / len(values) for values in seeds.values()])
                 place = {"context": full_label(table.context), "x": one, "x_level": first}
@@ -57,14 +57,14 @@ def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], measur
     return pd.DataFrame(lines)
 
 
-def _figure(frame: "pd.DataFrame", measure: str) -> Any:
+def _figure(frame: "pd.DataFrame", metric: str) -> Any:
     groups = list(frame.groupby(["x", "line", "context"], sort=False))
     columns = frame["context"].nunique() if frame["context"].nunique() > 1 else 3
     figure, axes = grid(len(groups), FigureText("Interactions", CAPTION), columns=min(columns, 3))
     for panel, ((x, line, context), part) in zip(axes, groups, strict=True):
         _draw(panel, part, str(x), str(line))
         _key(panel, str(context), short_names([str(x), str(line)])[str(line)])
-        panel.set_ylabel(f"{measure.replace('/', ' ')} (%)")
+        panel.set_ylabel(f"{metric.replace('/', ' ')} (%)")
     return figure
 
 

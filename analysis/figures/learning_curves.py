@@ -21,17 +21,17 @@ CAPTION = "lines: mean over the seeds of complete trials; bands: 95 % Student-t 
 
 
 def plot_curves(
-    trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], *, out: Path, measure: str = "val/error"
+    trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], *, out: Path, metric: str = "val/error"
 ) -> list[Path]:
     """Write out.png, .svg and .csv of a measure in per cent; [] where no complete trial has more than one epoch."""
-    frame = curve_data(trials, histories, rows, measure)
+    frame = curve_data(trials, histories, rows, metric)
     if frame["epoch"].nunique() < 2:
         return []
-    return draw_and_save(lambda: _figure(frame, rows, measure), frame, out)
+    return draw_and_save(lambda: _figure(frame, rows, metric), frame, out)
 
 
 def curve_data(
-    trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], measure: str
+    trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], metric: str
 ) -> "pd.DataFrame":
     """Return a line an arm and epoch: n, mean, low, high, and the least and largest seed, in per cent."""
     import pandas as pd
@@ -42,8 +42,8 @@ def curve_data(
         values: dict[int, list[float]] = {}
         for trial in complete(row):
             for record in histories.get(trial["trial"], ()):
-                if measure in record:
-                    values.setdefault(int(record["epoch"]), []).append(float(record[measure]))
+                if metric in record:
+                    values.setdefault(int(record["epoch"]), []).append(float(record[metric]))
         for epoch, found in sorted(values.items()):
             mean = t_interval(found)
             numbers = {"n": len(found), "mean": mean.mean, "low": mean.low, "high": mean.high}
@@ -52,7 +52,7 @@ def curve_data(
     return pd.DataFrame(lines, columns=[*names, "epoch", "n", "mean", "low", "high", "min", "max"])
 
 
-def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
+def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], metric: str) -> Any:
     from matplotlib.ticker import MaxNLocator
 
     log = spans_decades(frame["min"].tolist())
@@ -71,6 +71,6 @@ def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
         axes.plot(mine["epoch"], mine["mean"], linewidth=1.4, **style)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.set_xlabel("epoch")
-        axes.set_ylabel(f"{measure.replace('val/', 'validation ').replace('/', ' ')} (%)")
+        axes.set_ylabel(f"{metric.replace('val/', 'validation ').replace('/', ' ')} (%)")
 
     return in_panels(rows, FigureText("Learning curves", CAPTION + scale), draw)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.figures.style import colour, marker
 from analysis.stats.intervals import t_interval
+from resnet_lab.metrics import TEST_ERROR, metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def name_series(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the frame with `series`: the mode, and how many batches healed it."""
-    healed = frame["heal"].map(lambda batches: f", healed on {batches} batches" if batches else "")
-    return frame.assign(series=frame["mode"] + healed)
+    """Return the frame with `series`: the mode, and how many batches recalibrated it."""
+    recalibrated = frame["heal"].map(lambda batches: f", recalibrated on {batches} batches" if batches else "")
+    return frame.assign(series=frame["mode"] + recalibrated)
 
 
 def by_block(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *, unit: str = "block") -> None:
@@ -43,11 +44,11 @@ def by_count(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *,
     """Draw the error against k: every draw as a point, the mean as a line with its Student-t interval."""
     _reference_lines(axes, frame["error"].max(), base, chance)
     for place, (name, rows) in enumerate(frame.groupby("series", sort=False)):
-        aside = (place - (frame["series"].nunique() - 1) / 2) * 0.1
+        shift = (place - (frame["series"].nunique() - 1) / 2) * 0.1
         grouped = {k: rows.loc[rows["k"] == k, "error"].tolist() for k in sorted(rows["k"].unique())}
         if any(len(errors) > 1 for errors in grouped.values()):
-            axes.scatter(rows["k"] + aside, rows["error"], s=9, color=colour(place), alpha=0.3, linewidths=0, zorder=2)
-        means, x = [t_interval(errors) for errors in grouped.values()], [k + aside for k in grouped]
+            axes.scatter(rows["k"] + shift, rows["error"], s=9, color=colour(place), alpha=0.3, linewidths=0, zorder=2)
+        means, x = [t_interval(errors) for errors in grouped.values()], [k + shift for k in grouped]
         axes.plot(x, [m.mean for m in means], color=colour(place), marker=marker(place), ms=4, lw=1.5, label=str(name))
         axes.vlines(x, [m.low for m in means], [m.high for m in means], colors=[colour(place)], linewidth=2, zorder=3)
     axes.set_xlabel(label)
@@ -129,7 +130,7 @@ def _finish(axes: "Axes", *, whole: bool = True) -> None:
     """Put the legend below the axis: points may be anywhere inside."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_ylabel("test error (%)")
+    axes.set_ylabel(metric(TEST_ERROR).axis)
     axes.set_ylim(bottom=0)
     axes.grid(visible=False, axis="x")
     if whole:

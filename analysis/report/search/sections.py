@@ -6,7 +6,7 @@ from typing import Any
 
 from analysis.report.document import Block, Code, Items, Table, Text
 from analysis.report.search.data import SearchData
-from analysis.report.sections.costs import BACKWARD, duration, images_seen, large, last_launch
+from analysis.report.sections.costs import BACKWARD, images_seen, large, last_launch, seconds_or_hours
 from analysis.report.traces import Json
 from analysis.tables.labels import short_names
 from analysis.tables.search_words import state_counts
@@ -180,7 +180,7 @@ def costs(facts: SearchData) -> Iterator[Block]:
                 "Epochs",
                 f"{len(epochs)} of {whole}: {max(whole - len(epochs), 0)} were not run, by pruning and failures",
             ),
-            ("Training, all trials", duration(sum(float(epoch.get("time/epoch_s") or 0) for epoch in epochs))),
+            ("Training, all trials", seconds_or_hours(sum(float(epoch.get("time/epoch_s") or 0) for epoch in epochs))),
             (
                 "Training FLOPs",
                 f"about {large(work)} ({BACKWARD} forward passes for each image seen)" if work else "n/a",
