@@ -9,6 +9,8 @@ from statistics import median, stdev
 from analysis.results.plain import none_if_nan
 from analysis.results.trials import TrialRow, failure, group, reasons, results_by_seed
 from analysis.stats.intervals import holm, paired_t, t_interval
+from resnet_lab.metrics import TEST_ERROR
+from resnet_lab.outcomes import Status
 from resnet_lab.spec.choices import Value
 
 
@@ -51,7 +53,7 @@ def summarise(
     arm: Sequence[str],
     context: Sequence[str],
     baseline: Mapping[str, Value],
-    metric: str = "test/error",
+    metric: str = TEST_ERROR,
 ) -> list[ArmRow]:
     """Return a row for each arm of each context, both in order of appearance, but the baseline first.
 
@@ -109,7 +111,7 @@ def _row(
         is_baseline=reference is None,
         n=len(values),
         failed=sum(failure(trial, metric) is not None for trial in trials),
-        missing=sum(trial["status"] == "missing" for trial in trials),
+        missing=sum(trial["status"] == Status.MISSING for trial in trials),
         mean=own.mean,
         sd=stdev(values) if len(values) > 1 else math.nan,
         median=median(values) if values else math.nan,

@@ -24,6 +24,7 @@ from analysis.stats.paired_tests import (
     wilcoxon,
 )
 from analysis.stats.power import minimum_detectable_effect
+from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
 POWER, ALPHA = 0.8, 0.05
@@ -74,7 +75,7 @@ class Sensitivity:
 
 
 def compare(
-    trials: Sequence[TrialRow], rows: Sequence[ArmRow], metric: str = "test/error", margin: float = 0.0
+    trials: Sequence[TrialRow], rows: Sequence[ArmRow], metric: str = TEST_ERROR, margin: float = 0.0
 ) -> list[Comparison]:
     """Return a comparison for each row that shares a seed with its baseline, in the order of the rows.
 

@@ -13,6 +13,7 @@ from statistics import fmean
 from analysis.comparison.arms import ArmRow
 from analysis.results.trials import TrialRow, results_by_seed
 from analysis.stats.intervals import Interval, holm, paired_t, t_interval
+from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
 Levels = Mapping[str, Sequence[Value]]
@@ -39,7 +40,7 @@ class DesignEffect:
 
 
 def ladder_steps(
-    trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, metric: str = "test/error"
+    trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, metric: str = TEST_ERROR
 ) -> list[DesignEffect]:
     """Return every pair of arms of a context that differ by one switch, one level on, in the order of the levels."""
     found = []
@@ -57,7 +58,7 @@ def _next(levels: Sequence[Value], one: ArmRow, other: ArmRow, name: str) -> boo
 
 
 def main_effects(
-    trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, metric: str = "test/error"
+    trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, metric: str = TEST_ERROR
 ) -> list[DesignEffect]:
     """Return each switch's mean at its second level minus that at its first, over the arms of each context.
 

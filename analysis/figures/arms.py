@@ -8,6 +8,8 @@ from analysis.comparison.arms import ArmRow, trials_of
 from analysis.figures.arm_panel import draw
 from analysis.figures.style import figure_style, save
 from analysis.results.trials import TrialRow, failure
+from resnet_lab.metrics import TEST_ERROR
+from resnet_lab.outcomes import Status
 from resnet_lab.spec.choices import Value
 
 if TYPE_CHECKING:
@@ -20,13 +22,13 @@ def plot_arms(
     *,
     arm: Sequence[str],
     context: Sequence[str],
-    metric: str = "test/error",
+    metric: str = TEST_ERROR,
     title: str,
     out: Path,
 ) -> list[Path]:
     """Draw the arms side by side in each context; write and return out.png, out.svg and out.csv.
 
-    The measure is in per cent. The axis spans the seeds, and an arrow marks an interval that leaves it;
+    The metric is in per cent. The axis spans the seeds, and an arrow marks an interval that leaves it;
     failed trials are crosses at the top. The CSV holds all that is drawn. Same input, same bytes.
     """
     frame = plot_data(trials, rows, arm=arm, context=context, metric=metric)
@@ -58,17 +60,17 @@ def plot_data(
     own = trials_of(trials, rows)
     for row in rows:
         values = {**row.context, **row.arm, "is_baseline": row.is_baseline}
-        lines += [values | shown for trial in own(row) if (shown := _shown(trial, metric))]
+        lines += [values | point for trial in own(row) if (point := _point(trial, metric))]
         interval = {"n": row.n, "mean": row.mean, "low": row.low, "high": row.high}
         lines.append(values | {"shows": "interval"} | interval)
     frame = pd.DataFrame(lines, columns=[*names, *COLUMNS])
     return frame.astype({"seed": "Int64", "n": "Int64"})
 
 
-def _shown(trial: TrialRow, metric: str) -> dict[str, Value]:
+def _point(trial: TrialRow, metric: str) -> dict[str, Value]:
     why = failure(trial, metric)
     if why:
         return {"shows": "failed", "seed": trial["seed"], "reason": why}
-    if trial["status"] == "complete":
+    if trial["status"] == Status.COMPLETE:
         return {"shows": "seed", "seed": trial["seed"], "value": float(trial[metric])}
     return {}

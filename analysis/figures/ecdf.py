@@ -10,6 +10,8 @@ from analysis.figures.axes import spans_decades
 from analysis.figures.panels import FigureText, in_panels
 from analysis.figures.style import draw_and_save
 from analysis.results.trials import TrialRow
+from resnet_lab import metrics
+from resnet_lab.metrics import TEST_ERROR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,9 +22,7 @@ SEEDS = 5
 CAPTION = "each step is a seed; further left is better, steeper is steadier"
 
 
-def plot_ecdf(
-    trials: Sequence[TrialRow], rows: Sequence[ArmRow], *, out: Path, metric: str = "test/error"
-) -> list[Path]:
+def plot_ecdf(trials: Sequence[TrialRow], rows: Sequence[ArmRow], *, out: Path, metric: str = TEST_ERROR) -> list[Path]:
     """Write out.png, .svg and .csv for the arms of at least SEEDS seeds; [] where there is none."""
     shown = [row for row in rows if row.n >= SEEDS]
     if not shown:
@@ -42,7 +42,7 @@ def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], metric: str) -> Any:
             mine = mine[mine[name] == value]
         axes.ecdf(mine["value"], linewidth=1.4, **style)
         axes.set_xscale("log" if log else "linear")
-        axes.set_xlabel(f"{metric.replace('/', ' ')} (%)")
+        axes.set_xlabel(metrics.metric(metric).axis)
         axes.set_ylabel("share of seeds")
 
     return in_panels(rows, FigureText("Distribution over seeds", CAPTION + ("; log scale" if log else "")), draw)

@@ -11,6 +11,9 @@ from analysis.figures.style import colour, draw_and_save, marker
 from analysis.results.trials import TrialRow, failure
 from analysis.stats.intervals import t_interval
 from analysis.tables.labels import full_label, short_names
+from resnet_lab import metrics
+from resnet_lab.metrics import TEST_ERROR
+from resnet_lab.outcomes import Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +27,7 @@ CAPTION = (
 
 
 def plot_interactions(
-    trials: Sequence[TrialRow], tables: Sequence[Anova], *, out: Path, metric: str = "test/error"
+    trials: Sequence[TrialRow], tables: Sequence[Anova], *, out: Path, metric: str = TEST_ERROR
 ) -> list[Path]:
     """Write out.png, .svg and .csv: a panel for each pair of factors of each context that has an ANOVA."""
     frame = interaction_data(trials, tables, metric)
@@ -44,7 +47,7 @@ def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], metric
         for one, other in itertools.combinations(factors, 2):
             levels: dict[tuple[object, object], dict[int, list[float]]] = {}
             for trial in here:
-                if trial["status"] == "complete" and not failure(trial, metric):
+                if trial["status"] == Status.COMPLETE and not failure(trial, metric):
                     seeds = levels.setdefault((trial[one], trial[other]), {})
                     seeds.setdefault(trial["seed"], []).append(float(trial[metric]))
             for (first, second), seeds in levels.items():
@@ -64,7 +67,7 @@ def _figure(frame: "pd.DataFrame", metric: str) -> Any:
     for panel, ((x, line, context), part) in zip(axes, groups, strict=True):
         _draw(panel, part, str(x), str(line))
         _key(panel, str(context), short_names([str(x), str(line)])[str(line)])
-        panel.set_ylabel(f"{metric.replace('/', ' ')} (%)")
+        panel.set_ylabel(metrics.metric(metric).axis)
     return figure
 
 

@@ -2,7 +2,7 @@
 
 Every trial has the fields that the analysis is asked to group by, "seed", "status" ("complete", "failed" or
 "missing": planned and not ended), "reason" (text or None) and, if complete, the metric, such as "test/error"
-in per cent. A complete trial whose measure is absent or not finite counts as failed.
+in per cent. A complete trial whose metric is absent or not finite counts as failed.
 """
 
 import math
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resnet_lab.errors import UserError
+from resnet_lab.outcomes import Status
 from resnet_lab.spec.choices import Value
 
 TrialRow = Mapping[str, Any]
@@ -25,9 +26,9 @@ def group(trials: Sequence[TrialRow], names: Sequence[str]) -> dict[tuple[Value,
 
 def failure(trial: TrialRow, metric: str) -> str | None:
     """Return why a trial ended without a result, or None for one that is complete or missing."""
-    if trial["status"] == "failed":
+    if trial["status"] == Status.FAILED:
         return str(trial.get("reason") or "no reason recorded")
-    if trial["status"] == "complete" and not math.isfinite(_number(trial, metric)):
+    if trial["status"] == Status.COMPLETE and not math.isfinite(_number(trial, metric)):
         return f"{metric} is {trial.get(metric)}"
     return None
 
@@ -45,7 +46,7 @@ def results_by_seed(trials: Sequence[TrialRow], metric: str) -> dict[int, float]
     """
     results: dict[int, float] = {}
     for trial in trials:
-        if trial["status"] != "complete" or failure(trial, metric):
+        if trial["status"] != Status.COMPLETE or failure(trial, metric):
             continue
         if trial["seed"] in results:
             raise UserError(
@@ -62,4 +63,4 @@ def _number(trial: TrialRow, metric: str) -> float:
 
 
 def _wait(trial: TrialRow) -> str | None:
-    return trial.get("reason") if trial["status"] == "missing" else None
+    return trial.get("reason") if trial["status"] == Status.MISSING else None

@@ -10,6 +10,7 @@ from analysis.report.sections.costs import BACKWARD, images_seen, large, last_la
 from analysis.report.traces import Json
 from analysis.tables.labels import short_names
 from analysis.tables.search_words import state_counts
+from resnet_lab.outcomes import Reason, Status
 
 SHOWN = 10
 """So many of the best trials are spelt out."""
@@ -117,7 +118,7 @@ def importance(facts: SearchData) -> Iterator[Block]:
         rows=[[name, f"{share:.2f}"] for name, share in sorted(shares.items(), key=lambda item: -item[1])],
         left=1,
     )
-    complete = sum(row["state"] == "complete" for row in facts.trials)
+    complete = sum(row["state"] == Status.COMPLETE for row in facts.trials)
     yield Text(
         f"Of a forest of trees on the {complete} complete trials, shares scaled to a sum of 1. It tells where the"
         " search found differences, within its ranges and where it looked; pruned trials are not in it.",
@@ -130,10 +131,10 @@ LISTED = 60
 
 
 MEANING = {
-    "complete": "trained to the end",
-    "pruned": "stopped early: worse than the others at the same epoch",
-    "refused": "the combination means nothing, and was not run",
-    "diverged": "the loss was no number any more",
+    Status.COMPLETE: "trained to the end",
+    Reason.PRUNED: "stopped early: worse than the others at the same epoch",
+    Reason.REFUSED: "the combination is invalid, and was not run",
+    Reason.DIVERGED: "the loss was not finite",
 }
 
 

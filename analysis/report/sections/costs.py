@@ -10,6 +10,7 @@ from analysis.report.data import ReportData
 from analysis.report.document import Block, Items, Table, Text
 from analysis.report.traces import Traces
 from analysis.tables.cells import context_breaks, field_cells, field_headers
+from resnet_lab.outcomes import Status
 
 BACKWARD = 3
 """Training takes about three forward passes: one forward, two backward."""
@@ -57,7 +58,7 @@ def _cost(facts: ReportData, row: ArmRow) -> list[str]:
     names = {**row.context, **row.arm}
     cells = (facts.audit or {}).get("cells", ())
     built: Mapping[str, Any] = next((cell for cell in cells if all(cell[n] == v for n, v in names.items())), {})
-    done = [run for run in facts.runs_of(row) if run["status"] == "complete"]
+    done = [run for run in facts.runs_of(row) if run["status"] == Status.COMPLETE]
     speeds = [s for run in done for e in facts.histories[run["trial"]] if (s := e.get("time/images_per_s"))]
     seconds = [float(run["time/train_s"]) for run in done if "time/train_s" in run]
     seen = _images_seen(facts, done)
