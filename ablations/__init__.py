@@ -1,4 +1,4 @@
-"""What can vary in a residual block: the switches, and the factory that builds a block from them.
+"""Ablations of a residual block: the switches, and the factory that builds a block from them.
 
 The switches import without torch, so that command lines answer at once; `build_block` loads torch on first use.
 """

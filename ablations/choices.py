@@ -1,4 +1,4 @@
-"""What the enum fields of a block can be; the baseline first. Imports no torch."""
+"""Enums of a block's switches; the baseline first. Imports no torch."""
 
 from enum import StrEnum
 

@@ -1,6 +1,6 @@
-"""Combinations of switches that mean nothing, or build the network of a simpler one, and what to change.
+"""Constraints: combinations of switches that are invalid, or build the network of a simpler one, and what to change.
 
-Each row: when it applies, and the sentence. Tests walk the space of switches and fail where a row is missing.
+Each row: when it applies, and the error message. Tests walk the space of switches and fail where a row is missing.
 """
 
 import dataclasses
@@ -35,14 +35,14 @@ PROJECTIONS_EVERYWHERE = frozenset({Shortcut.C, Shortcut.CONV1X1})
 
 
 def refuse(spec: "BlockSpec") -> None:
-    """Raise ValueError with the sentence of the first row that applies."""
+    """Raise ValueError with the message of the first row that applies."""
     defaults = _defaults(type(spec))  # type: ignore[arg-type]  # a class is hashable
     for name, shortcuts in _NUMBERS.items():
         if getattr(spec, name) != defaults[name] and spec.shortcut not in shortcuts:
             raise ValueError(f"{name} is read by one shortcut only: set shortcut={shortcuts[0]}, or leave {name} out")
-    for applies, sentence in _ROWS:
+    for applies, message in _ROWS:
         if applies(spec):
-            raise ValueError(sentence)
+            raise ValueError(message)
 
 
 @cache
@@ -105,7 +105,7 @@ _ROWS: tuple[tuple[Callable[["BlockSpec"], bool], str], ...] = (
     ),
     (
         lambda s: s.shortcut == Shortcut.NONE and (s.drop_path > 0 or s.branch_init != BranchInit.NORMAL),
-        "shortcut=none leaves nothing beside the branch, so it can neither be skipped nor start at zero: "
+        "shortcut=none leaves nothing besides the branch, so it can neither be skipped nor start at zero: "
         "set drop_path=0 and branch_init=normal",
     ),
     (

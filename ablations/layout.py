@@ -12,7 +12,7 @@ from ablations.spec import BlockSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The order of operations around one addition, and what the whole network owes to it."""
+    """The order of operations around one addition, and what it implies for the network's stem and head."""
 
     basic: str
     """Branch of a basic block."""

@@ -19,7 +19,7 @@ MAX_GROUPS = 32  # Wu and He 2018 (arXiv 1803.08494), section 4: the default num
 def groups_of(channels: int) -> int:
     """Return the groups of a group norm: at most 32, each of at least two channels where there are two.
 
-    One channel a group would be an instance norm: every image's mean over the plane is then the shift, and a narrow
+    One channel per group would be an instance norm: every image's mean over the plane is then the shift, and a narrow
     net that pools right after such a norm no longer sees its input.
     """
     groups = gcd(MAX_GROUPS, channels)
@@ -85,7 +85,7 @@ def sequence(
 ) -> nn.Sequential:
     """Return the operations as a Sequential with names such as conv1, norm1, act1.
 
-    `channels` is the width of its input; `convs` are used in order. `fresh` says that nobody else holds the
+    `channels` is the width of its input; `convs` are used in order. `fresh` says that nothing else holds the
     input, so that a leading activation may overwrite it. Conv names do not depend on the order of operations,
     which lets parameters of equal name and shape start equal across arms.
     """

@@ -1,4 +1,4 @@
-"""One learned number for a whole tensor: Fixup's shifts and factors, SkipInit's factor."""
+"""Learned scalars: one number for a whole tensor, as Fixup's shifts and factors and SkipInit's factor."""
 
 import torch
 from torch import nn

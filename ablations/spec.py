@@ -27,8 +27,8 @@ FROZEN = ConfigDict(extra="forbid", allow_inf_nan=False)
 class BlockSpec:
     """One residual block: `after(shortcut(x) + branch(x))`.
 
-    Raises a `pydantic.ValidationError` (a ValueError) for an unknown value, and for a combination that means
-    nothing or builds the same network as a simpler one; the sentence says what to change.
+    Raises a `pydantic.ValidationError` (a ValueError) for an unknown value, and for a combination that is invalid or
+    builds the same network as a simpler one; the message says what to change.
     """
 
     norm_position: NormPosition = NormPosition.BEFORE_ADD

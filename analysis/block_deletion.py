@@ -1,4 +1,4 @@
-"""What does a trained network do without some of its blocks?
+"""Lesions: what does a trained network do without some of its blocks?
 
 python -m analysis.block_deletion --checkpoint PATH                      every block deleted in turn
 python -m analysis.block_deletion --run ID --experiment multiple reorder --images 2000
@@ -6,18 +6,10 @@ python -m analysis.block_deletion --run ID --experiment multiple reorder --image
 
 import json
 from collections.abc import Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from analysis.lesions.options import Options
-from resnet_lab.spec.choices import Value
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from analysis.lesions.evaluator import Watch
 
 INTERRUPTED = "interrupted: nothing was written"
 
@@ -34,6 +26,7 @@ def _examine(options: Options) -> None:
     """Examine each network, write its report and log it; loads torch, so not before the options are known."""
     from rich.console import Console
 
+    from analysis.inputs.progress_bar import progress_bars
     from analysis.inputs.targets import resolve
     from analysis.lesions.session import examine_target
     from analysis.lesions.write import correlation_lines, summary, write
@@ -41,13 +34,13 @@ def _examine(options: Options) -> None:
 
     rows, notes = [], Console(stderr=True)
     for target in resolve(options):
-        with _progress(notes) as watch:
-            report = examine_target(target, options, watch)
+        with progress_bars(notes) as progress:
+            report = examine_target(target, options, progress)
         folder = options.out / "lesions" / target.name
         files = write(report, folder)
-        params: dict[str, Value] = {name: getattr(options, name) for name in ("seed", "draws", "images", "heal")}
-        params |= {"experiment": " ".join(options.experiment), "mode": " ".join(options.mode)}
-        log_files(files, out=options.out, run_id=target.run_id, kind="lesions", name=target.name, params=params)
+        log_files(
+            files, out=options.out, run_id=target.run_id, kind="lesions", name=target.name, params=options.params()
+        )
         rows += [{**row, "network": target.name} for row in report.rows]
         if not options.json:
             console = Console()
@@ -57,23 +50,6 @@ def _examine(options: Options) -> None:
         notes.print(f"tables and figures: {folder}", highlight=False, soft_wrap=True)
     if options.json:
         print(json.dumps(rows, indent=1, allow_nan=False))
-
-
-@contextmanager
-def _progress(console: "object") -> "Iterator[Watch]":
-    """Show a bar for each round of networks where the console is a terminal; else nothing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    assert isinstance(console, Console)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-
-        def watch(label: str, total: int | None, /):  # type: ignore[no-untyped-def]  # `Watch` types it
-            task = progress.add_task(label, total=total)
-            return lambda: progress.advance(task)
-
-        yield watch
 
 
 if __name__ == "__main__":

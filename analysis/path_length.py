@@ -1,14 +1,13 @@
-"""Through how many blocks does a trained network's gradient flow?
+"""Gradient by path length: through how many blocks does a trained network's gradient flow?
 
 python -m analysis.path_length --checkpoint PATH                exact spectrum and sampled paths of 64 test images
 python -m analysis.path_length --run ID --at stem --draws 100
 
-A ResNet-56 takes half a minute for the exact spectrum and about 15 core-seconds more for each draw a length.
+A ResNet-56 takes half a minute for the exact spectrum and about 15 core-seconds more for each draw per length.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,15 +20,12 @@ from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from analysis.inputs.progress_bar import Progress
     from analysis.inputs.targets import Target
     from analysis.paths.rows import PathReport
 
 DESCRIPTION = "Through how many blocks does a trained network's gradient flow?"
 INTERRUPTED = "interrupted: what was finished is kept, the rest was not written"
-
-Bar = Callable[[str, int], Callable[[], None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +39,7 @@ class Options:
     study: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
     """Every finished trial of a study under --out."""
     images: Annotated[int, arg(metavar="INT")] = 64
-    """The first so many test images, as one batch."""
+    """Number of test images, the first ones, as one batch."""
     draws: Annotated[int, arg(metavar="INT")] = 20
     """Single paths drawn for each length; where there are no more than that, all are taken. Veit et al. drew 1,000."""
     at: Literal["image", "stem"] = "image"
@@ -80,6 +76,7 @@ def _measure(options: Options) -> None:
     """Measure each network, write its report and log it; loads torch, so not before the options are known."""
     from rich.console import Console
 
+    from analysis.inputs.progress_bar import progress_bars
     from analysis.inputs.targets import resolve
     from analysis.paths.rows import Row, rows
     from analysis.paths.text import sentences, table
@@ -87,10 +84,10 @@ def _measure(options: Options) -> None:
     printed: list[Row] = []
     notes, console = Console(stderr=True), Console()
     for target in resolve(options):
-        with _progress(notes) as bar:
-            report = examine(target, options, bar)
+        with progress_bars(notes) as progress:
+            report = examine(target, options, progress)
         printed += rows(report)
-        folder = _keep(report, target, options)
+        folder = _write(report, target, options)
         if not options.json:
             console.print(table(report))
             console.print("\n".join(sentences(report)), highlight=False, style="dim")
@@ -99,7 +96,7 @@ def _measure(options: Options) -> None:
         print(json.dumps(printed, indent=1, allow_nan=False))
 
 
-def examine(target: "Target", options: Options, bar: Bar) -> "PathReport":
+def examine(target: "Target", options: Options, progress: "Progress") -> "PathReport":
     """Return one network's report. Raises UserError for a net without blocks, or without a usable gradient."""
     import torch
 
@@ -107,7 +104,7 @@ def examine(target: "Target", options: Options, bar: Bar) -> "PathReport":
     from analysis.paths.recording import prepare
     from analysis.paths.rows import Conventions, PathReport
     from analysis.paths.sampling import passes, sample
-    from analysis.paths.spectrum import measure
+    from analysis.paths.spectrum import exact_spectrum
     from resnet_lab.data.augment import normalise
 
     test = target.data.test
@@ -117,16 +114,16 @@ def examine(target: "Target", options: Options, bar: Bar) -> "PathReport":
     prepare(chain, options.bn)
     pixels, labels = test.pixels[: options.images], test.labels[: options.images]
     images = normalise(pixels, target.data.mean, target.data.std, torch.float64).contiguous()
-    spectrum, recording = measure(chain, images, labels, options.at, bar("exact spectrum", len(chain)))
-    ticks = bar("single paths", passes(recording, options.draws))
-    sampled = sample(recording, options.draws, options.seed, ticks)
+    spectrum, recording = exact_spectrum(chain, images, labels, options.at, progress("exact spectrum", len(chain)))
+    advance = progress("single paths", passes(recording, options.draws))
+    sampled = sample(recording, options.draws, options.seed, advance)
     conventions = Conventions(
         at=options.at, bn=options.bn, images=options.images, dataset=target.data.name, seed=options.seed
     )
     return PathReport(name=target.name, spectrum=spectrum, sampled=sampled, conventions=conventions)
 
 
-def _keep(report: "PathReport", target: "Target", options: Options) -> Path:
+def _write(report: "PathReport", target: "Target", options: Options) -> Path:
     """Write CSV, figure and summary, and log them to the run the network came from."""
     from analysis.paths.figure import plot_paths
     from analysis.paths.rows import summary
@@ -143,21 +140,6 @@ def _keep(report: "PathReport", target: "Target", options: Options) -> Path:
     params = {name: getattr(options, name) for name in ("images", "draws", "at", "bn", "seed")}
     log_files(files, out=options.out, run_id=target.run_id, kind="paths", name=target.name, params=params)
     return folder
-
-
-@contextmanager
-def _progress(console: "Console") -> Iterator[Bar]:
-    """Show a bar for each part of the work where the console is a terminal; else nothing."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-
-        def bar(label: str, total: int) -> Callable[[], None]:
-            task = progress.add_task(label, total=total)
-            return lambda: progress.advance(task)
-
-        yield bar
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The instrument: networks of residual blocks, data, the training engine, checkpoints and the door to MLflow."""
+"""The laboratory: networks of residual blocks, data, the training engine, checkpoints and MLflow tracking."""

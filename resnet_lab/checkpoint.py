@@ -1,24 +1,23 @@
-"""Checkpoints to keep: safetensors with the spec as metadata."""
+"""Checkpoints: safetensors with the spec as metadata, and their SHA-256."""
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
 
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.data.images import ImageData
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
-from resnet_lab.provenance import Provenance, provenance_from, provenance_to
+from resnet_lab.provenance import MODEL_FILE, Provenance, provenance_from, provenance_to
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import flatten, from_json, to_json
 from resnet_lab.system import atomic
-
-MODEL_FILE = "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +30,11 @@ class Checkpoint:
     provenance: Provenance | None = None
 
     def prepare(self, data: ImageData) -> ImageData:
-        """Return the data with the normalisation this network was trained with: its own, or that it was kept with."""
-        kept = self.provenance.normalisation if self.provenance else None
-        if kept is None:
+        """Return the data with the normalisation this network was trained with: its own, or that of the provenance."""
+        own = self.provenance.normalisation if self.provenance else None
+        if own is None:
             return data
-        return replace(data, mean=data.mean.new_tensor(kept.mean), std=data.std.new_tensor(kept.std))
+        return replace(data, mean=data.mean.new_tensor(own.mean), std=data.std.new_tensor(own.std))
 
 
 def save_model(folder: Path, spec: RunSpec, model: nn.Module, provenance: Provenance | None = None) -> str:
@@ -57,24 +56,52 @@ def load_model(path: Path) -> Checkpoint:
     Raises UserError where it is missing, truncated or altered (its SHA-256 differs), or holds no spec.
     """
     path = path / MODEL_FILE if path.is_dir() else path
-    digest = _verified_digest(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            spec, provenance = _described(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
-    except (SafetensorError, KeyError, UserError) as error:
-        raise UserError(f"{path} is not a checkpoint of this project ({error}): give a model.safetensors") from None
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read the checkpoint {path} ({error.strerror}): check the path") from None
+    digest = _verified_digest(path, content)
+    try:
+        tensors, metadata = parse_safetensors(content)
+    except SafetensorError as error:
+        raise _foreign(path, error) from None
+    return from_tensors(path, tensors, metadata, digest)
+
+
+def parse_safetensors(content: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors by name, sorted, and the metadata of a safetensors file. Raises SafetensorError."""
+    try:
+        tensors = load(content)
+    except SafetensorError as error:  # worded as by `safe_open`, which would read the file again
+        raise SafetensorError(str(error).replace("deserializing:", "deserializing header:", 1)) from None
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    return dict(sorted(tensors.items())), header.get("__metadata__") or {}
+
+
+def from_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], sha256: str) -> Checkpoint:
+    """Build the network of a checkpoint that was read from `path`, in eval mode.
+
+    Raises UserError where the metadata holds no spec, or the tensors are not those that it builds.
+    """
+    try:
+        spec, provenance = _described(metadata)
+    except (KeyError, UserError) as error:
+        raise _foreign(path, error) from None
     info = provenance or CATALOG[spec.data.name]
     model = build_network(spec.model, channels=info.channels, classes=info.classes)
     try:
         model.load_state_dict(tensors)
     except RuntimeError:  # its message takes a line for each tensor
         raise UserError(f"{path} holds other tensors than its spec builds: it was altered; train again") from None
-    return Checkpoint(spec=spec, model=model.eval(), sha256=digest, provenance=provenance)
+    return Checkpoint(spec=spec, model=model.eval(), sha256=sha256, provenance=provenance)
 
 
-def _described(metadata: dict[str, str]) -> tuple[RunSpec, Provenance | None]:
-    """Read what the metadata says of the tensors. Raises KeyError or UserError where it says nothing valid."""
+def _foreign(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is not a checkpoint of this project ({error}): give a {MODEL_FILE}")
+
+
+def _described(metadata: Mapping[str, str]) -> tuple[RunSpec, Provenance | None]:
+    """Read the spec and provenance of the tensors. Raises KeyError or UserError where the metadata is invalid."""
     if "imported" not in metadata:
         return from_json(metadata["spec"]), None
     try:
@@ -85,12 +112,11 @@ def _described(metadata: dict[str, str]) -> tuple[RunSpec, Provenance | None]:
     return from_json(json.dumps(spec)), provenance_from(provenance)
 
 
-def _verified_digest(path: Path) -> str:
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UserError(f"cannot read the checkpoint {path} ({error.strerror}): check the path") from None
-    kept = atomic.digest_path(path)
-    if kept.exists() and not kept.read_bytes().startswith(digest.encode()):
-        raise UserError(f"{path} has changed since it was written: its SHA-256 is not that in {kept.name}; train again")
+def _verified_digest(path: Path, content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    recorded = atomic.digest_path(path)
+    if recorded.exists() and not recorded.read_bytes().startswith(digest.encode()):
+        raise UserError(
+            f"{path} has changed since it was written: its SHA-256 is not that in {recorded.name}; train again"
+        )
     return digest

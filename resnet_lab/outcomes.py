@@ -64,7 +64,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a trial stands: `reason` is its text as recorded, `detail` a sentence, both for a failed one alone."""
+    """How a trial stands: `reason` is its text as recorded, `detail` the error message, both for a failed one alone."""
 
     status: Status
     reason: str | None = None

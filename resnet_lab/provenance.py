@@ -1,4 +1,4 @@
-"""What a checkpoint's spec does not say: its classes and channels, how its images were normalised, where it is from."""
+"""Provenance of a checkpoint: classes, channels and normalisation of its images, and the file it was imported from."""
 
 from typing import Annotated
 
@@ -8,6 +8,8 @@ from pydantic.dataclasses import dataclass
 from ablations.spec import FROZEN
 from resnet_lab.errors import UserError
 
+MODEL_FILE = "model.safetensors"
+"""Name of a checkpoint in its folder."""
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -36,7 +38,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
 class Provenance:
-    """Of a network that no data set of the catalog describes alone. `normalisation` None: the data's own."""
+    """Ends, normalisation and origin of an imported network. `normalisation` None: the data's own."""
 
     channels: Count
     classes: Count
@@ -44,8 +46,8 @@ class Provenance:
     origin: Origin | None = None
 
     def __post_init__(self) -> None:
-        kept = self.normalisation
-        if kept is not None and not len(kept.mean) == len(kept.std) == self.channels:
+        own = self.normalisation
+        if own is not None and not len(own.mean) == len(own.std) == self.channels:
             raise ValueError(f"a normalisation needs one mean and std for each of the {self.channels} channels")
 
 

@@ -1,4 +1,4 @@
-"""Everything random is a function of (seed, stream, keys): init, order and augmentation never share draws."""
+"""Random streams: every draw is a function of (seed, stream, keys); init, order and augmentation share none."""
 
 import contextlib
 import hashlib
@@ -21,8 +21,8 @@ def stream(seed: int, name: str, *keys: int | str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
 
 
-# torch's generators, and the capture of a graph, which resets what the generators hand to graphs, are one a process.
-# Trials packed into one take turns at them.
+# torch's generators, and the capture of a graph, which resets what the generators hand to graphs, exist once per
+# process. Trials packed into one are serialised on them.
 GLOBAL_RNG_LOCK = threading.RLock()
 
 
@@ -30,7 +30,7 @@ GLOBAL_RNG_LOCK = threading.RLock()
 def epoch_noise(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
     """Make torch's global draws, on the CPU and the device, a function of (seed, epoch); the caller's are restored.
 
-    Threads take turns.
+    Serialised across threads.
     """
     start = stream(seed, "noise", epoch).initial_seed()
     gpus = [device] if device.type == "cuda" else []

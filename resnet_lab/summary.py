@@ -1,4 +1,4 @@
-"""What a spec builds: layers, order of operations, parameters, FLOPs and depth, without building any weights.
+"""Summary of the network a spec builds: layers, order of operations, parameters, FLOPs and depth; no weights.
 
 python -m resnet_lab.summary --model.depth 110 --model.block.preactivation full
 python -m resnet_lab.summary --model.name resnet50 --classes 1000 --json
@@ -32,7 +32,7 @@ IMAGENET_NAMES = frozenset({ModelName.RESNET50V2, ModelName.DENSENET121})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Options of the summary, beside the fields of the run. Raises UserError for a number out of range."""
+    """Options of the summary, besides the fields of the run. Raises UserError for a number out of range."""
 
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print one JSON object on stdout instead of tables."""
@@ -80,7 +80,7 @@ def take_fields(argv: Sequence[str]) -> tuple[RunSpec, list[str]]:
     """Split a command line into the run that its dotted names describe and the arguments that are left.
 
     `--model.depth 110` and `--model.depth=110` mean the same, as do hyphens and underscores. A preset's name stands for
-    `model.name`; fields given beside it win. Raises UserError for an unknown field, a bad value or a missing one.
+    `model.name`; fields given with it win. Raises UserError for an unknown field, a bad value or a missing one.
     """
     changes: dict[str, Value] = {}
     rest: list[str] = []

@@ -183,7 +183,8 @@ def test_test_files_mirror_the_modules():
 
 
 def mirrored(test: str) -> bool:
-    """Return whether tests/a/test_b.py stands for a module a/b.py or a package a/b/."""
+    """Return whether tests/a/test_b.py or tests/a/test_b_aspect.py stands for a module a/b.py or a package a/b/."""
     inner = Path(test).relative_to("tests")
-    subject = ROOT / inner.with_name(inner.stem.removeprefix("test_"))
-    return subject.with_suffix(".py").is_file() or (subject / "__init__.py").is_file()
+    words = inner.stem.removeprefix("test_").split("_")
+    subjects = [ROOT / inner.with_name("_".join(words[:count])) for count in range(1, len(words) + 1)]
+    return any(each.with_suffix(".py").is_file() or (each / "__init__.py").is_file() for each in subjects)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from analysis.results.trials import TrialRow, group, results_by_seed
+from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
 if TYPE_CHECKING:
@@ -55,13 +56,13 @@ def factors_of(trials: Sequence[TrialRow], arm: Sequence[str]) -> list[str]:
 
 
 def anova(
-    trials: Sequence[TrialRow], *, arm: Sequence[str], context: Sequence[str], measure: str = "test/error"
+    trials: Sequence[TrialRow], *, arm: Sequence[str], context: Sequence[str], metric: str = TEST_ERROR
 ) -> list[Anova]:
     """Return a table for each context in which two factors or more are fully crossed over two seeds or more."""
     tables = []
     for setting, here in group(trials, context).items():
         names = factors_of(here, arm)
-        cells = {key: results_by_seed(part, measure) for key, part in group(here, names).items()}
+        cells = {key: results_by_seed(part, metric) for key, part in group(here, names).items()}
         levels = [list(dict.fromkeys(key[i] for key in cells)) for i in range(len(names))]
         crossed = len(cells) == math.prod(map(len, levels))
         if len(names) > 1 and crossed:

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median, stdev
 
+from analysis.results.plain import none_if_nan
 from analysis.results.trials import TrialRow, failure, group, reasons, results_by_seed
 from analysis.stats.intervals import holm, paired_t, t_interval
+from resnet_lab.metrics import TEST_ERROR
+from resnet_lab.outcomes import Status
 from resnet_lab.spec.choices import Value
 
 
@@ -50,7 +53,7 @@ def summarise(
     arm: Sequence[str],
     context: Sequence[str],
     baseline: Mapping[str, Value],
-    measure: str = "test/error",
+    metric: str = TEST_ERROR,
 ) -> list[ArmRow]:
     """Return a row for each arm of each context, both in order of appearance, but the baseline first.
 
@@ -62,11 +65,11 @@ def summarise(
     first = tuple(baseline[name] for name in arm)
     for setting, here in group(trials, context).items():
         arms = group(here, arm)
-        reference = results_by_seed(arms.get(first, []), measure)
+        reference = results_by_seed(arms.get(first, []), metric)
         where = dict(zip(context, setting, strict=True))
         for key in sorted(arms, key=lambda key: key != first):
             names = dict(zip(arm, key, strict=True))
-            rows.append(_row(names, where, arms[key], measure, None if key == first else reference))
+            rows.append(_row(names, where, arms[key], metric, None if key == first else reference))
     corrected = holm([row.p for row in rows])
     return [dataclasses.replace(row, p_holm=p) for row, p in zip(rows, corrected, strict=True)]
 
@@ -87,7 +90,7 @@ def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
     """Return a row as JSON takes it: arm and context by their dotted names at the top level, nan as None."""
     names = [field.name for field in dataclasses.fields(row) if field.name not in ("arm", "context", "reasons")]
     values = {name: getattr(row, name) for name in names}
-    plain = {name: None if value != value else value for name, value in values.items()}  # nan is not itself
+    plain = {name: none_if_nan(value) for name, value in values.items()}
     return {**row.context, **row.arm, **plain, "reasons": list(row.reasons)}
 
 
@@ -95,10 +98,10 @@ def _row(
     arm: Mapping[str, Value],
     context: Mapping[str, Value],
     trials: Sequence[TrialRow],
-    measure: str,
+    metric: str,
     reference: Mapping[int, float] | None,
 ) -> ArmRow:
-    results, paired = results_by_seed(trials, measure), reference or {}
+    results, paired = results_by_seed(trials, metric), reference or {}
     values = list(results.values())
     differences = [value - paired[seed] for seed, value in results.items() if seed in paired]
     own, against = t_interval(values), t_interval(differences)
@@ -107,8 +110,8 @@ def _row(
         context=context,
         is_baseline=reference is None,
         n=len(values),
-        failed=sum(failure(trial, measure) is not None for trial in trials),
-        missing=sum(trial["status"] == "missing" for trial in trials),
+        failed=sum(failure(trial, metric) is not None for trial in trials),
+        missing=sum(trial["status"] == Status.MISSING for trial in trials),
         mean=own.mean,
         sd=stdev(values) if len(values) > 1 else math.nan,
         median=median(values) if values else math.nan,
@@ -122,5 +125,5 @@ def _row(
         difference_high=against.high,
         p=paired_t(differences),
         p_holm=math.nan,
-        reasons=reasons(trials, measure),
+        reasons=reasons(trials, metric),
     )

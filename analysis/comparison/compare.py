@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import median, stdev
 
 from analysis.comparison.arms import ArmRow, trials_of
+from analysis.results.plain import none_if_nan
 from analysis.results.trials import TrialRow, results_by_seed
 from analysis.stats.intervals import ROUNDING, holm
 from analysis.stats.paired_tests import (
@@ -23,6 +24,7 @@ from analysis.stats.paired_tests import (
     wilcoxon,
 )
 from analysis.stats.power import minimum_detectable_effect
+from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
 POWER, ALPHA = 0.8, 0.05
@@ -73,18 +75,18 @@ class Sensitivity:
 
 
 def compare(
-    trials: Sequence[TrialRow], rows: Sequence[ArmRow], measure: str = "test/error", margin: float = 0.0
+    trials: Sequence[TrialRow], rows: Sequence[ArmRow], metric: str = TEST_ERROR, margin: float = 0.0
 ) -> list[Comparison]:
     """Return a comparison for each row that shares a seed with its baseline, in the order of the rows.
 
-    The rows are those of `summarise` for the same trials and measure. A margin above 0, in points, adds the test of
+    The rows are those of `summarise` for the same trials and metric. A margin above 0, in points, adds the test of
     equivalence within it.
     """
     found, own = [], trials_of(trials, rows)
     for row in rows:
         if row.pairs:
             reference = next(r for r in rows if r.is_baseline and r.context == row.context)
-            pairs = _pairs(*(results_by_seed(own(each), measure) for each in (row, reference)))
+            pairs = _pairs(*(results_by_seed(own(each), metric) for each in (row, reference)))
             found.append(_comparison(row, pairs, margin))
     corrected = holm([each.equivalence.p if each.equivalence else math.nan for each in found])
     return [dataclasses.replace(each, p_tost_holm=p) for each, p in zip(found, corrected, strict=True)]
@@ -138,11 +140,7 @@ def as_dict(comparison: Comparison) -> dict[str, Value | None]:
     values["difference_sd"] = values.pop("sd")  # a row of the CSV has the arm's own sd too
     values |= {"p_wilcoxon": ranks.p if ranks else math.nan, "floor_wilcoxon": ranks.floor if ranks else math.nan}
     values["p_tost"] = within.p if within else math.nan
-    return {
-        **row.context,
-        **row.arm,
-        **{n: None if isinstance(v, float) and math.isnan(v) else v for n, v in values.items()},
-    }
+    return {**row.context, **row.arm, **{name: none_if_nan(value) for name, value in values.items()}}
 
 
 def _pairs(own: Mapping[int, float], other: Mapping[int, float]) -> list[tuple[float, float]]:

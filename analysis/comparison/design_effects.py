@@ -13,6 +13,7 @@ from statistics import fmean
 from analysis.comparison.arms import ArmRow
 from analysis.results.trials import TrialRow, results_by_seed
 from analysis.stats.intervals import Interval, holm, paired_t, t_interval
+from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
 Levels = Mapping[str, Sequence[Value]]
@@ -39,14 +40,14 @@ class DesignEffect:
 
 
 def ladder_steps(
-    trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, measure: str = "test/error"
+    trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, metric: str = TEST_ERROR
 ) -> list[DesignEffect]:
     """Return every pair of arms of a context that differ by one switch, one level on, in the order of the levels."""
     found = []
     for one, other in itertools.permutations(rows, 2):
         changed = [name for name in levels if one.arm[name] != other.arm[name]]
         if one.context == other.context and len(changed) == 1 and _next(levels[changed[0]], one, other, changed[0]):
-            before, after = (_results(trials, row, measure) for row in (one, other))
+            before, after = (_results(trials, row, metric) for row in (one, other))
             pairs = [after[seed] - before[seed] for seed in before if seed in after]
             found.append(_effect(one.context, changed[0], (one, other), one.arm, pairs))
     return _corrected(found)
@@ -57,7 +58,7 @@ def _next(levels: Sequence[Value], one: ArmRow, other: ArmRow, name: str) -> boo
 
 
 def main_effects(
-    trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, measure: str = "test/error"
+    trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, metric: str = TEST_ERROR
 ) -> list[DesignEffect]:
     """Return each switch's mean at its second level minus that at its first, over the arms of each context.
 
@@ -69,7 +70,7 @@ def main_effects(
     for here in _by_context(rows):
         if not _balanced(here, levels):
             continue
-        results = [_results(trials, row, measure) for row in here]
+        results = [_results(trials, row, metric) for row in here]
         seeds = set.intersection(*(set(each) for each in results))
         for name, (low, high) in levels.items():
             sides = [[each for row, each in zip(here, results, strict=True) if row.arm[name] == v] for v in (low, high)]
@@ -93,9 +94,9 @@ def _by_context(rows: Sequence[ArmRow]) -> Iterator[list[ArmRow]]:
         yield list(group)
 
 
-def _results(trials: Sequence[TrialRow], row: ArmRow, measure: str) -> Results:
+def _results(trials: Sequence[TrialRow], row: ArmRow, metric: str) -> Results:
     names = {**row.context, **row.arm}
-    return results_by_seed([t for t in trials if all(t[n] == v for n, v in names.items())], measure)
+    return results_by_seed([t for t in trials if all(t[n] == v for n, v in names.items())], metric)
 
 
 def _effect(

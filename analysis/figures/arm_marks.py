@@ -3,11 +3,11 @@
 import math
 from typing import TYPE_CHECKING
 
+from analysis.figures.style import Colour
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-Colour = tuple[float, float, float]
 
 FAILED_AT = 0.955
 """Height of the crosses, as a share of the axis."""

@@ -11,6 +11,7 @@ from analysis.figures.arm_marks import draw_lane
 from analysis.figures.axes import limits, log_ticks, spans_decades
 from analysis.figures.style import arm_style
 from analysis.tables.labels import names_label
+from resnet_lab import metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +29,8 @@ BELOW = 0.5
 """From the axis down to the legend, in inches: past the tick labels and the name of the context."""
 
 
-def draw(frame: "pd.DataFrame", *, arm: Sequence[str], context: Sequence[str], title: str, measure: str) -> "Figure":
-    """Return the figure; the measure is in per cent."""
+def draw(frame: "pd.DataFrame", *, arm: Sequence[str], context: Sequence[str], title: str, metric: str) -> "Figure":
+    """Return the figure; the metric is in per cent."""
     from matplotlib.figure import Figure
 
     settings, arms = _distinct(frame, context), _distinct(frame, arm)
@@ -39,7 +40,7 @@ def draw(frame: "pd.DataFrame", *, arm: Sequence[str], context: Sequence[str], t
     figure = Figure(figsize=(width, 3.3 + 0.17 * -(-len(arms) // columns)), layout="constrained")
     axes = figure.add_subplot()
     _set_scale(axes, frame)
-    _furnish(axes, settings, context, measure)
+    _format_axes(axes, settings, context, metric)
     _draw_arms(axes, frame, (context, settings), (arm, arms))
     axes.set_title(textwrap.fill(title, int(width / TITLE_LETTER)), loc="left")
     _legend(figure, axes, names_label(arm), labels, columns)
@@ -89,10 +90,10 @@ def _set_scale(axes: "Axes", frame: "pd.DataFrame") -> None:
     axes.set_ylim(bottom, top)
 
 
-def _furnish(axes: "Axes", settings: Sequence[Key], context: Sequence[str], measure: str) -> None:
+def _format_axes(axes: "Axes", settings: Sequence[Key], context: Sequence[str], metric: str) -> None:
     import seaborn as sns
 
-    axes.set_ylabel(f"{measure.replace('/', ' ')} (%)")
+    axes.set_ylabel(metrics.metric(metric).axis)
     axes.set_xlabel(names_label(context))
     axes.set_xlim(-0.5, len(settings) - 0.5)
     axes.set_xticks(range(len(settings)), [" / ".join(map(str, key)) for key in settings])

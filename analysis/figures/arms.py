@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.arms import ArmRow, trials_of
 from analysis.figures.arm_panel import draw
-from analysis.figures.style import STYLE
+from analysis.figures.style import figure_style, save
 from analysis.results.trials import TrialRow, failure
+from resnet_lab.metrics import TEST_ERROR
+from resnet_lab.outcomes import Status
 from resnet_lab.spec.choices import Value
 
 if TYPE_CHECKING:
@@ -20,27 +22,18 @@ def plot_arms(
     *,
     arm: Sequence[str],
     context: Sequence[str],
-    measure: str = "test/error",
+    metric: str = TEST_ERROR,
     title: str,
     out: Path,
 ) -> list[Path]:
     """Draw the arms side by side in each context; write and return out.png, out.svg and out.csv.
 
-    The measure is in per cent. The axis spans the seeds, and an arrow marks an interval that leaves it;
+    The metric is in per cent. The axis spans the seeds, and an arrow marks an interval that leaves it;
     failed trials are crosses at the top. The CSV holds all that is drawn. Same input, same bytes.
     """
-    import matplotlib as mpl
-    import seaborn as sns
-
-    out.parent.mkdir(parents=True, exist_ok=True)
-    paths = [out.with_name(out.name + ending) for ending in (".png", ".svg", ".csv")]
-    frame = plot_data(trials, rows, arm=arm, context=context, measure=measure)
-    frame.to_csv(paths[2], index=False, lineterminator="\n")
-    with sns.axes_style("whitegrid"), mpl.rc_context(STYLE):
-        figure = draw(frame, arm=arm, context=context, title=title, measure=measure)
-        figure.savefig(paths[0], dpi=200, metadata={"Software": None})
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths
+    frame = plot_data(trials, rows, arm=arm, context=context, metric=metric)
+    with figure_style():
+        return save(draw(frame, arm=arm, context=context, title=title, metric=metric), out, frame=frame)
 
 
 COLUMNS = ("is_baseline", "shows", "seed", "value", "n", "mean", "low", "high", "reason")
@@ -53,11 +46,11 @@ def plot_data(
     *,
     arm: Sequence[str],
     context: Sequence[str],
-    measure: str,
+    metric: str,
 ) -> "pd.DataFrame":
     """Return a line for each seed, each failed trial and each arm's interval, told apart by `shows`.
 
-    `shows` is "seed" (seed and value, in the unit of the measure), "failed" (seed and reason) or "interval"
+    `shows` is "seed" (seed and value, in the unit of the metric), "failed" (seed and reason) or "interval"
     (n, mean and Student-t limits); cells that do not apply are empty.
     """
     import pandas as pd
@@ -67,17 +60,17 @@ def plot_data(
     own = trials_of(trials, rows)
     for row in rows:
         values = {**row.context, **row.arm, "is_baseline": row.is_baseline}
-        lines += [values | shown for trial in own(row) if (shown := _shown(trial, measure))]
+        lines += [values | point for trial in own(row) if (point := _point(trial, metric))]
         interval = {"n": row.n, "mean": row.mean, "low": row.low, "high": row.high}
         lines.append(values | {"shows": "interval"} | interval)
     frame = pd.DataFrame(lines, columns=[*names, *COLUMNS])
     return frame.astype({"seed": "Int64", "n": "Int64"})
 
 
-def _shown(trial: TrialRow, measure: str) -> dict[str, Value]:
-    why = failure(trial, measure)
+def _point(trial: TrialRow, metric: str) -> dict[str, Value]:
+    why = failure(trial, metric)
     if why:
         return {"shows": "failed", "seed": trial["seed"], "reason": why}
-    if trial["status"] == "complete":
-        return {"shows": "seed", "seed": trial["seed"], "value": float(trial[measure])}
+    if trial["status"] == Status.COMPLETE:
+        return {"shows": "seed", "seed": trial["seed"], "value": float(trial[metric])}
     return {}

@@ -8,8 +8,10 @@ from analysis.comparison.arms import ArmRow
 from analysis.figures.arms import plot_data
 from analysis.figures.axes import spans_decades
 from analysis.figures.panels import FigureText, in_panels
-from analysis.figures.style import write
+from analysis.figures.style import draw_and_save
 from analysis.results.trials import TrialRow
+from resnet_lab import metrics
+from resnet_lab.metrics import TEST_ERROR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,20 +22,18 @@ SEEDS = 5
 CAPTION = "each step is a seed; further left is better, steeper is steadier"
 
 
-def plot_ecdf(
-    trials: Sequence[TrialRow], rows: Sequence[ArmRow], *, out: Path, measure: str = "test/error"
-) -> list[Path]:
+def plot_ecdf(trials: Sequence[TrialRow], rows: Sequence[ArmRow], *, out: Path, metric: str = TEST_ERROR) -> list[Path]:
     """Write out.png, .svg and .csv for the arms of at least SEEDS seeds; [] where there is none."""
     shown = [row for row in rows if row.n >= SEEDS]
     if not shown:
         return []
     names = {"arm": tuple(shown[0].arm), "context": tuple(shown[0].context)}
-    frame = plot_data(trials, shown, **names, measure=measure)
+    frame = plot_data(trials, shown, **names, metric=metric)
     seeds = frame[frame["shows"] == "seed"][[*names["context"], *names["arm"], "seed", "value"]]
-    return write(lambda: _figure(seeds, shown, measure), seeds, out)
+    return draw_and_save(lambda: _figure(seeds, shown, metric), seeds, out)
 
 
-def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
+def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], metric: str) -> Any:
     log = spans_decades(frame["value"].tolist())
 
     def draw(axes: "Axes", row: ArmRow, style: Mapping[str, Any]) -> None:
@@ -42,7 +42,7 @@ def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
             mine = mine[mine[name] == value]
         axes.ecdf(mine["value"], linewidth=1.4, **style)
         axes.set_xscale("log" if log else "linear")
-        axes.set_xlabel(f"{measure.replace('/', ' ')} (%)")
+        axes.set_xlabel(metrics.metric(metric).axis)
         axes.set_ylabel("share of seeds")
 
     return in_panels(rows, FigureText("Distribution over seeds", CAPTION + ("; log scale" if log else "")), draw)

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.comparison.anova import Anova
 from analysis.figures.panels import LINES, FigureText, grid
-from analysis.figures.style import write
+from analysis.figures.style import colour, draw_and_save, marker
 from analysis.results.trials import TrialRow, failure
 from analysis.stats.intervals import t_interval
 from analysis.tables.labels import full_label, short_names
+from resnet_lab import metrics
+from resnet_lab.metrics import TEST_ERROR
+from resnet_lab.outcomes import Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,20 +24,19 @@ CAPTION = (
     " (cut where it leaves the panel; it holds what seeds share, which the test does not); lines that are not parallel"
     " are an interaction"
 )
-MARKERS = "osD^v"
 
 
 def plot_interactions(
-    trials: Sequence[TrialRow], tables: Sequence[Anova], *, out: Path, measure: str = "test/error"
+    trials: Sequence[TrialRow], tables: Sequence[Anova], *, out: Path, metric: str = TEST_ERROR
 ) -> list[Path]:
     """Write out.png, .svg and .csv: a panel for each pair of factors of each context that has an ANOVA."""
-    frame = interaction_data(trials, tables, measure)
+    frame = interaction_data(trials, tables, metric)
     if frame.empty:
         return []
-    return write(lambda: _figure(frame, measure), frame, out)
+    return draw_and_save(lambda: _figure(frame, metric), frame, out)
 
 
-def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], measure: str) -> "pd.DataFrame":
+def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], metric: str) -> "pd.DataFrame":
     """Return a line for each pair of factors and of their levels: n seeds, mean and t limits in per cent."""
     import pandas as pd
 
@@ -45,9 +47,9 @@ def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], measur
         for one, other in itertools.combinations(factors, 2):
             levels: dict[tuple[object, object], dict[int, list[float]]] = {}
             for trial in here:
-                if trial["status"] == "complete" and not failure(trial, measure):
+                if trial["status"] == Status.COMPLETE and not failure(trial, metric):
                     seeds = levels.setdefault((trial[one], trial[other]), {})
-                    seeds.setdefault(trial["seed"], []).append(float(trial[measure]))
+                    seeds.setdefault(trial["seed"], []).append(float(trial[metric]))
             for (first, second), seeds in levels.items():
                 mean = t_interval([sum(values) / len(values) for values in seeds.values()])
                 place = {"context": full_label(table.context), "x": one, "x_level": first}
@@ -58,14 +60,14 @@ def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], measur
     return pd.DataFrame(lines)
 
 
-def _figure(frame: "pd.DataFrame", measure: str) -> Any:
+def _figure(frame: "pd.DataFrame", metric: str) -> Any:
     groups = list(frame.groupby(["x", "line", "context"], sort=False))
     columns = frame["context"].nunique() if frame["context"].nunique() > 1 else 3
     figure, axes = grid(len(groups), FigureText("Interactions", CAPTION), columns=min(columns, 3))
     for panel, ((x, line, context), part) in zip(axes, groups, strict=True):
         _draw(panel, part, str(x), str(line))
         _key(panel, str(context), short_names([str(x), str(line)])[str(line)])
-        panel.set_ylabel(f"{measure.replace('/', ' ')} (%)")
+        panel.set_ylabel(metrics.metric(metric).axis)
     return figure
 
 
@@ -86,19 +88,16 @@ def _key(axes: "Axes", context: str, line: str) -> None:
 
 
 def _draw(axes: "Axes", part: "pd.DataFrame", x: str, line: str) -> None:
-    import seaborn as sns
-
     short: Mapping[str, str] = short_names([x, line])
     places = list(dict.fromkeys(part["x_level"]))
-    palette = sns.color_palette("colorblind", 10)
     levels = list(dict.fromkeys(part["line_level"]))
     for index, level in enumerate(levels):
         mine = part[part["line_level"] == level]
         shift = 0.06 * (index - (len(levels) - 1) / 2)
         at = [places.index(value) + shift for value in mine["x_level"]]
-        style = {"color": palette[index % 10], "marker": MARKERS[index % 5], "ls": LINES[index % 4]}
+        style: dict[str, Any] = {"color": colour(index), "marker": marker(index), "ls": LINES[index % len(LINES)]}
         axes.plot(at, mine["mean"], lw=1.4, ms=5, label=str(level), zorder=3, **style)
-        axes.vlines(at, mine["low"], mine["high"], colors=[palette[index % 10]], lw=1.2, alpha=0.6)
+        axes.vlines(at, mine["low"], mine["high"], colors=[colour(index)], lw=1.2, alpha=0.6)
     axes.set_xticks(range(len(places)), [str(place) for place in places])
     axes.set_xlim(-0.4, len(places) - 0.6)
     axes.set_xlabel(short[x])

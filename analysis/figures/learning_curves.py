@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 from analysis.comparison.arms import ArmRow, trials_of
 from analysis.figures.axes import limits, log_ticks, spans_decades
 from analysis.figures.panels import FigureText, in_panels
-from analysis.figures.style import write
+from analysis.figures.style import draw_and_save
 from analysis.results.trials import TrialRow
 from analysis.stats.intervals import t_interval
+from resnet_lab import metrics
+from resnet_lab.metrics import VAL_ERROR
+from resnet_lab.outcomes import Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,38 +24,36 @@ CAPTION = "lines: mean over the seeds of complete trials; bands: 95 % Student-t 
 
 
 def plot_curves(
-    trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], *, out: Path, measure: str = "val/error"
+    trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], *, out: Path, metric: str = VAL_ERROR
 ) -> list[Path]:
-    """Write out.png, .svg and .csv of a measure in per cent; [] where no complete trial has more than one epoch."""
-    frame = curve_data(trials, histories, rows, measure)
+    """Write out.png, .svg and .csv of a metric in per cent; [] where no complete trial has more than one epoch."""
+    frame = curve_data(trials, histories, rows, metric)
     if frame["epoch"].nunique() < 2:
         return []
-    return write(lambda: _figure(frame, rows, measure), frame, out)
+    return draw_and_save(lambda: _figure(frame, rows, metric), frame, out)
 
 
-def curve_data(
-    trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], measure: str
-) -> "pd.DataFrame":
-    """Return a line an arm and epoch: n, mean, low, high, and the least and largest seed, in per cent."""
+def curve_data(trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], metric: str) -> "pd.DataFrame":
+    """Return a line per arm and epoch: n, mean, low, high, and the least and largest seed, in per cent."""
     import pandas as pd
 
     lines: list[dict[str, object]] = []
-    complete = trials_of([trial for trial in trials if trial["status"] == "complete"], rows)
+    complete = trials_of([trial for trial in trials if trial["status"] == Status.COMPLETE], rows)
     for row in rows:
         values: dict[int, list[float]] = {}
         for trial in complete(row):
             for record in histories.get(trial["trial"], ()):
-                if measure in record:
-                    values.setdefault(int(record["epoch"]), []).append(float(record[measure]))
-        for epoch, found in sorted(values.items()):
-            mean = t_interval(found)
-            numbers = {"n": len(found), "mean": mean.mean, "low": mean.low, "high": mean.high}
-            lines.append({**row.context, **row.arm, "epoch": epoch, **numbers, "min": min(found), "max": max(found)})
+                if metric in record:
+                    values.setdefault(int(record["epoch"]), []).append(float(record[metric]))
+        for epoch, errors in sorted(values.items()):
+            mean = t_interval(errors)
+            numbers = {"n": len(errors), "mean": mean.mean, "low": mean.low, "high": mean.high}
+            lines.append({**row.context, **row.arm, "epoch": epoch, **numbers, "min": min(errors), "max": max(errors)})
     names = [*rows[0].context, *rows[0].arm] if rows else []
     return pd.DataFrame(lines, columns=[*names, "epoch", "n", "mean", "low", "high", "min", "max"])
 
 
-def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
+def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], metric: str) -> Any:
     from matplotlib.ticker import MaxNLocator
 
     log = spans_decades(frame["min"].tolist())
@@ -71,6 +72,6 @@ def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], measure: str) -> Any:
         axes.plot(mine["epoch"], mine["mean"], linewidth=1.4, **style)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.set_xlabel("epoch")
-        axes.set_ylabel(f"{measure.replace('val/', 'validation ').replace('/', ' ')} (%)")
+        axes.set_ylabel(metrics.metric(metric).axis)
 
     return in_panels(rows, FigureText("Learning curves", CAPTION + scale), draw)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from analysis.figures.arm_marks import FAILED_AT
 from analysis.figures.axes import limits, log_ticks, spans_decades
 from analysis.figures.panels import FigureText, grid
-from analysis.figures.style import write
+from analysis.figures.style import colour, draw_and_save
+from resnet_lab.metrics import VAL_ERROR, metric
+from resnet_lab.outcomes import Reason, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,9 +23,9 @@ CAPTION = "grey crosses: pruned or failed trials at their last error, after fewe
 def plot_progress(trials: Sequence[Row], *, out: Path) -> list[Path]:
     """Write out.png, .svg and .csv of trials as in `parallel_coordinates`; [] where none is complete."""
     frame = progress_data(trials)
-    if not (frame["state"] == "complete").any():
+    if not (frame["state"] == Status.COMPLETE).any():
         return []
-    return write(lambda: _figure(frame), frame, out)
+    return draw_and_save(lambda: _figure(frame), frame, out)
 
 
 def progress_data(trials: Sequence[Row]) -> "pd.DataFrame":
@@ -32,19 +34,19 @@ def progress_data(trials: Sequence[Row]) -> "pd.DataFrame":
 
     lines, best = [], float("nan")
     for row in trials:
-        if row["state"] == "refused":
+        if row["state"] == Reason.REFUSED:
             continue
-        if row["state"] == "complete":
-            best = min(best, row["val/error"]) if best == best else row["val/error"]  # nan is not itself
-        kept = {name: row[name] for name in ("number", "state", "val/error")}
+        if row["state"] == Status.COMPLETE:
+            best = min(best, row[VAL_ERROR]) if best == best else row[VAL_ERROR]  # nan is not itself
+        kept = {name: row[name] for name in ("number", "state", VAL_ERROR)}
         lines.append({**kept, "best_so_far": best})
-    frame = pd.DataFrame(lines, columns=["number", "state", "val/error", "best_so_far"])
-    return frame.astype({"val/error": float, "best_so_far": float})
+    frame = pd.DataFrame(lines, columns=["number", "state", VAL_ERROR, "best_so_far"])
+    return frame.astype({VAL_ERROR: float, "best_so_far": float})
 
 
 def _figure(frame: "pd.DataFrame") -> Any:
-    known = frame.dropna(subset=["val/error"])
-    errors = known["val/error"].tolist()
+    known = frame.dropna(subset=[VAL_ERROR])
+    errors = known[VAL_ERROR].tolist()
     log = spans_decades(errors)
     figure, (axes,) = grid(1, FigureText(TITLE, CAPTION + ("; log scale" if log else "")))
     bottom, top = limits(errors, [], [], log=log)
@@ -53,26 +55,24 @@ def _figure(frame: "pd.DataFrame") -> Any:
     axes.set_ylim(bottom, top)
     _draw(axes, frame)
     axes.set_xlabel("trial, in the order of proposal")
-    axes.set_ylabel("validation error (%)")
+    axes.set_ylabel(metric(VAL_ERROR).axis)
     axes.legend(frameon=False, fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(-0.02, 1))  # where no point is
     return figure
 
 
 def _draw(axes: "Axes", frame: "pd.DataFrame") -> None:
-    import seaborn as sns
     from matplotlib.ticker import MaxNLocator
 
-    palette = sns.color_palette("colorblind")
-    complete = frame[frame["state"] == "complete"]
-    stopped = frame[(frame["state"] != "complete") & frame["val/error"].notna()]
-    nothing = frame[frame["val/error"].isna()]
-    axes.step(frame["number"], frame["best_so_far"], where="post", color=palette[3], lw=1.4, label="best so far")
-    axes.scatter(complete["number"], complete["val/error"], s=22, color=palette[0], label="complete", zorder=3)
+    complete = frame[frame["state"] == Status.COMPLETE]
+    stopped = frame[(frame["state"] != Status.COMPLETE) & frame[VAL_ERROR].notna()]
+    nothing = frame[frame[VAL_ERROR].isna()]
+    axes.step(frame["number"], frame["best_so_far"], where="post", color=colour(3), lw=1.4, label="best so far")
+    axes.scatter(complete["number"], complete[VAL_ERROR], s=22, color=colour(0), label="complete", zorder=3)
     if len(stopped):
         axes.scatter(
-            stopped["number"], stopped["val/error"], s=22, marker="x", color="0.5", label="pruned or failed", zorder=2
+            stopped["number"], stopped[VAL_ERROR], s=22, marker="x", color="0.5", label="pruned or failed", zorder=2
         )
     if len(nothing):
         heights, across = [FAILED_AT] * len(nothing), axes.get_xaxis_transform()
-        axes.scatter(nothing["number"], heights, s=22, marker="^", color=palette[1], transform=across, label="failed")
+        axes.scatter(nothing["number"], heights, s=22, marker="^", color=colour(1), transform=across, label="failed")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 from analysis.figures.axes import spans_decades
 from analysis.figures.panels import WIDTH, FigureText, grid
 from analysis.figures.search_axes import Axis
-from analysis.figures.style import write
+from analysis.figures.style import colour, draw_and_save
 from analysis.tables.labels import short_names
+from resnet_lab.metrics import VAL_ERROR, metric
+from resnet_lab.outcomes import Status
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 Row = Mapping[str, Any]
-MEASURE = "val/error"
 TITLE = "Parallel coordinates"
 CAPTION = (
     "a line is a trial; the darker, the less its validation error; orange: the best; dashed grey: pruned, failed or"
@@ -32,9 +33,9 @@ def plot_parallel(trials: Sequence[Row], space: Sequence[Axis], *, out: Path) ->
     A trial has "number", "state" ("complete" or why it is not), a value for each field, and "val/error" in per cent.
     """
     frame = parallel_data(trials, space)
-    if not (frame["state"] == "complete").any():
+    if not (frame["state"] == Status.COMPLETE).any():
         return []
-    return write(lambda: _figure(frame, space), frame, out)
+    return draw_and_save(lambda: _figure(frame, space), frame, out)
 
 
 def parallel_data(trials: Sequence[Row], space: Sequence[Axis]) -> "pd.DataFrame":
@@ -43,18 +44,18 @@ def parallel_data(trials: Sequence[Row], space: Sequence[Axis]) -> "pd.DataFrame
 
     names = ["number", "state", *(axis.field for axis in space)]
     lines = [
-        {**{name: row[name] for name in names}, MEASURE: row[MEASURE] if row["state"] == "complete" else None}
+        {**{name: row[name] for name in names}, VAL_ERROR: row[VAL_ERROR] if row["state"] == Status.COMPLETE else None}
         for row in trials
     ]
-    return pd.DataFrame(lines, columns=[*names, MEASURE]).astype({MEASURE: float})
+    return pd.DataFrame(lines, columns=[*names, VAL_ERROR]).astype({VAL_ERROR: float})
 
 
 def _figure(frame: "pd.DataFrame", space: Sequence[Axis]) -> Any:
-    errors = frame[MEASURE].dropna().tolist()
-    last = Axis(field="validation error (%)", low=min(errors), high=max(errors), log=spans_decades(errors))
+    errors = frame[VAL_ERROR].dropna().tolist()
+    last = Axis(field=metric(VAL_ERROR).axis, low=min(errors), high=max(errors), log=spans_decades(errors))
     width = max(WIDTH, AXIS_WIDTH * (len(space) + 1))
     figure, (axes,) = grid(1, FigureText(TITLE, CAPTION), width=width)
-    ranked = frame.sort_values(MEASURE, ascending=False, na_position="first")
+    ranked = frame.sort_values(VAL_ERROR, ascending=False, na_position="first")
     _draw_lines(axes, ranked.to_dict("records"), space, last)
     names = {**short_names(axis.field for axis in space), last.field: last.field}
     for place, axis in enumerate([*space, last]):
@@ -69,17 +70,17 @@ def _draw_lines(axes: "Axes", rows: Sequence[Mapping[Any, Any]], space: Sequence
     """Draw the worst first, so that the best lies on top."""
     import seaborn as sns
 
-    complete = sum(row["state"] == "complete" for row in rows)
+    complete = sum(row["state"] == Status.COMPLETE for row in rows)
     shades = iter(sns.color_palette("Blues", complete + 2)[2:])
     for index, row in enumerate(rows):
         heights = [axis.at(row[axis.field]) + _spread(axis, row["number"]) for axis in space]
-        if row["state"] != "complete":
+        if row["state"] != Status.COMPLETE:
             axes.plot(heights, color="0.6", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
             continue
         best, shade = index == len(rows) - 1, next(shades)
-        colour = sns.color_palette("colorblind")[3] if best else shade
+        line = colour(3) if best else shade
         axes.plot(
-            [*heights, last.at(row[MEASURE])], color=colour, linewidth=2.2 if best else 1.1, zorder=4 if best else 2
+            [*heights, last.at(row[VAL_ERROR])], color=line, linewidth=2.2 if best else 1.1, zorder=4 if best else 2
         )
 
 

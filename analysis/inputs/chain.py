@@ -1,6 +1,6 @@
 """A trained network as a chain: what comes before the blocks, the blocks, what comes after.
 
-Lesions and paths need to enter a network at any block, so it is taken apart here, once, for every kind of network.
+Lesions and paths need to enter a network at any block, so every kind of network is decomposed here.
 """
 
 import copy
@@ -64,8 +64,8 @@ class TorchvisionBlock(nn.Module):
 
     def _activation(self, index: int) -> nn.Module:
         """torchvision has one `relu` for all places, timm an `act` for each."""
-        found: nn.Module = getattr(self.block, "relu", None) or getattr(self.block, f"act{index}")
-        return found
+        activation: nn.Module = getattr(self.block, "relu", None) or getattr(self.block, f"act{index}")
+        return activation
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +113,21 @@ class Chain:
         return shapes
 
 
+def out_of_place_copy(model: nn.Module) -> nn.Module:
+    """Return a deep copy in eval mode, none of whose activations overwrites its input."""
+    model = copy.deepcopy(model).eval()
+    for module in model.modules():
+        if getattr(module, "inplace", False):
+            module.inplace = False  # type: ignore[assignment]  # nn.Module's attributes are Tensor | Module to mypy
+    return model
+
+
 def decompose(model: nn.Module) -> Chain:
     """Return the chain of a network of this project, or of a torchvision or timm ResNet; the model is left alone.
 
     Raises UserError for a network without residual blocks, or one whose parts are not in a row.
     """
-    model = copy.deepcopy(model).eval()
-    for module in model.modules():
-        if getattr(module, "inplace", False):
-            module.inplace = False  # type: ignore[assignment]  # an activation must not overwrite a kept input
+    model = out_of_place_copy(model)
     items = _parts(model)
     items = [TorchvisionBlock(item) if _is_foreign(item) else item for item in items]
     blocks = [position for position, item in enumerate(items) if _is_residual(item)]
@@ -159,8 +165,8 @@ _BODIES = (("stages",), ("layer1", "layer2", "layer3", "layer4"))
 def _parts(model: nn.Module) -> list[nn.Module]:
     """Return the modules of the forward pass in their order, blocks one by one."""
     names = dict(model.named_children())
-    stem = next((found for found in _STEMS if all(name in names for name in found)), ())
-    body = next((found for found in _BODIES if names.keys() >= set(found[:1])), ())
+    stem = next((stem for stem in _STEMS if all(name in names for name in stem)), ())
+    body = next((body for body in _BODIES if names.keys() >= set(body[:1])), ())
     if not stem or not body or "fc" not in names:
         return []
     parts: list[nn.Module] = [nn.Sequential(*(names[name] for name in stem))]

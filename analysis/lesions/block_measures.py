@@ -1,4 +1,4 @@
-"""What can be read off a block without deleting it, and how far that foretells the damage of its deletion."""
+"""Measures of a block taken without deleting it, and their rank correlation with the damage of its deletion."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -33,23 +33,23 @@ class BlockMeasures:
 
 
 @torch.inference_mode()
-def measure(chain: Chain, x: Tensor) -> list[BlockMeasures]:
+def measure_blocks(chain: Chain, x: Tensor) -> list[BlockMeasures]:
     """Return the measures of each block from one batch of images [N, C, H, W], in float32."""
-    found: list[BlockMeasures] = []
+    measures: list[BlockMeasures] = []
     gram: Tensor | None = None
     for position, item in enumerate(chain.items[: chain.blocks[-1] + 1]):
         if position not in chain.blocks:
             x, gram = item(x), None
             continue
-        block = chain.block(len(found))
+        block = chain.block(len(measures))
         gram = _gram(x) if gram is None else gram
         h = block.before(x)
         skip, (branch, response) = block.skip(h), _branch(block, h)
         x = block.after(skip + branch)
         after = _gram(x)
-        found.append(
+        measures.append(
             BlockMeasures(
-                block=len(found),
+                block=len(measures),
                 norm_ratio=float((_norms(branch) / _norms(skip).clamp_min(torch.finfo(x.dtype).tiny)).mean()),
                 response_std=float(response.double().std(correction=0)),
                 influence=float(1 - F.cosine_similarity(skip.flatten(1), x.flatten(1)).mean()),
@@ -57,7 +57,7 @@ def measure(chain: Chain, x: Tensor) -> list[BlockMeasures]:
             )
         )
         gram = after
-    return found
+    return measures
 
 
 def rank_correlations(measures: Sequence[BlockMeasures], damage: Sequence[float]) -> Mapping[str, tuple[float, float]]:
@@ -67,13 +67,13 @@ def rank_correlations(measures: Sequence[BlockMeasures], damage: Sequence[float]
     """
     from scipy.stats import spearmanr
 
-    found = {}
+    correlations = {}
     for name in MEASURES:
         values = [float(asdict(one)[name]) for one in measures]
         known = len(values) > 2 and len(set(values)) > 1 and len(set(damage)) > 1
         result = spearmanr(values, damage) if known else (float("nan"), float("nan"))
-        found[name] = (float(result[0]), float(result[1]))
-    return found
+        correlations[name] = (float(result[0]), float(result[1]))
+    return correlations
 
 
 def _branch(block: Residual, h: Tensor) -> tuple[Tensor, Tensor]:

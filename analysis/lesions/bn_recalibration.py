@@ -1,4 +1,4 @@
-"""Healing: the running statistics of a lesioned network's batch norms, estimated anew.
+"""BatchNorm recalibration (precise BN): running statistics of a lesioned network, estimated again.
 
 A lesion shifts what the later norms read, so part of the damage is no loss of knowledge but stale statistics.
 """
@@ -19,14 +19,14 @@ def recalibrate(
     batches: Batches,
     *,
     whole: Sequence[nn.Module] = (),
-    healed_whole: Sequence[nn.Module] = (),
+    recalibrated_whole: Sequence[nn.Module] = (),
     dtype: torch.dtype = torch.float32,
 ) -> Network:
     """Return a copy whose BatchNorms hold the plain mean of their statistics over the batches of x [N, C, H, W].
 
-    Weights are shared with the network, which stays as it was. With the undamaged network and its own healed copy, the
-    modules before the first lesion are taken from the latter: they read the same tensors, so their statistics are
-    equal, and `analysis.lesions.shared_prefix` runs them once.
+    Weights are shared with the network, which stays as it was. With the undamaged network and its own recalibrated
+    copy, the modules before the first lesion are taken from the latter: they read the same tensors, so their
+    statistics are equal, and `analysis.lesions.shared_prefix` runs them once.
     """
     copies = tuple(_copy(network))
     norms = list(_norms(copies))
@@ -42,17 +42,17 @@ def recalibrate(
         norm.eval()
     pairs = enumerate(zip(network, whole, strict=False))
     first = next((position for position, (mine, other) in pairs if mine is not other), min(len(whole), len(network)))
-    return (*healed_whole[:first], *copies[first:])
+    return (*recalibrated_whole[:first], *copies[first:])
 
 
 def _copy(network: Iterable[nn.Module]) -> list[nn.Module]:
     """Copy modules and buffers, but no parameters: hundreds of lesioned copies may be alive at once."""
     modules = list(network)
-    kept = {id(parameter): parameter for module in modules for parameter in module.parameters()}
-    return copy.deepcopy(modules, kept)
+    parameters = {id(parameter): parameter for module in modules for parameter in module.parameters()}
+    return copy.deepcopy(modules, parameters)
 
 
 def _norms(network: Iterable[nn.Module]) -> Iterable[nn.BatchNorm2d]:
-    """Each norm once: a duplicated block holds the same ones twice."""
-    found = (m for module in network for m in module.modules() if isinstance(m, nn.BatchNorm2d))
-    return {id(norm): norm for norm in found if norm.track_running_stats}.values()
+    """Return each norm once: a duplicated block holds the same ones twice."""
+    norms = (m for module in network for m in module.modules() if isinstance(m, nn.BatchNorm2d))
+    return {id(norm): norm for norm in norms if norm.track_running_stats}.values()

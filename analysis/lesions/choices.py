@@ -1,6 +1,7 @@
-"""What a person can ask of lesions: experiments and lesions by name. Imports no torch."""
+"""Experiments and lesions by name, and the plan of an examination. Imports no torch."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,3 +58,17 @@ class Lesion:
 
     def __str__(self) -> str:
         return f"{self.mode}:{self.alpha:g}" if self.mode == Mode.SCALE else str(self.mode)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LesionPlan:
+    """What to do. `blocks` None: all. A k is drawn until its mean's interval is narrower than `width` points."""
+
+    experiments: Sequence[Experiment] = (Experiment.SINGLE,)
+    lesions: Sequence[Lesion] = (Lesion(Mode.DELETE),)
+    blocks: Sequence[int] | None = None
+    max_k: int | None = None
+    draws: int = 20
+    width: float = 1.0
+    include_downsampling: bool = False
+    seed: int = 0

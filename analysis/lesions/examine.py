@@ -5,36 +5,19 @@ rows = run(torchvision.models.resnet18(weights="DEFAULT"), loader=loader)
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from torch import nn
 
 from analysis.inputs.chain import decompose
-from analysis.lesions.choices import Experiment, Lesion, Mode
+from analysis.lesions.choices import Experiment, Lesion, LesionPlan, Mode
 from analysis.lesions.evaluator import EvalSettings, LesionEvaluator
 from analysis.lesions.experiments import BlockSet, Case, Lesions, multiple, pairs, reorder, runs, single
 from analysis.lesions.modes import LesionInputs, lesioned_blocks
 from analysis.lesions.plain_networks import decompose_layers
 from analysis.lesions.rows import Finding, Row, as_rows
-from analysis.lesions.shared_prefix import Batches
+from analysis.lesions.shared_prefix import Batches, Network
 from resnet_lab.errors import UserError
-
-DELETE = Lesion(Mode.DELETE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LesionPlan:
-    """What to do. `blocks` None: all. A k is drawn until its mean's interval is narrower than `width` points."""
-
-    experiments: Sequence[Experiment] = (Experiment.SINGLE,)
-    lesions: Sequence[Lesion] = (DELETE,)
-    blocks: Sequence[int] | None = None
-    max_k: int | None = None
-    draws: int = 20
-    width: float = 1.0
-    include_downsampling: bool = False
-    seed: int = 0
 
 
 def run(
@@ -50,7 +33,7 @@ def run(
     """Lesion any ResNet of this project, of torchvision or of timm on batches of (x [N, C, H, W], y [N]).
 
     Images must be on the model's device and normalised as it wants them. Returns tidy rows, first the undamaged
-    network (`experiment` "base"); errors in per cent. The loader is gone through several times where `modes` has
+    network (`experiment` "base"); errors in per cent. The loader is iterated over several times where `modes` has
     `mean` or `experiments` has `multiple` or `reorder`. Raises UserError.
     """
     if loader is None:
@@ -62,66 +45,78 @@ def run(
         draws=draws,
         seed=seed,
     )
-    material = LesionInputs(model=model, reference=loader, seed=seed)
-    subject, findings = examine(model, plan, EvalSettings(batches=loader), material)
-    return as_rows(findings, subject)
+    inputs = LesionInputs(model=model, reference=loader, seed=seed)
+    block_set, findings = examine(model, plan, EvalSettings(batches=loader), inputs)
+    return as_rows(findings, block_set)
 
 
 def examine(
-    model: nn.Module, plan: LesionPlan, bench: EvalSettings, material: LesionInputs
+    model: nn.Module, plan: LesionPlan, settings: EvalSettings, inputs: LesionInputs
 ) -> tuple[BlockSet, list[Finding]]:
-    """Run every experiment of the plan, unhealed and, where the bench has healing batches, healed."""
-    subject = BlockSet.of(decompose(model), plan.blocks)
-    damages = [Lesions(mode=str(each), modules=lesioned_blocks(subject.chain, each, material)) for each in plan.lesions]
+    """Run every experiment of the plan as trained and, with recalibration batches, with recalibrated norms too."""
+    block_set = BlockSet.of(decompose(model), plan.blocks)
+    lesion_sets = [
+        Lesions(mode=str(each), modules=lesioned_blocks(block_set.chain, each, inputs)) for each in plan.lesions
+    ]
     findings: list[Finding] = []
-    for healed in (False, True) if bench.healing else (False,):
-        clinic = LesionEvaluator(whole=subject.chain.items, bench=bench, healed=healed)
-        findings += clinic.evaluate("lesions", [subject.base, *_fixed(subject, plan, damages, material)])
-        for label, series in _series(subject, plan, damages):
-            findings += clinic.until_narrow(label, series, plan.width)
-    return subject, findings
+    for recalibrated in settings.stages:
+        evaluator = _evaluator(block_set.chain.items, settings, recalibrated)
+        findings += evaluator.evaluate("lesions", [block_set.base, *_fixed(block_set, plan, lesion_sets, inputs)])
+        for label, series in _series(block_set, plan, lesion_sets):
+            findings += evaluator.until_narrow(label, series, plan.width)
+    return block_set, findings
 
 
-def _candidates(subject: BlockSet, plan: LesionPlan, damage: Lesions) -> list[int]:
+def _evaluator(whole: Network, settings: EvalSettings, recalibrated: bool) -> LesionEvaluator:
+    return LesionEvaluator(whole=whole, settings=settings, recalibrated=recalibrated)
+
+
+def _lesions(block_set: BlockSet, lesion: Lesion, inputs: LesionInputs) -> Lesions:
+    return Lesions(mode=str(lesion), modules=lesioned_blocks(block_set.chain, lesion, inputs))
+
+
+def _candidates(block_set: BlockSet, plan: LesionPlan, lesions: Lesions) -> list[int]:
     """Return the blocks that are lesioned together: downsampling ones only where the plan includes them."""
-    allowed = subject.blocks if plan.include_downsampling else subject.movable
-    blocks = [block for block in allowed if damage.modules[block] is not None]
+    allowed = block_set.blocks if plan.include_downsampling else block_set.movable
+    blocks = [block for block in allowed if lesions.modules[block] is not None]
     if not blocks:
         raise UserError("every block asked for changes the shape: add others, or --include-downsampling")
     return blocks
 
 
-def _fixed(subject: BlockSet, plan: LesionPlan, damages: Sequence[Lesions], material: LesionInputs) -> Iterator[Case]:
+def _fixed(
+    block_set: BlockSet, plan: LesionPlan, lesion_sets: Sequence[Lesions], inputs: LesionInputs
+) -> Iterator[Case]:
     """Yield the cases that are not drawn. Pairs bring the single lesions along: the interaction needs them."""
     wanted = set(plan.experiments)
-    for damage in damages:
+    for lesions in lesion_sets:
         if wanted & {Experiment.SINGLE, Experiment.PAIRS}:
-            yield from single(subject, damage)
+            yield from single(block_set, lesions)
         if Experiment.PAIRS in wanted:
-            yield from pairs(subject, damage)
+            yield from pairs(block_set, lesions)
         for side in (Experiment.PREFIX, Experiment.SUFFIX):
             if side in wanted:
-                yield from runs(subject, damage, side, _candidates(subject, plan, damage))
+                yield from runs(block_set, lesions, side, _candidates(block_set, plan, lesions))
     if Experiment.DUPLICATE in wanted:
-        twice = Lesion(Mode.DUPLICATE)
-        modules = lesioned_blocks(subject.chain, twice, material)
-        yield from single(subject, Lesions(mode=str(twice), modules=modules), Experiment.DUPLICATE)
+        yield from single(block_set, _lesions(block_set, Lesion(Mode.DUPLICATE), inputs), Experiment.DUPLICATE)
 
 
-def _series(subject: BlockSet, plan: LesionPlan, damages: Sequence[Lesions]) -> Iterator[tuple[str, list[list[Case]]]]:
+def _series(
+    block_set: BlockSet, plan: LesionPlan, lesion_sets: Sequence[Lesions]
+) -> Iterator[tuple[str, list[list[Case]]]]:
     """Yield (label, the draws of each k) of the experiments that are drawn."""
     if Experiment.MULTIPLE in plan.experiments:
-        for damage in damages:
-            blocks = _candidates(subject, plan, damage)
+        for lesions in lesion_sets:
+            blocks = _candidates(block_set, plan, lesions)
             ks = range(1, min(plan.max_k or len(blocks), len(blocks)) + 1)
-            draws = [multiple(subject, damage, blocks, k, plan.draws, seed=plan.seed) for k in ks]
-            yield f"multiple {damage.mode}", draws
+            draws = [multiple(block_set, lesions, blocks, k, plan.draws, seed=plan.seed) for k in ks]
+            yield f"multiple {lesions.mode}", draws
     if Experiment.REORDER in plan.experiments:
-        ks = range(1, (plan.max_k or len(subject.movable) or 1) + 1)
-        yield "reorder", [reorder(subject, k, plan.draws, seed=plan.seed) for k in ks]
+        ks = range(1, (plan.max_k or len(block_set.movable) or 1) + 1)
+        yield "reorder", [reorder(block_set, k, plan.draws, seed=plan.seed) for k in ks]
 
 
-def contrast(model: nn.Module, bench: EvalSettings) -> list[Finding]:
+def contrast(model: nn.Module, settings: EvalSettings) -> list[Finding]:
     """Delete each layer of a network without shortcuts that keeps its input's shape. Raises UserError."""
     layers = decompose_layers(model)
     cases = [Case(experiment="base", mode="none", network=layers.items)]
@@ -130,6 +125,6 @@ def contrast(model: nn.Module, bench: EvalSettings) -> list[Finding]:
         cases.append(Case(experiment=Experiment.CONTRAST, mode="delete", network=network, block=layer, k=1))
     return [
         finding
-        for healed in ((False, True) if bench.healing else (False,))
-        for finding in LesionEvaluator(whole=layers.items, bench=bench, healed=healed).evaluate("contrast", cases)
+        for recalibrated in settings.stages
+        for finding in _evaluator(layers.items, settings, recalibrated).evaluate("contrast", cases)
     ]

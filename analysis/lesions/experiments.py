@@ -81,30 +81,30 @@ class Lesions:
         return Case(experiment=experiment, mode=self.mode, network=network, block=block, k=len(block), draw=draw)
 
 
-def single(subject: BlockSet, damage: Lesions, experiment: str = Experiment.SINGLE) -> Iterator[Case]:
+def single(block_set: BlockSet, lesions: Lesions, experiment: str = Experiment.SINGLE) -> Iterator[Case]:
     """Yield each block lesioned alone, where the lesion is possible."""
-    for block in subject.blocks:
-        if damage.modules[block] is not None:
-            network = damage.network(subject.chain, [block])
-            yield Case(experiment=experiment, mode=damage.mode, network=network, block=block, k=1)
+    for block in block_set.blocks:
+        if lesions.modules[block] is not None:
+            network = lesions.network(block_set.chain, [block])
+            yield Case(experiment=experiment, mode=lesions.mode, network=network, block=block, k=1)
 
 
-def pairs(subject: BlockSet, damage: Lesions) -> Iterator[Case]:
+def pairs(block_set: BlockSet, lesions: Lesions) -> Iterator[Case]:
     """Yield each pair of blocks lesioned together."""
-    usable = [block for block in subject.blocks if damage.modules[block] is not None]
+    usable = [block for block in block_set.blocks if lesions.modules[block] is not None]
     for pair in combinations(usable, 2):
-        yield damage.case(Experiment.PAIRS, subject.chain, pair)
+        yield lesions.case(Experiment.PAIRS, block_set.chain, pair)
 
 
-def runs(subject: BlockSet, damage: Lesions, experiment: Experiment, candidates: Sequence[int]) -> Iterator[Case]:
+def runs(block_set: BlockSet, lesions: Lesions, experiment: Experiment, candidates: Sequence[int]) -> Iterator[Case]:
     """Yield the first (prefix) or last (suffix) k candidates lesioned, k = 1..n."""
     for k in range(1, len(candidates) + 1):
         part = candidates[:k] if experiment == Experiment.PREFIX else candidates[-k:]
-        yield damage.case(experiment, subject.chain, part)
+        yield lesions.case(experiment, block_set.chain, part)
 
 
 def multiple(
-    subject: BlockSet, damage: Lesions, candidates: Sequence[int], k: int, draws: int, *, seed: int
+    block_set: BlockSet, lesions: Lesions, candidates: Sequence[int], k: int, draws: int, *, seed: int
 ) -> list[Case]:
     """Return draws of k random candidates lesioned together, or every set once where there are no more than `draws`.
 
@@ -114,7 +114,7 @@ def multiple(
         sets = list(combinations(candidates, k))
     else:
         sets = [_draw(candidates, k, seed, draw) for draw in range(draws)]
-    return [damage.case(Experiment.MULTIPLE, subject.chain, blocks, draw) for draw, blocks in enumerate(sets)]
+    return [lesions.case(Experiment.MULTIPLE, block_set.chain, blocks, draw) for draw, blocks in enumerate(sets)]
 
 
 def _draw(candidates: Sequence[int], k: int, seed: int, draw: int) -> tuple[int, ...]:
@@ -122,17 +122,17 @@ def _draw(candidates: Sequence[int], k: int, seed: int, draw: int) -> tuple[int,
     return tuple(sorted(candidates[index] for index in order[:k].tolist()))
 
 
-def reorder(subject: BlockSet, k: int, draws: int, *, seed: int) -> list[Case]:
+def reorder(block_set: BlockSet, k: int, draws: int, *, seed: int) -> list[Case]:
     """Return draws of k random swaps among the movable blocks. Raises UserError where no two are of one shape."""
-    places = groups(subject.shapes, subject.movable)
+    places = groups(block_set.shapes, block_set.movable)
     if not places:
         raise UserError("reorder swaps blocks of equal shape, and no two are: take a deeper network, or more --blocks")
-    orders = [swaps(len(subject.chain), places, k, seed=seed, draw=draw) for draw in range(draws)]
+    orders = [swaps(len(block_set.chain), places, k, seed=seed, draw=draw) for draw in range(draws)]
     return [
         Case(
             experiment=Experiment.REORDER,
             mode="swap",
-            network=reordered(subject.chain, order),
+            network=reordered(block_set.chain, order),
             block=order,
             k=k,
             draw=draw,

@@ -1,10 +1,10 @@
-"""The figures of the lesions of one network, in the style of the house: PNG, SVG, and the data beside them."""
+"""Figures of the lesions of one network, in the shared figure style: PNG and SVG."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.figures.style import STYLE
+from analysis.figures.style import figure_style, save
 from analysis.lesions import panels
 from analysis.lesions.choices import Experiment
 from analysis.lesions.rows import Row
@@ -57,7 +57,7 @@ def plot_lesions(rows: Sequence[Row], *, name: str, classes: int, out: Path) -> 
     paths: list[Path] = []
     for experiment, part in _parts(frame):
         panel = _panel(experiment, part, base["error"], chance, changing)
-        paths += _save(_figure([panel], _title(experiment, part), about, experiment), out / experiment)
+        paths += save(_figure([panel], _title(experiment, part), about, experiment), out / experiment)
     return paths
 
 
@@ -70,7 +70,7 @@ def plot_classes(rows: Sequence[Row], *, name: str, out: Path) -> list[Path]:
     if part.empty:
         return []
     figure = _figure([lambda axes: panels.by_class(axes, part)], "Damage by class", name, None)
-    return _save(figure, out / "per_class")
+    return save(figure, out / "per_class")
 
 
 def plot_measures(rows: Sequence[Row], rho: Mapping[str, tuple[float, float]], *, name: str, out: Path) -> list[Path]:
@@ -83,7 +83,7 @@ def plot_measures(rows: Sequence[Row], rho: Mapping[str, tuple[float, float]], *
         return lambda axes: panels.against(axes, frame, measure, rho[measure][0], MEASURE_LABELS[measure])
 
     figure = _figure([one(measure) for measure in rho], "Does a measure foretell the damage?", name, None)
-    return _save(figure, out / "measures")
+    return save(figure, out / "measures")
 
 
 def _title(experiment: Experiment, part: "pd.DataFrame") -> str:
@@ -113,12 +113,11 @@ def _panel(experiment: Experiment, part: "pd.DataFrame", base: float, chance: fl
 
 
 def _figure(draws: Sequence[Draw], title: str, about: str, experiment: Experiment | None) -> "Figure":
-    import matplotlib as mpl
     import seaborn as sns
     from matplotlib.figure import Figure
 
     size = (7.5, 5.6) if len(draws) > 1 else (5.8, 5.0) if experiment == Experiment.PAIRS else (6.4, 4.0)
-    with sns.axes_style("whitegrid"), mpl.rc_context(STYLE):
+    with figure_style():
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(-(-len(draws) // 2), min(len(draws), 2), squeeze=False)
         for draw, axes in zip(draws, grid.flat, strict=True):
@@ -128,14 +127,3 @@ def _figure(draws: Sequence[Draw], title: str, about: str, experiment: Experimen
         caption = CAPTIONS.get(experiment, INTERVALS) if experiment else ""
         figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color="0.35")
     return figure
-
-
-def _save(figure: "Figure", stem: Path) -> list[Path]:
-    import matplotlib as mpl
-
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    paths = [stem.with_name(stem.name + ending) for ending in (".png", ".svg")]
-    with mpl.rc_context(STYLE):
-        figure.savefig(paths[0], dpi=200, metadata={"Software": None})
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths

@@ -37,7 +37,7 @@ class LesionedBlock(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class LesionInputs:
-    """What some lesions need beside the network.
+    """What some lesions need besides the network.
 
     `reference`: batches whose mean branch outputs `mean` puts in; `own_seed` and `init`: what the network was trained
     from, the seed None where it is not known; `seed`: of `randomise`.
@@ -50,12 +50,12 @@ class LesionInputs:
     seed: int = 0
 
 
-def lesioned_blocks(chain: Chain, lesion: Lesion, material: LesionInputs) -> tuple[nn.Module | None, ...]:
+def lesioned_blocks(chain: Chain, lesion: Lesion, inputs: LesionInputs) -> tuple[nn.Module | None, ...]:
     """Return the stand-in for each block; None where the lesion is not possible (`duplicate` of a changing shape).
 
     `zero` sets the weights of the branch's convolutions and linear layers to 0; norms and biases still add their
     constants. `reinit` and `randomise` give the branch the weights, norms and running statistics of a network that has
-    not been trained. Raises UserError where the material does not hold what a lesion needs.
+    not been trained. Raises UserError where the inputs do not hold what a lesion needs.
     """
     blocks = [chain.block(index) for index in range(len(chain))]
     match lesion.mode:
@@ -66,9 +66,9 @@ def lesioned_blocks(chain: Chain, lesion: Lesion, material: LesionInputs) -> tup
         case Mode.ZERO:
             return tuple(_zeroed(block) for block in blocks)
         case Mode.MEAN:
-            return tuple(LesionedBlock(b, constant=m) for b, m in zip(blocks, _means(chain, material), strict=True))
+            return tuple(LesionedBlock(b, constant=m) for b, m in zip(blocks, _means(chain, inputs), strict=True))
         case Mode.REINIT | Mode.RANDOMISE:
-            fresh = _untrained(lesion.mode, material)
+            fresh = _untrained(lesion.mode, inputs)
             return tuple(_with_branch_of(block, fresh.block(index)) for index, block in enumerate(blocks))
         case Mode.DUPLICATE:
             pairs = zip(blocks, chain.downsamples(), strict=True)
@@ -98,13 +98,13 @@ def _zeroed(block: Residual) -> nn.Module:
 
 
 @torch.inference_mode()
-def _means(chain: Chain, material: LesionInputs) -> Sequence[Tensor]:
+def _means(chain: Chain, inputs: LesionInputs) -> Sequence[Tensor]:
     """Return the mean output of each branch over the reference images, [1, C, H, W]."""
-    if material.reference is None:
+    if inputs.reference is None:
         raise UserError("the lesion mean needs reference images: give some, or choose another mode")
     sums: list[Tensor | float] = [0.0] * len(chain)
     images = 0
-    for x, _ in material.reference:
+    for x, _ in inputs.reference:
         images += len(x)
         for position, item in enumerate(chain.items[: chain.blocks[-1] + 1]):
             if position in chain.blocks:
@@ -116,16 +116,16 @@ def _means(chain: Chain, material: LesionInputs) -> Sequence[Tensor]:
     return [(total / images).float() for total in sums if isinstance(total, Tensor)]
 
 
-def _untrained(mode: Mode, material: LesionInputs) -> Chain:
+def _untrained(mode: Mode, inputs: LesionInputs) -> Chain:
     """Return the network before training: of the seed that it was trained from, or of another one."""
-    if mode == Mode.REINIT and material.own_seed is None:
+    if mode == Mode.REINIT and inputs.own_seed is None:
         raise UserError("the lesion reinit needs the seed that the network was trained from: choose randomise instead")
-    own = material.own_seed or 0
-    model = copy.deepcopy(material.model)
+    own = inputs.own_seed or 0
+    model = copy.deepcopy(inputs.model)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.reset_running_stats()
-    initialise(model, own if mode == Mode.REINIT else own + 1 + material.seed, material.init)
+    initialise(model, own if mode == Mode.REINIT else own + 1 + inputs.seed, inputs.init)
     return decompose(model)
 
 

@@ -1,17 +1,19 @@
 """Options of `python -m analysis.block_deletion`."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
 
-from analysis.lesions.choices import Experiment, Lesion
+from analysis.lesions.choices import Experiment, Lesion, LesionPlan
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, Precision
+from resnet_lab.spec.choices import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """Options of the command. Raises UserError for a value out of range."""
 
@@ -25,20 +27,20 @@ class Options:
     """single, multiple, reorder, pairs, prefix, suffix, duplicate; contrast: layers of a VGG or a plain network."""
     mode: Annotated[tuple[str, ...], arg(metavar="MODE ...")] = ("delete",)
     """delete, zero, mean, reinit, randomise, duplicate, scale:ALPHA."""
-    heal: Annotated[int, arg(metavar="BATCHES")] = 0
-    """Also with batch-norm statistics re-estimated on so many batches of 128 training images."""
+    recalibrate_bn: Annotated[int, arg(metavar="BATCHES", name="heal", aliases=("--recalibrate-bn",))] = 0
+    """Also with batch-norm statistics re-estimated on this many batches of 128 training images."""
     blocks: Annotated[tuple[int, ...], arg(metavar="INT ...", help_behavior_hint="")] = ()
     """Only these blocks, numbered from 0. Default: all."""
     max_k: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Most blocks (multiple) or swaps (reorder) at once. Default: all."""
+    """At most this many blocks (multiple) or swaps (reorder) at once. Default: all."""
     draws: Annotated[int, arg(metavar="INT")] = 20
-    """Most random draws for each k."""
+    """At most this many random draws for each k."""
     width: Annotated[float, arg(metavar="POINTS")] = 1.0
     """Stop drawing for a k once the 95 % interval of its mean error is narrower than this; 0: never."""
     include_downsampling: Annotated[bool, arg(help_behavior_hint="")] = False
     """Let multiple, prefix and suffix touch blocks that change the shape, too."""
     images: Annotated[int, arg(metavar="INT")] = 0
-    """Only the first so many test images; 0: all."""
+    """Number of test images, the first ones; 0: all."""
     dataset: Annotated[DatasetName | None, arg(metavar="{" + ",".join(DatasetName) + "}", help_behavior_hint="")] = None
     """Another data set than the network was trained on."""
     data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
@@ -55,15 +57,41 @@ class Options:
     """Print the rows as JSON on stdout, and nothing else there."""
 
     def __post_init__(self) -> None:
-        least = {"heal": 0, "draws": 1, "width": 0, "images": 0, "seed": 0, "max_k": 1}
-        for name, bound in least.items():
+        bounds = {"recalibrate_bn": 0, "draws": 1, "width": 0, "images": 0, "seed": 0, "max_k": 1}
+        for name, bound in bounds.items():
             value = getattr(self, name)
             if value is not None and not value >= bound:
                 raise UserError(f"--{name.replace('_', '-')} {value}: it must be {bound} or more")
         if not (self.experiment and self.mode):
             raise UserError("--experiment and --mode need a name: leave them out for single and delete")
-        self.lesions()
+        self.plan  # noqa: B018  # parses --mode, once
 
-    def lesions(self) -> tuple[Lesion, ...]:
-        """Return the lesions by their names, each once."""
-        return tuple(dict.fromkeys(map(Lesion.parse, self.mode)))
+    @cached_property
+    def plan(self) -> LesionPlan:
+        """What the options ask for besides `contrast`. Raises UserError for a lesion that does not exist."""
+        return LesionPlan(
+            experiments=tuple(each for each in self.experiment if each != Experiment.CONTRAST),
+            lesions=tuple(dict.fromkeys(map(Lesion.parse, self.mode))),
+            blocks=self.blocks or None,
+            max_k=self.max_k,
+            draws=self.draws,
+            width=self.width,
+            include_downsampling=self.include_downsampling,
+            seed=self.seed,
+        )
+
+    @property
+    def contrast(self) -> bool:
+        """Whether layers of a network without shortcuts are deleted."""
+        return Experiment.CONTRAST in self.experiment
+
+    def params(self) -> dict[str, Value]:
+        """Return what an MLflow run of the examination records."""
+        return {
+            "seed": self.seed,
+            "draws": self.draws,
+            "images": self.images,
+            "heal": self.recalibrate_bn,
+            "experiment": " ".join(self.experiment),
+            "mode": " ".join(self.mode),
+        }

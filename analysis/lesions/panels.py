@@ -1,20 +1,20 @@
 """The panels of the lesion figures, each drawn on given axes from a frame of tidy rows."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from analysis.figures.style import colour, marker
 from analysis.stats.intervals import t_interval
+from resnet_lab.metrics import TEST_ERROR, metric
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-MARKERS = "oDs^vPX*"
-
 
 def name_series(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the frame with `series`: the mode, and how many batches healed it."""
-    healed = frame["heal"].map(lambda batches: f", healed on {batches} batches" if batches else "")
-    return frame.assign(series=frame["mode"] + healed)
+    """Return the frame with `series`: the mode, and how many batches recalibrated it."""
+    recalibrated = frame["heal"].map(lambda batches: f", recalibrated on {batches} batches" if batches else "")
+    return frame.assign(series=frame["mode"] + recalibrated)
 
 
 def by_block(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *, unit: str = "block") -> None:
@@ -24,13 +24,12 @@ def by_block(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *,
     for place, name in enumerate(names):
         rows = frame[frame["series"] == name]
         x = rows["block"].astype(float) + (place - (len(names) - 1) / 2) * 0.6 / len(names)
-        colour = _colour(place)
+        style: dict[str, Any] = {"marker": marker(place), "edgecolors": [colour(place)], "linewidths": 1.3}
         spread = [rows["error"] - rows["low"], rows["high"] - rows["error"]]
-        axes.errorbar(x, rows["error"], spread, fmt="none", ecolor=colour, elinewidth=1.4, zorder=2)
-        faces = [colour if changes is True else (1.0, 1.0, 1.0) for changes in rows["downsamples"]]
-        marker = _marker(place)
-        axes.scatter(x, rows["error"], s=28, c=faces, marker=marker, edgecolors=[colour], linewidths=1.3, zorder=3)
-        axes.scatter([], [], facecolors="white", label=name, marker=marker, edgecolors=[colour], linewidths=1.3)
+        axes.errorbar(x, rows["error"], spread, fmt="none", ecolor=colour(place), elinewidth=1.4, zorder=2)
+        faces = [colour(place) if changes is True else (1.0, 1.0, 1.0) for changes in rows["downsamples"]]
+        axes.scatter(x, rows["error"], s=28, c=faces, zorder=3, **style)
+        axes.scatter([], [], facecolors="white", label=name, **style)
     changing = sorted(frame.loc[frame["downsamples"] == True, "block"].unique())  # noqa: E712  # a column, not a bool
     for block in changing:
         axes.axvspan(block - 0.5, block + 0.5, color="0.93", zorder=0, linewidth=0)
@@ -45,14 +44,13 @@ def by_count(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *,
     """Draw the error against k: every draw as a point, the mean as a line with its Student-t interval."""
     _reference_lines(axes, frame["error"].max(), base, chance)
     for place, (name, rows) in enumerate(frame.groupby("series", sort=False)):
-        colour = _colour(place)
-        aside = (place - (frame["series"].nunique() - 1) / 2) * 0.1
+        shift = (place - (frame["series"].nunique() - 1) / 2) * 0.1
         grouped = {k: rows.loc[rows["k"] == k, "error"].tolist() for k in sorted(rows["k"].unique())}
         if any(len(errors) > 1 for errors in grouped.values()):
-            axes.scatter(rows["k"] + aside, rows["error"], s=9, color=colour, alpha=0.3, linewidths=0, zorder=2)
-        means, x = [t_interval(errors) for errors in grouped.values()], [k + aside for k in grouped]
-        axes.plot(x, [m.mean for m in means], color=colour, marker=_marker(place), ms=4, lw=1.5, label=str(name))
-        axes.vlines(x, [m.low for m in means], [m.high for m in means], colors=[colour], linewidth=2, zorder=3)
+            axes.scatter(rows["k"] + shift, rows["error"], s=9, color=colour(place), alpha=0.3, linewidths=0, zorder=2)
+        means, x = [t_interval(errors) for errors in grouped.values()], [k + shift for k in grouped]
+        axes.plot(x, [m.mean for m in means], color=colour(place), marker=marker(place), ms=4, lw=1.5, label=str(name))
+        axes.vlines(x, [m.low for m in means], [m.high for m in means], colors=[colour(place)], linewidth=2, zorder=3)
     axes.set_xlabel(label)
     _finish(axes)
 
@@ -61,9 +59,10 @@ def by_tau(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float) -> N
     """Draw the error of each reordering against Kendall's tau, coloured by the number of swaps."""
     _reference_lines(axes, frame["error"].max(), base, chance)
     for place, (name, rows) in enumerate(frame.groupby("series", sort=False)):
-        marker = _marker(place)
-        points = axes.scatter(rows["tau"], rows["error"], c=rows["k"], s=20, cmap="viridis_r", marker=marker, lw=0)
-        axes.scatter([], [], color="0.3", s=20, marker=marker, lw=0, label=str(name))
+        points = axes.scatter(
+            rows["tau"], rows["error"], c=rows["k"], s=20, cmap="viridis_r", marker=marker(place), lw=0
+        )
+        axes.scatter([], [], color="0.3", s=20, marker=marker(place), lw=0, label=str(name))
     figure = axes.get_figure()
     assert figure is not None
     figure.colorbar(points, ax=axes, label="swaps", pad=0.02)
@@ -112,7 +111,7 @@ def by_class(axes: "Axes", frame: "pd.DataFrame") -> None:
 
 def against(axes: "Axes", frame: "pd.DataFrame", measure: str, rho: float, label: str) -> None:
     """Draw the damage of deletion against a measure, each point named by its block, with Spearman's rho."""
-    axes.scatter(frame[measure], frame["damage"], s=20, color=_colour(0), linewidths=0, zorder=3)
+    axes.scatter(frame[measure], frame["damage"], s=20, color=colour(0), linewidths=0, zorder=3)
     for row in frame.to_dict("records"):
         place = (row[measure], row["damage"])
         axes.annotate(str(row["block"]), place, xytext=(3, 2), textcoords="offset points", fontsize=6, color="0.3")
@@ -131,20 +130,9 @@ def _finish(axes: "Axes", *, whole: bool = True) -> None:
     """Put the legend below the axis: points may be anywhere inside."""
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_ylabel("test error (%)")
+    axes.set_ylabel(metric(TEST_ERROR).axis)
     axes.set_ylim(bottom=0)
     axes.grid(visible=False, axis="x")
     if whole:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderpad=0)
-
-
-def _colour(place: int) -> tuple[float, float, float]:
-    import seaborn as sns
-
-    palette: list[tuple[float, float, float]] = sns.color_palette("colorblind", 10)
-    return palette[place % len(palette)]
-
-
-def _marker(place: int) -> str:
-    return MARKERS[place % len(MARKERS)]

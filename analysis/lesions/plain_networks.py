@@ -1,13 +1,12 @@
-"""The contrast: without shortcuts, deleting one layer leaves no other path (Veit et al. 2016, arXiv 1605.06431)."""
+"""Layers of networks without shortcuts: deleting one leaves no other path (Veit et al. 2016, arXiv 1605.06431)."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
 from ablations.block import ResidualBlock
-from analysis.inputs.chain import PoolAndClassify
+from analysis.inputs.chain import PoolAndClassify, out_of_place_copy
 from analysis.lesions.shared_prefix import Network
 from resnet_lab.errors import UserError
 
@@ -35,11 +34,7 @@ def decompose_layers(model: nn.Module) -> Layers:
 
     Raises UserError for any other network.
     """
-    model = copy.deepcopy(model).eval()
-    for module in model.modules():
-        if getattr(module, "inplace", False):
-            module.inplace = False  # type: ignore[assignment]  # an activation must not overwrite a kept input
-    items = _grouped(_leaves(model))
+    items = _grouped(_leaves(out_of_place_copy(model)))
     convs = {position: conv for position, item in enumerate(items) if (conv := _convolution(item)) is not None}
     layers = tuple(convs)
     deletable = tuple(number for number, position in enumerate(layers) if _keeps_shape(convs[position]))

@@ -16,12 +16,12 @@ def groups(shapes: Shapes, allowed: Sequence[int]) -> list[list[int]]:
 
     `shapes` are (input, output) of each block; those that change the shape belong to no group.
     """
-    found: dict[torch.Size, list[int]] = {}
+    by_shape: dict[torch.Size, list[int]] = {}
     for block in allowed:
         before, after = shapes[block]
         if before == after:
-            found.setdefault(before, []).append(block)
-    return [group for group in found.values() if len(group) > 1]
+            by_shape.setdefault(before, []).append(block)
+    return [group for group in by_shape.values() if len(group) > 1]
 
 
 def swaps(n: int, places: Sequence[Sequence[int]], k: int, *, seed: int, draw: int) -> tuple[int, ...]:

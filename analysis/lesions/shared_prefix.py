@@ -1,17 +1,18 @@
-"""Errors of many networks that share their beginnings: what two of them have in common is computed once.
+"""Errors of networks that share a prefix, which is computed once.
 
 A lesioned network equals the whole one up to its first lesion. Networks are tuples of modules run one after the other,
-told apart by the identity of their modules; visited in lexicographic order, each common beginning is run once a batch.
+told apart by the identity of their modules; visited in lexicographic order, each common prefix is run once per batch.
 The modules see the same tensors as in a full pass, so the numbers are those of a full pass, bit for bit.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
+from analysis.inputs.progress_bar import Advance
 from analysis.stats.intervals import Interval, wilson
 from resnet_lab.engine.precision import autocast
 from resnet_lab.errors import UserError
@@ -45,11 +46,11 @@ def evaluate(
     batches: Batches,
     *,
     dtype: torch.dtype = torch.float32,
-    step: Callable[[], None] = lambda: None,
+    advance: Advance = lambda: None,
 ) -> list[Outcome]:
     """Return the outcome of each network on batches of (x [N, C, H, W], y int64 [N]).
 
-    `step` is called after each network of each batch. Raises UserError where there are no images, or labels that the
+    `advance` is called after each network of each batch. Raises UserError where there are no images, or labels that the
     networks have no class for.
     """
     tally: Tensor | None = None
@@ -58,7 +59,7 @@ def evaluate(
             if tally is None:
                 tally = torch.zeros(len(networks) + 1, logits.shape[1], dtype=torch.int64, device=x.device)
             tally[index] += _count(y[logits.argmax(1) != y], logits.shape[1])
-            step()
+            advance()
         if tally is not None:
             tally[-1] += _count(y, tally.shape[1])
     if tally is None:
@@ -87,7 +88,7 @@ def _count(y: Tensor, classes: int) -> Tensor:
     counts = torch.bincount(y, minlength=classes)
     if len(counts) > classes:
         raise UserError(
-            f"the images have a label {len(counts) - 1}, but the network tells {classes} classes apart: give images of "
+            f"the images have a label {len(counts) - 1}, but the network has {classes} classes: give images of "
             "its own data set"
         )
     return counts

@@ -1,4 +1,4 @@
-"""The end of a lesion run: tables and figures on disk, a summary on screen."""
+"""Results of an examination: tables and figures on disk, a summary on screen."""
 
 import importlib.util
 import json
@@ -48,17 +48,17 @@ def summary(report: Report) -> "Table":
     from rich.table import Table
 
     table = Table(title=f"{report.name}: test error in %", title_justify="left", box=None, header_style="bold")
-    for column in ("experiment", "mode", "healed on", "networks", "least", "median", "worst", "worst at"):
+    for column in ("experiment", "mode", "recalibrated on", "networks", "least", "median", "worst", "worst at"):
         table.add_column(column, justify="left" if column in ("experiment", "mode") else "right")
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in report.rows:
         groups.setdefault((row["experiment"], row["mode"], row["heal"]), []).append(row)
-    for (experiment, mode, heal), rows in groups.items():
+    for (experiment, mode, batches), rows in groups.items():
         errors = [row["error"] for row in rows]
         worst = max(rows, key=lambda row: float(row["error"]))
         at = f"block {worst['block']}" if isinstance(worst["block"], int) else f"k = {worst['k']}" if worst["k"] else ""
         numbers = [f"{value:.2f}" for value in (min(errors), median(errors), max(errors))]
-        table.add_row(experiment, mode, str(heal) if heal else "", str(len(rows)), *numbers, at)
+        table.add_row(experiment, mode, str(batches) if batches else "", str(len(rows)), *numbers, at)
     return table
 
 

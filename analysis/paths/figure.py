@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.figures.style import STYLE
+from analysis.figures.style import Colour, figure_style, palette, save
 from analysis.paths.rows import PathReport, rows
 
 if TYPE_CHECKING:
@@ -19,49 +19,41 @@ EXACT, SAMPLED, COUNTED = 0, 1, 2
 def plot_paths(report: PathReport, out: Path) -> list[Path]:
     """Draw the three panels; write and return out.png, out.svg and out.csv, the rows they are drawn from.
 
-    Same input, same bytes. The folder must exist.
+    Same input, same bytes.
     """
-    import matplotlib as mpl
     import pandas as pd
-    import seaborn as sns
 
-    paths = [out.with_name(out.name + ending) for ending in (".png", ".svg", ".csv")]
     frame = pd.DataFrame(rows(report))
-    frame.to_csv(paths[2], index=False, lineterminator="\n")
-    with sns.axes_style("whitegrid"), mpl.rc_context(STYLE):
-        figure = draw(frame, report)
-        figure.savefig(paths[0], dpi=200, metadata={"Software": None})
-        figure.savefig(paths[1], metadata={"Date": None})
-    return paths
+    with figure_style():
+        return save(draw(frame, report), out, frame=frame)
 
 
 def draw(frame: "pd.DataFrame", report: PathReport) -> "Figure":
     """Return the figure of the rows of one network."""
-    import seaborn as sns
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 3.7), layout="constrained")
     panels: Sequence[Axes] = figure.subplots(1, 3)
-    colours = sns.color_palette("colorblind", 10)
+    colours = palette()
     _counts(panels[0], frame, colours)
     _single(panels[1], frame, colours)
     _contributions(panels[2], frame, colours)
     _mark_effective(panels, report)
     for axes in panels:
-        _furnish(axes, report.blocks)
+        _format_axes(axes, report.blocks)
     figure.suptitle(f"{report.name}: gradient by path length, {report.blocks} blocks", x=0.01, ha="left", fontsize=10)
     figure.supxlabel(_caption(report), x=0.01, ha="left", fontsize=7, color="0.35")
     return figure
 
 
-def _counts(axes: "Axes", frame: "pd.DataFrame", colours: Any) -> None:
+def _counts(axes: "Axes", frame: "pd.DataFrame", colours: Sequence[Colour]) -> None:
     axes.plot(frame["length"], frame["share"], color=colours[COUNTED], marker="D", ms=3, lw=1)
     axes.set_title("paths of a length", loc="left")
     axes.set_ylabel("share of all paths")
 
 
-def _single(axes: "Axes", frame: "pd.DataFrame", colours: Any) -> None:
-    """The mean norm of one path, its interval in the same share of the mean as that of the contribution."""
+def _single(axes: "Axes", frame: "pd.DataFrame", colours: Sequence[Colour]) -> None:
+    """Draw the mean norm of one path, its interval in the same share of the mean as that of the contribution."""
     seen = frame[frame["path_norm"] > 0]
     scale = seen["path_norm"] / seen["monte_carlo"]
     _points(axes, seen["length"], (seen["path_norm"], seen["low"] * scale, seen["high"] * scale), colours[SAMPLED])
@@ -69,7 +61,7 @@ def _single(axes: "Axes", frame: "pd.DataFrame", colours: Any) -> None:
     axes.set_ylabel("mean norm")
 
 
-def _contributions(axes: "Axes", frame: "pd.DataFrame", colours: Any) -> None:
+def _contributions(axes: "Axes", frame: "pd.DataFrame", colours: Sequence[Colour]) -> None:
     seen = frame[frame["monte_carlo"] > 0]
     label = "paths x mean norm of one"
     _points(axes, seen["length"], (seen["monte_carlo"], seen["low"], seen["high"]), colours[SAMPLED], label)
@@ -80,7 +72,7 @@ def _contributions(axes: "Axes", frame: "pd.DataFrame", colours: Any) -> None:
     axes.legend(frameon=False, fontsize=8, loc="best")
 
 
-def _points(axes: "Axes", x: Any, values: tuple[Any, Any, Any], colour: Any, label: str | None = None) -> None:
+def _points(axes: "Axes", x: Any, values: tuple[Any, Any, Any], colour: Colour, label: str | None = None) -> None:
     """Draw means with their intervals; one that goes on towards 0 ends in a triangle at a tenth of the mean."""
     mean, low, high = values
     floor = mean / 10
@@ -90,12 +82,12 @@ def _points(axes: "Axes", x: Any, values: tuple[Any, Any, Any], colour: Any, lab
 
 
 def _mark_effective(panels: Sequence["Axes"], report: PathReport) -> None:
-    found = report.effective
+    effective = report.effective
     for axes in panels:
-        axes.axvspan(found.low - 0.5, found.high + 0.5, color="0.93", lw=0, zorder=0)
+        axes.axvspan(effective.low - 0.5, effective.high + 0.5, color="0.93", lw=0, zorder=0)
 
 
-def _furnish(axes: "Axes", blocks: int) -> None:
+def _format_axes(axes: "Axes", blocks: int) -> None:
     import seaborn as sns
     from matplotlib.ticker import MaxNLocator
 
@@ -110,9 +102,10 @@ def _furnish(axes: "Axes", blocks: int) -> None:
 
 
 def _caption(report: PathReport) -> str:
-    used, found = report.conventions, report.effective
+    conventions, effective = report.conventions, report.effective
     return (
-        f"at the {used.at}, batch norm in {used.bn} mode, first {used.images} test images of {used.dataset}; "
-        f"grey: lengths {found.low} to {found.high} carry 95 % of the exact norms; "
+        f"at the {conventions.at}, batch norm in {conventions.bn} mode, "
+        f"first {conventions.images} test images of {conventions.dataset}; "
+        f"grey: lengths {effective.low} to {effective.high} carry 95 % of the exact norms; "
         "bars: 95 % Student-t intervals (triangles: down to 0 or nearly); log scales"
     )

@@ -1,4 +1,4 @@
-"""One forward pass of a chain, kept as the way back: the head's gradient and the pull of every part below it."""
+"""One forward pass of a chain, kept as the way back: the head's gradient and the VJP of every part below it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Statistics = Literal["eval", "train"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """The pulls of one residual block, `after(skip(h) + residual(h))` with `h = before(x)`."""
+    """The vjps of one residual block, `after(skip(h) + residual(h))` with `h = before(x)`."""
 
     before: VJP
     skip: VJP
@@ -28,8 +28,8 @@ class Block:
     after: VJP
 
     def release(self) -> None:
-        for pull in (self.before, self.skip, self.residual, self.after):
-            pull.release()
+        for vjp in (self.before, self.skip, self.residual, self.after):
+            vjp.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from statistics import fmean, stdev
 import torch
 from torch import Tensor
 
+from analysis.inputs.progress_bar import Advance
 from analysis.paths.recording import Block, Recording, require_finite
-from analysis.paths.spectrum import Tick, chunks
+from analysis.paths.spectrum import chunks
 from analysis.paths.thread_pool import Workers, workers
 from analysis.paths.vjp import VJP, IdentityVJP
 from analysis.stats.intervals import t_factor
@@ -60,26 +61,26 @@ def draw_paths(blocks: int, length: int, draws: int, seed: int) -> Tensor:
     return order.argsort(1) < length
 
 
-def sample(recording: Recording, draws: int, seed: int, tick: Tick = lambda: None) -> list[PathNorm]:
+def sample(recording: Recording, draws: int, seed: int, advance: Advance = lambda: None) -> list[PathNorm]:
     """Return the mean norm of single paths of each length 0..n, over the whole batch, from up to `draws` paths each.
 
-    `tick` is called after each pass over some of the paths; there are `passes` of them.
+    `advance` is called after each pass over some of the paths; there are `passes` of them.
     """
     paths = [draw_paths(recording.blocks, length, draws, seed) for length in range(recording.blocks + 1)]
-    norms = path_norms(recording, torch.cat(paths), tick).tolist()
+    norms = path_norms(recording, torch.cat(paths), advance).tolist()
     ends = list(accumulate(map(len, paths)))
     parts = (norms[end - len(part) : end] for part, end in zip(paths, ends, strict=True))
     return [_summary(recording.blocks, length, part) for length, part in enumerate(parts)]
 
 
-def path_norms(recording: Recording, chosen: Tensor, tick: Tick = lambda: None) -> Tensor:
+def path_norms(recording: Recording, chosen: Tensor, advance: Advance = lambda: None) -> Tensor:
     """Return the gradient norm of each path, [paths], given the blocks it takes, bool [paths, blocks]."""
     norms = []
     rows = _rows(recording)
     for low in range(0, len(chosen), rows):
         gradients = require_finite(_back(recording, chosen[low : low + rows]))
         norms.append(torch.linalg.vector_norm(gradients.flatten(1), dim=1))
-        tick()
+        advance()
     return torch.cat(norms)
 
 
@@ -97,27 +98,27 @@ def _back(recording: Recording, chosen: Tensor) -> Tensor:
     """Return the gradient of each path, [paths, N, ...]."""
     g = recording.head.repeat(len(chosen), *[1] * recording.head.ndim)
     every, block = torch.arange(len(chosen), device=g.device), recording.blocks
-    with workers(g.device) as crew:
+    with workers(g.device) as pool:
         for link in recording.backwards():
             if not isinstance(link, Block):
-                g = _rows_pulled([(link, every)], g, crew)
+                g = _apply_to_rows([(link, every)], g, pool)
                 continue
             block -= 1
             taken = chosen[:, block].to(g.device)
-            g = _rows_pulled([(link.after, every)], g, crew)
-            g = _rows_pulled([(link.residual, every[taken]), (link.skip, every[~taken])], g, crew)
-            g = _rows_pulled([(link.before, every)], g, crew)
+            g = _apply_to_rows([(link.after, every)], g, pool)
+            g = _apply_to_rows([(link.residual, every[taken]), (link.skip, every[~taken])], g, pool)
+            g = _apply_to_rows([(link.before, every)], g, pool)
     return g
 
 
-def _rows_pulled(parts: list[tuple[VJP, Tensor]], g: Tensor, crew: Workers) -> Tensor:
-    """Send the rows of each index through its pull; the indices share out all rows of g, which is overwritten."""
+def _apply_to_rows(parts: list[tuple[VJP, Tensor]], g: Tensor, pool: Workers) -> Tensor:
+    """Send the rows of each index through its VJP; the indices share out all rows of g, which is overwritten."""
     out: Tensor | None = None
-    for pull, index in parts:
-        if isinstance(pull, IdentityVJP):  # keeps the shape, so the other part does as well and writes into g
+    for vjp, index in parts:
+        if isinstance(vjp, IdentityVJP):  # keeps the shape, so the other part does as well and writes into g
             continue
         slices = [index[low:high] for low, high in chunks(len(index), g[0].numel())]
-        for rows, part in crew.waves(lambda rows, pull=pull: pull(g[rows]), slices):  # type: ignore[misc]  # a default binds `pull`
+        for rows, part in pool.map_in_batches(lambda rows, vjp=vjp: vjp(g[rows]), slices):  # type: ignore[misc]  # a default binds `vjp`
             if out is None:
                 out = g if part.shape[1:] == g.shape[1:] else part.new_empty(len(g), *part.shape[1:])
             out[rows] = part

@@ -1,4 +1,4 @@
-"""Independent slices of gradients on every core: a thread each, with none of torch's own inside.
+"""Thread pool for independent slices of gradients: one thread per core, with none of torch's own inside.
 
 Torch's threads meet after every operation, so that one of them waiting for a core, which another program has, stops
 all. Threads that each take a whole slice through a block meet only now and then.
@@ -14,8 +14,8 @@ import torch
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-WAVE = 4
-"""Slices a worker computes between two meetings: their results are held until then."""
+SLICES_PER_WORKER = 4
+"""Slices in a batch per worker: their results are held until all of the batch are computed."""
 
 
 class Workers:
@@ -24,9 +24,11 @@ class Workers:
     def __init__(self, pool: ThreadPoolExecutor | None, count: int) -> None:
         self._pool, self._count = pool, count
 
-    def waves(self, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
-        """Yield each item with its result, in order; of one wave all are computed before the first is yielded."""
-        size = WAVE * self._count if self._pool else 1
+    def map_in_batches(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[tuple[Item, Result]]:
+        """Yield each item with its result, in order; of one batch all are computed before the first is yielded."""
+        size = SLICES_PER_WORKER * self._count if self._pool else 1
         for start in range(0, len(items), size):
             part = items[start : start + size]
             results = list(self._pool.map(function, part)) if self._pool else [function(part[0])]

@@ -20,7 +20,7 @@ class VJP(ABC):
     def __call__(self, g: Tensor) -> Tensor: ...
 
     def release(self) -> None:
-        """Forget what can be computed again; the pull stays usable."""
+        """Forget what can be computed again; the VJP stays usable."""
         return
 
 
@@ -110,7 +110,7 @@ class ChainVJP(VJP):
 
 
 def compose(parts: Sequence[VJP]) -> VJP:
-    """Return the pull of parts in a row, with the scale of a norm moved into the convolution before it."""
+    """Return the VJP of parts in a row, with the scale of a norm moved into the convolution before it."""
     merged: list[VJP] = []
     for part in parts:
         previous = merged[-1] if merged else None

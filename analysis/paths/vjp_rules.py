@@ -16,39 +16,39 @@ ELEMENTWISE = (nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh)
 
 
 def record(module: nn.Module, x: Tensor) -> Recorded:
-    """Return the module's output, without a graph, and its pull at x [N, ...]."""
+    """Return the module's output, without a graph, and its VJP at x [N, ...]."""
     if type(module).forward is nn.Sequential.forward:
-        pulls = []
+        vjps = []
         for part in module.children():
-            x, pull = record(part, x)
-            pulls.append(pull)
-        return x, compose(pulls)
+            x, vjp = record(part, x)
+            vjps.append(vjp)
+        return x, compose(vjps)
     return _known(module, x) or trace(module, x)
 
 
 def trace(function: Callable[[Tensor], Tensor], x: Tensor) -> Recorded:
-    """Return a function's output, without a graph, and its pull at x; an identity costs nothing."""
+    """Return a function's output, without a graph, and its VJP at x; an identity costs nothing."""
     with torch.no_grad():
         y = function(x)
     return y, IdentityVJP() if y is x else AutogradVJP(function, x)
 
 
 def record_skip(block: Residual, h: Tensor) -> Recorded:
-    """Return what the block's shortcut adds, from h = before(x), and its pull."""
+    """Return what the block's shortcut adds, from h = before(x), and its VJP."""
     if isinstance(block, ResidualBlock) and block.gate is None and block.shortcut is not None:
         return record(block.shortcut, h)
     return trace(block.skip, h)
 
 
 def record_residual(block: Residual, h: Tensor) -> Recorded:
-    """Return what the block's branch adds, from h = before(x), and its pull."""
+    """Return what the block's branch adds, from h = before(x), and its VJP."""
     if not isinstance(block, ResidualBlock) or block.gate is not None:
         return trace(block.residual, h)
-    y, pull = record(block.branch, h)
+    y, vjp = record(block.branch, h)
     if block.training or not block.drop_path:
-        return y, pull
+        return y, vjp
     kept = y.new_tensor(1 - block.drop_path)
-    return y * kept, compose([pull, ScaleVJP(kept)])
+    return y * kept, compose([vjp, ScaleVJP(kept)])
 
 
 def record_function(function: Callable[[Tensor], Tensor], x: Tensor) -> Recorded:

@@ -2,14 +2,14 @@
 
 import csv
 import io
-import math
 import re
 from collections.abc import Mapping, Sequence
 
 from analysis.comparison import arms, compare
 from analysis.comparison.arms import ArmRow
 from analysis.comparison.compare import Comparison
-from analysis.tables.cells import field_cells, field_headers, number_cells, number_headers
+from analysis.results.plain import none_if_nan
+from analysis.tables.cells import context_breaks, field_cells, field_headers, number_cells, number_headers
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -31,7 +31,7 @@ def to_latex(rows: Sequence[ArmRow]) -> str:
     """Return a tabular for the package booktabs: arms with intervals, paired differences, corrected p."""
     headers = field_headers(rows, merged=False)
     cells = zip(field_cells(rows, merged=False), number_cells(rows), strict=True)
-    breaks = frozenset(i for i, row in enumerate(rows) if i and rows[i - 1].context != row.context)
+    breaks = context_breaks([row.context for row in rows])
     return tabular(
         [*headers, *number_headers(rows)], [fields + values for fields, values in cells], len(headers), breaks
     )
@@ -84,9 +84,7 @@ def csv_text(lines: Sequence[Mapping[str, object]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows([{name: _plain(value) for name, value in line.items()} for line in lines])
+    writer.writerows(
+        [{name: "" if none_if_nan(value) is None else value for name, value in line.items()} for line in lines]
+    )
     return text.getvalue()
-
-
-def _plain(value: object) -> object:
-    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value

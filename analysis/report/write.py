@@ -54,7 +54,7 @@ def table_texts(data: ReportData) -> dict[str, str]:
     """Return the tables of a report by file name, as `write_tables` writes them."""
     sections = data.plan.sections
     contents = {
-        **{f"{section.name}.json": _json(section.content) for section in sections},
+        **{f"{section.name}.json": _json(section.content) for section in sections if section.content is not None},
         "plan.json": _json(data.plan.as_dict()),
         "runs.json": _json(list(data.runs)),
         "table.json": _json([as_dict(row) for row in data.rows]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.results.report_folder import TRIALS, find_reports
 from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
+from resnet_lab.outcomes import Status
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import flatten
 
@@ -19,7 +20,7 @@ FIRST = ("trial", "status", "reason", "seed", "epochs", "test/error", "val/error
 
 
 def load_study(study: str | Path, out: Path = Path("runs")) -> "pd.DataFrame":
-    """Return one row a trial with dotted column names: every field of its spec, its status and final figures.
+    """Return one row per trial with dotted column names: every field of its spec, its status and final figures.
 
     `study` is a report's folder or name, a study's name (all its reports together, but open searches only where there
     is nothing else: their trials are no comparison), or an output folder (every trial in it). Errors are in per cent,
@@ -51,8 +52,8 @@ def _row(folder: Path, run: TrialRow, defaults: Mapping[str, Any]) -> dict[str, 
     fields = _read(folder / "config.json")
     result = _read(folder / "result.json") or {}
     failure = {} if result else _read(folder / "failure.json") or {}
-    status = "complete" if result else "failed" if failure else "missing"
-    named = {"trial": folder.name, "status": status, "reason": failure.get("reason")}
+    status = Status.COMPLETE if result else Status.FAILED if failure else Status.MISSING
+    named = {"trial": folder.name, "status": str(status), "reason": failure.get("reason")}
     return {**run, **(defaults if fields else {}), **(fields or {}), **result, **named}
 
 

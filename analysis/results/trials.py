@@ -1,8 +1,8 @@
 """Trials as the analysis reads them: one mapping each, with dotted names as keys.
 
 Every trial has the fields that the analysis is asked to group by, "seed", "status" ("complete", "failed" or
-"missing": planned and not ended), "reason" (text or None) and, if complete, the measure, such as "test/error"
-in per cent. A complete trial whose measure is absent or not finite counts as failed.
+"missing": planned and not ended), "reason" (text or None) and, if complete, the metric, such as "test/error"
+in per cent. A complete trial whose metric is absent or not finite counts as failed.
 """
 
 import math
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resnet_lab.errors import UserError
+from resnet_lab.outcomes import Status
 from resnet_lab.spec.choices import Value
 
 TrialRow = Mapping[str, Any]
@@ -23,43 +24,43 @@ def group(trials: Sequence[TrialRow], names: Sequence[str]) -> dict[tuple[Value,
     return groups
 
 
-def failure(trial: TrialRow, measure: str) -> str | None:
+def failure(trial: TrialRow, metric: str) -> str | None:
     """Return why a trial ended without a result, or None for one that is complete or missing."""
-    if trial["status"] == "failed":
+    if trial["status"] == Status.FAILED:
         return str(trial.get("reason") or "no reason recorded")
-    if trial["status"] == "complete" and not math.isfinite(_number(trial, measure)):
-        return f"{measure} is {trial.get(measure)}"
+    if trial["status"] == Status.COMPLETE and not math.isfinite(_number(trial, metric)):
+        return f"{metric} is {trial.get(metric)}"
     return None
 
 
-def reasons(trials: Sequence[TrialRow], measure: str) -> tuple[str, ...]:
+def reasons(trials: Sequence[TrialRow], metric: str) -> tuple[str, ...]:
     """Return `seed S: why` for each failed trial and for each missing one that has a reason."""
-    why = [(trial["seed"], failure(trial, measure) or _wait(trial)) for trial in trials]
+    why = [(trial["seed"], failure(trial, metric) or _wait(trial)) for trial in trials]
     return tuple(f"seed {seed}: {text}" for seed, text in why if text)
 
 
-def results_by_seed(trials: Sequence[TrialRow], measure: str) -> dict[int, float]:
-    """Return {seed: measure} of the complete trials of one arm.
+def results_by_seed(trials: Sequence[TrialRow], metric: str) -> dict[int, float]:
+    """Return {seed: metric} of the complete trials of one arm.
 
     Raises UserError for two complete trials of one seed: they differ in a field that nobody named.
     """
     results: dict[int, float] = {}
     for trial in trials:
-        if trial["status"] != "complete" or failure(trial, measure):
+        if trial["status"] != Status.COMPLETE or failure(trial, metric):
             continue
         if trial["seed"] in results:
             raise UserError(
                 f"two complete trials of seed {trial['seed']} fall into one arm: add the field in which they"
                 " differ to those of the arm or of the context"
             )
-        results[trial["seed"]] = _number(trial, measure)
+        results[trial["seed"]] = _number(trial, metric)
     return results
 
 
-def _number(trial: TrialRow, measure: str) -> float:
-    value = trial.get(measure)
+def _number(trial: TrialRow, metric: str) -> float:
+    value = trial.get(metric)
     return math.nan if value is None else float(value)
 
 
 def _wait(trial: TrialRow) -> str | None:
-    return trial.get("reason") if trial["status"] == "missing" else None
+    return trial.get("reason") if trial["status"] == Status.MISSING else None

@@ -31,6 +31,11 @@ def field_cells(rows: Sequence[ArmRow], *, merged: bool) -> list[list[str]]:
     ]
 
 
+def context_breaks(contexts: Sequence[Mapping[str, Value]]) -> frozenset[int]:
+    """Return the rows of a table above which a rule is drawn: a new context begins."""
+    return frozenset(i for i in range(1, len(contexts)) if contexts[i] != contexts[i - 1])
+
+
 def number_headers(rows: Sequence[ArmRow]) -> list[str]:
     """Return the headings of the numbers; failures have a column where there are any."""
     return ["n", *(["failed"] if any(row.failed for row in rows) else []), "error %", "difference", "p Holm"]

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.comparison.arms import ArmRow
-from analysis.tables.cells import field_cells, field_headers, number_cells, number_headers
+from analysis.tables.cells import context_breaks, field_cells, field_headers, number_cells, number_headers
 from analysis.tables.footnotes import explain
 
 
@@ -67,8 +67,9 @@ def _build(rows: Sequence[ArmRow], title: str, layout: Layout) -> Table:
     for name in number_headers(rows):
         table.add_column(_header(name, layout), justify="right", overflow="fold")
     fields, numbers = field_cells(rows, merged=layout.merged), number_cells(rows, layout.gap)
+    breaks = context_breaks([row.context for row in rows])
     for index, row in enumerate(rows):
-        if index and rows[index - 1].context != row.context:
+        if index in breaks:
             table.add_section()
         table.add_row(*map(Text, fields[index] + numbers[index]), style="bold" if row.is_baseline else None)
     return table

@@ -78,7 +78,7 @@ class Bench:
     def session(self, recorder: GraphCapture | None = None, *, compiled: bool = False, **changes: Any) -> Session:
         """Return a session of the scale's spec with fields changed (`model__depth=110`), captured by default."""
         spec = replace(self.scale.spec, {name.replace("__", "."): value for name, value in changes.items()})
-        return Session(spec, self.data, self.device, recorder=recorder or self.recorder(), compiled=compiled)
+        return Session(spec, self.data, self.device, capture=recorder or self.recorder(), compiled=compiled)
 
     def seconds(self, work: Callable[[], object]) -> float:
         """Return the wall time of work and of all it queued on the device."""

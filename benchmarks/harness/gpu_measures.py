@@ -9,7 +9,7 @@ from resnet_lab.engine.captured import CapturedRunner
 from resnet_lab.engine.graph_capture import GraphCapture, NoCapture
 from resnet_lab.engine.session import Session
 from resnet_lab.networks import build_network
-from resnet_lab.trials.throughput import Together, train_steps
+from resnet_lab.trials.throughput import ConcurrentSessions, train_steps
 
 
 class Listening:
@@ -19,8 +19,8 @@ class Listening:
         self.recorder, self.sums = recorder, [0.0]
         self.session: Session | None = None
 
-    def place(self) -> AbstractContextManager[None]:
-        return self.recorder.place()
+    def stream_context(self) -> AbstractContextManager[None]:
+        return self.recorder.stream_context()
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         replay = self.recorder.record(work)
@@ -28,8 +28,8 @@ class Listening:
         def replay_and_record() -> None:
             replay()
             assert self.session is not None
-            assert isinstance(self.session.steps, CapturedRunner)
-            self.sums.append(float(self.session.steps.buffers.loss))
+            assert isinstance(self.session.runner, CapturedRunner)
+            self.sums.append(float(self.session.runner.buffers.loss))
 
         return replay_and_record
 
@@ -95,7 +95,7 @@ def packed(bench: Bench) -> Result:
     """Time 1, 2, 4, ... trials at once in one process: images/s over all of them."""
     result: Result = {}
     with bench.memory(result):
-        together = Together(bench.scale.spec, bench.data, bench.device, bench.recorder)
+        together = ConcurrentSessions(bench.scale.spec, bench.data, bench.device, bench.recorder)
         rates = {count: together.rate(count, bench.scale.packed_steps) for count in bench.scale.counts}
     result["images_per_s"] = {str(count): round(rate, 1) for count, rate in rates.items()}
     result["over_one"] = {str(count): round(rate / rates[1], 2) for count, rate in rates.items()}

@@ -1,4 +1,4 @@
-"""The facts about each set of images. Imports no torch."""
+"""The catalog of image sets: channels, size, classes and split of each. Imports no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

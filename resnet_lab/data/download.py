@@ -1,4 +1,4 @@
-"""Downloading a set on first use, with torchvision's addresses and checksums, into the user's cache."""
+"""Download of a set on first use, with torchvision's addresses and checksums, into the user's cache."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Reading a file only after it has proved to be the published one. Each fault names file and remedy."""
+"""Published files: reading them verified by size and digest. Each error names file and remedy."""
 
 import hashlib
 from dataclasses import dataclass

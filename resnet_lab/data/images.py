@@ -34,7 +34,7 @@ class ImageData:
     mean: Tensor
     std: Tensor
     sha256: str
-    """Hex digest of the pixels, then labels, of train, val and test: no matter which format they came in."""
+    """Hex digest of the pixels, then labels, of train, val and test, whichever format they came in."""
     classes: int
     bordered: dict[int, Tensor] = field(init=False, repr=False, compare=False, default_factory=dict)
     """The training images with a border, by its width: made once for all who train on them (`augment.bordered`)."""

@@ -1,4 +1,4 @@
-"""The door to the images: `ensure` before anything is written, `load` in the process that trains."""
+"""Loading data: `ensure` verifies it before anything is written, `load` reads it in the process that trains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the files of each set lie, and which reader takes them. Imports no torch, but to download."""
+"""Sources of the image sets: where the files lie, and which reader takes them. Imports torch only to download."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Exact figures about arrays of images."""
+"""Exact mean, standard deviation and digest of arrays of images."""
 
 from hashlib import sha256
 from math import sqrt

@@ -66,10 +66,10 @@ class CapturedRunner:
     """Trains epochs by replaying one recorded step."""
 
     def __init__(
-        self, spec: RunSpec, data: ImageData, padded: Tensor, learner: TrainStep, rate: Tensor, recorder: GraphCapture
+        self, spec: RunSpec, data: ImageData, padded: Tensor, train_step: TrainStep, rate: Tensor, capture: GraphCapture
     ) -> None:
-        self.spec, self.data, self.padded, self.learner, self.recorder = spec, data, padded, learner, recorder
-        device, batch = learner.device, spec.recipe.batch_size
+        self.spec, self.data, self.padded, self.train_step, self.capture = spec, data, padded, train_step, capture
+        device, batch = train_step.device, spec.recipe.batch_size
         self.steps = steps_per_epoch(len(data.train), batch)
         self.buffers = Buffers(
             step=torch.zeros(1, dtype=torch.int64, device=device),
@@ -81,7 +81,7 @@ class CapturedRunner:
         )
         self._ahead = (0, draw(len(data.train), spec.recipe, seed=spec.seed, epoch=0))
         self.draws = self._ahead[1].to(device)
-        self._noisy = draws_noise(learner.model)
+        self._noisy = draws_noise(train_step.model)
         self._replay: Work | None = None
 
     def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, int]:
@@ -90,12 +90,12 @@ class CapturedRunner:
         `iteration` is the first step's number in the run and `rate` the plateau's.
         """
         if self._replay is None:
-            with self._noise(epoch), self.recorder.place():
+            with self._noise(epoch), self.capture.stream_context():
                 self._begin(epoch, iteration, rate)
                 self._warm_up()
-                self._replay = self.recorder.record(self.work)
+                self._replay = self.capture.record(self.work)
         with self._noise(epoch):
-            with self.recorder.place():
+            with self.capture.stream_context():
                 self._begin(epoch, iteration, rate)
                 for _ in range(count):
                     self._replay()
@@ -104,16 +104,16 @@ class CapturedRunner:
             return float(self.buffers.loss), int(self.buffers.wrong)
 
     def forget(self) -> None:
-        """Record anew at the next step: the optimiser's state lies elsewhere now."""
+        """Record again at the next step: the optimiser's state lies elsewhere now."""
         self._replay = None
 
     def work(self) -> None:
         """One step, in full: the function that is recorded."""
         at = self.buffers
         part = self.draws.part(at.step * len(at.lanes) + at.lanes)
-        x, y = make_batch(self.data, part, self.spec.recipe, self.padded, self.learner.dtype)
+        x, y = make_batch(self.data, part, self.spec.recipe, self.padded, self.train_step.dtype)
         at.rate.copy_(at.rates.index_select(0, at.step).squeeze(0))
-        loss, logits = self.learner.learn(x, y)
+        loss, logits = self.train_step.run(x, y)
         at.loss.add_(loss)
         at.wrong.add_((logits.argmax(1) != y).sum())
         at.step.add_(1)
@@ -127,8 +127,8 @@ class CapturedRunner:
         self._rewind()
 
     def _noise(self, epoch: int) -> AbstractContextManager[None]:
-        """Return the epoch's noise; a network that draws none is spared it, and need not take turns with others."""
-        return epoch_noise(self.spec.seed, epoch, self.learner.device) if self._noisy else contextlib.nullcontext()
+        """Return the epoch's noise; a network that draws none does without it, and is not serialised with others."""
+        return epoch_noise(self.spec.seed, epoch, self.train_step.device) if self._noisy else contextlib.nullcontext()
 
     def _draw(self, epoch: int) -> Draws:
         return draw(len(self.data.train), self.spec.recipe, seed=self.spec.seed, epoch=epoch)
@@ -152,8 +152,8 @@ class CapturedRunner:
         self._rewind()
 
     def _trained(self) -> Iterator[Tensor]:
-        """Yield every tensor that a step changes, but the buffers."""
-        yield from self.learner.model.parameters()
-        yield from self.learner.model.buffers()
-        for state in self.learner.optimizer.state.values():
+        """Yield every tensor that a step changes, except the buffers."""
+        yield from self.train_step.model.parameters()
+        yield from self.train_step.model.buffers()
+        for state in self.train_step.optimizer.state.values():
             yield from (value for value in state.values() if isinstance(value, Tensor))

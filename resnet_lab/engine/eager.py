@@ -16,20 +16,20 @@ class EagerRunner:
     """Trains epochs step by step."""
 
     def __init__(
-        self, spec: RunSpec, data: ImageData, padded: Tensor, learner: TrainStep, effective: EffectiveBlocks | None
+        self, spec: RunSpec, data: ImageData, padded: Tensor, train_step: TrainStep, effective: EffectiveBlocks | None
     ) -> None:
-        self.spec, self.data, self.padded, self.learner, self.effective = spec, data, padded, learner, effective
+        self.spec, self.data, self.padded, self.train_step, self.effective = spec, data, padded, train_step, effective
 
     def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, int]:
         """Train `count` steps from the start of an epoch; return the summed loss and the wrong predictions.
 
         `iteration` is the first step's number in the run and `rate` the plateau's.
         """
-        spec, device = self.spec, self.learner.device
+        spec, device = self.spec, self.train_step.device
         loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         wrong = torch.zeros((), dtype=torch.int64, device=device)
         drawn = batches(
-            self.data, spec.recipe, seed=spec.seed, epoch=epoch, dtype=self.learner.dtype, padded=self.padded
+            self.data, spec.recipe, seed=spec.seed, epoch=epoch, dtype=self.train_step.dtype, padded=self.padded
         )
         with epoch_noise(spec.seed, epoch, device):
             for number, (x, y) in zip(range(iteration, iteration + count), drawn, strict=False):
@@ -44,9 +44,9 @@ class EagerRunner:
         """Take one step at the rate `lr`; return the loss [] and the logits [B, classes]."""
         if self.effective is not None:
             self.effective.draw()
-        for group in self.learner.optimizer.param_groups:
+        for group in self.train_step.optimizer.param_groups:
             group["lr"] = lr
-        return self.learner.learn(x, y)
+        return self.train_step.run(x, y)
 
     def forget(self) -> None:
         """Nothing is kept from step to step."""

@@ -1,4 +1,4 @@
-"""Training effective paths only (Veit et al. 2016, section 4.3): each mini-batch trains a fixed number of blocks."""
+"""Effective-path training (Veit et al. 2016, section 4.3): each mini-batch trains a fixed number of blocks."""
 
 import torch
 from torch import nn
@@ -15,7 +15,7 @@ class EffectiveBlocks:
         self.count = count
         if count > len(self.blocks) or any(block.shortcut is None for block in self.blocks):
             raise UserError(
-                f"recipe.effective_blocks={count} needs so many blocks with a shortcut, and this network has "
+                f"recipe.effective_blocks={count} needs {count} blocks with a shortcut, and this network has "
                 f"{sum(block.shortcut is not None for block in self.blocks)}: choose fewer"
             )
         for block in self.blocks:

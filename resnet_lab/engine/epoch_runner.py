@@ -1,4 +1,4 @@
-"""How a session trains: captured on a GPU where the step can be, else eagerly."""
+"""The epoch runner of a session: captured on a GPU where the step can be, else eager."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ class EpochRunner(Protocol):
     def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, int]:
         """Train `count` steps from the start of an epoch; return the summed loss and the wrong predictions.
 
-        `iteration` is the first step's number in the run, `rate` what the plateau schedule has come to.
+        `iteration` is the first step's number in the run, `rate` the plateau schedule's learning rate.
         """
 
     def forget(self) -> None:
-        """Take notice that the optimiser's state was loaded and lies elsewhere now."""
+        """Drop what was captured: the optimiser's state was loaded and lies elsewhere now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputeSettings:
-    """The means of training that a spec does not name, since they change no more than the rounding."""
+    """How a session computes. A spec does not name it, since it changes no more than the rounding."""
 
     device: torch.device
     dtype: torch.dtype
@@ -41,33 +41,33 @@ class ComputeSettings:
     """What is called in the network's place: itself, its kernels compiled for a CPU, or torch.compile's version."""
     effective: EffectiveBlocks | None
     """Draws the blocks of each mini-batch, where the recipe says so."""
-    recorder: GraphCapture | None = None
+    capture: GraphCapture | None = None
     """Captures the step. None: a CUDA graph on a GPU, and no capture elsewhere."""
 
 
 def make_epoch_runner(
-    spec: RunSpec, data: ImageData, padded: Tensor, model: nn.Module, means: ComputeSettings
+    spec: RunSpec, data: ImageData, padded: Tensor, model: nn.Module, settings: ComputeSettings
 ) -> tuple[EpochRunner, torch.optim.Optimizer, str]:
     """Return what trains the network, its optimiser, and "captured", "eager", or "eager: " and why.
 
     Raises UserError for an optimiser that torch does not have.
     """
-    recipe, device = spec.recipe, means.device
-    recorder = means.recorder or (CudaGraphCapture(device) if device.type == "cuda" else None)
-    reason = why_eager(recipe, host_noise=draws_on_host(model)) if recorder else None
-    capture = recorder is not None and reason is None
-    rate = rate_tensor(device) if capture else None
-    learner = TrainStep(
+    recipe, device = spec.recipe, settings.device
+    capture = settings.capture or (CudaGraphCapture(device) if device.type == "cuda" else None)
+    reason = why_eager(recipe, host_noise=draws_on_host(model)) if capture else None
+    captures = capture is not None and reason is None
+    rate = rate_tensor(device) if captures else None
+    train_step = TrainStep(
         model=model,
         parameters=list(model.parameters()),
-        forward=means.forward,
+        forward=settings.forward,
         optimizer=make_optimizer(recipe, model.parameters(), rate),
         device=device,
-        dtype=means.dtype,
+        dtype=settings.dtype,
         label_smoothing=recipe.label_smoothing,
-        cast_cache=not capture,
+        cast_cache=not captures,
     )
-    if recorder is None or rate is None:
+    if capture is None or rate is None:
         mode = f"eager: {reason}" if reason else "eager"
-        return EagerRunner(spec, data, padded, learner, means.effective), learner.optimizer, mode
-    return CapturedRunner(spec, data, padded, learner, rate, recorder), learner.optimizer, "captured"
+        return EagerRunner(spec, data, padded, train_step, settings.effective), train_step.optimizer, mode
+    return CapturedRunner(spec, data, padded, train_step, rate, capture), train_step.optimizer, "captured"

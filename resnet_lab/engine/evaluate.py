@@ -1,4 +1,4 @@
-"""Error of a network on a set of images, counted exactly."""
+"""Evaluation: error and loss of a network on a set of images; wrong predictions are counted exactly."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What records a step once and repeats it: a CUDA graph, or a stand-in that runs the very same function anywhere."""
+"""Graph capture: a step recorded once and replayed as a CUDA graph, or a stand-in that calls the same function."""
 
 import contextlib
 import gc
@@ -16,17 +16,17 @@ Work = Callable[[], None]
 class GraphCapture(Protocol):
     """Records work on tensors that stay in place. Recording does not carry it out."""
 
-    def place(self) -> AbstractContextManager[None]:
-        """Return the context in which recorded work is warmed up, recorded, fed and repeated, in that order."""
+    def stream_context(self) -> AbstractContextManager[None]:
+        """Return the context in which work is warmed up, recorded, given its inputs and replayed, in that order."""
 
     def record(self, work: Work) -> Work:
-        """Return what repeats the work, on the same memory each time."""
+        """Return what replays the work, on the same memory each time."""
 
 
 class NoCapture:
-    """Records by keeping the function and repeats by calling it: the captured engine's functions without a GPU."""
+    """A stand-in that replays by calling the function: the captured engine's functions without a GPU."""
 
-    def place(self) -> AbstractContextManager[None]:
+    def stream_context(self) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
 
     def record(self, work: Work) -> Work:
@@ -48,7 +48,7 @@ class CudaGraphCapture:
         self._stream = torch.cuda.Stream(device) if default else current  # type: ignore[no-untyped-call]  # in no stub
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[None]:
+    def stream_context(self) -> Iterator[None]:
         outside = torch.cuda.current_stream(self._device)
         self._stream.wait_stream(outside)
         try:

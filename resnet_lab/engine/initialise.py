@@ -1,4 +1,4 @@
-"""Weights from a seed: parameters of equal name and shape start equal in every network of that seed."""
+"""Weight initialisation from a seed: parameters of equal name and shape start equal in every network of that seed."""
 
 from typing import assert_never
 
@@ -16,12 +16,12 @@ from resnet_lab.spec.choices import Init
 
 @torch.no_grad()
 def initialise(model: nn.Module, seed: int, init: Init = Init.KAIMING_FAN_OUT) -> None:
-    """Draw every weight in place from (seed, name, shape), then give residual branches their own starts.
+    """Draw every weight in place from (seed, name, shape), then apply the initialisation of residual branches.
 
     Convolutions follow `init`: normal by fan-out, as the ResNet authors' code, or fan-in (He et al. 2015b, arXiv
     1502.01852), uniform by both (Glorot and Bengio 2010), or torch's default. Linear layers: uniform within
-    1/sqrt(inputs), which is torch's default. Biases: 0, but for torch's default, which draws them like the weights.
-    Norms: scale 1, shift 0.
+    1/sqrt(inputs), which is torch's default. Biases: 0, except under torch's default, which draws them like the
+    weights. Norms: scale 1, shift 0.
     """
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d):
@@ -65,7 +65,7 @@ _WEIGHTED = (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm)
 
 @torch.no_grad()
 def init_branches(model: nn.Module) -> None:
-    """Change drawn weights in place where a part of a block has a start of its own; the others stay as they are."""
+    """Initialise gates, attention, scalars and branches as the block's `branch_init` says, in place, after the draw."""
     for module in model.modules():
         if isinstance(module, Gate):
             nn.init.constant_(_bias(module.conv), module.start)

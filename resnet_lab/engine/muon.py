@@ -36,10 +36,10 @@ class Muon(torch.optim.Optimizer):
             )
 
     @torch.no_grad()
-    def step(self) -> None:  # type: ignore[override]  # without a closure: one gradient a step
+    def step(self) -> None:  # type: ignore[override]  # without a closure: one gradient per step
         """Make one step of both parts at the rate of `param_groups`."""
         for matrix, conv in zip(self._matrices, self._convs, strict=True):
-            matrix.data = _matrix(conv)  # afresh: moving a network gives its weights new storage
+            matrix.data = _matrix(conv)  # each time: moving a network gives its weights new storage
             matrix.grad = None if conv.grad is None else _rows_like(conv, conv.grad).reshape(matrix.shape)
         for part in self._parts.values():
             for group in part.param_groups:

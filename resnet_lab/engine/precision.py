@@ -1,4 +1,4 @@
-"""Where and in what precision a run computes."""
+"""Device and precision of a run, and determinism of this process."""
 
 import contextlib
 import os

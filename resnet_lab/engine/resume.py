@@ -1,4 +1,4 @@
-"""What a trial needs to go on after an interruption: its session's state, in one file, written beside the training."""
+"""Resume state: a session's state in one file, written asynchronously to the training."""
 
 import contextlib
 import hashlib
@@ -19,7 +19,7 @@ _TENSOR = "tensor of"
 
 
 def load_state(path: Path) -> dict[str, Any] | None:
-    """Read a session's state, or None where there is none or its content is damaged: the run starts afresh."""
+    """Read a session's state, or None where there is none or its content is damaged: the run starts again."""
     if not path.exists():
         return None
     raw = path.read_bytes()
@@ -37,7 +37,7 @@ class AsyncStateWriter:
     """Writes the states of one trial while its next epoch is trained: waiting for the disk takes no time from it."""
 
     path: Path
-    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "keeper"))
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "state-writer"))
     _writing: Future[None] | None = None
 
     def save(self, state: dict[str, Any]) -> None:
@@ -55,11 +55,11 @@ class AsyncStateWriter:
 
 @contextlib.contextmanager
 def async_state_writer(path: Path) -> Iterator[AsyncStateWriter]:
-    """Keep states in a file; at the end of the block, whatever ends it, the last one is on the disk."""
-    keeper = AsyncStateWriter(path)
-    with keeper._thread:
-        yield keeper
-    keeper.wait()
+    """Write states to a file; at the end of the block, whatever ends it, the last one is on the disk."""
+    writer = AsyncStateWriter(path)
+    with writer._thread:
+        yield writer
+    writer.wait()
 
 
 def _write(path: Path, state: Any, tensors: Flat) -> None:

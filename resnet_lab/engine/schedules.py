@@ -1,4 +1,4 @@
-"""The learning rate: a pure function of the iteration, and what the plateau schedule has to remember."""
+"""Learning-rate schedules: a pure function of the iteration, and the state of the plateau schedule."""
 
 import math
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def _anneal(start: float, end: float, share: float) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plateau:
-    """Where schedule=plateau stands after an epoch; the rules are those of torch's ReduceLROnPlateau."""
+    """State of schedule=plateau after an epoch; the rules are those of torch's ReduceLROnPlateau."""
 
     rate: float
     """The learning rate now."""
@@ -74,7 +74,7 @@ class Plateau:
     """Epochs since that one, or since the last decay."""
 
     def after(self, error: float, recipe: RecipeSpec) -> "Plateau":
-        """Return where it stands after an epoch of this validation error, in per cent."""
+        """Return the state after an epoch of this validation error, in per cent."""
         if error < self.best * _BETTER:
             return Plateau(rate=self.rate, best=error)
         if self.bad_epochs < recipe.plateau_patience:

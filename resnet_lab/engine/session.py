@@ -45,12 +45,12 @@ class Session:
         data: ImageData,
         device: torch.device,
         *,
-        recorder: GraphCapture | None = None,
+        capture: GraphCapture | None = None,
         compiled: bool = False,
     ) -> None:
-        """Build the network and the steps that train it.
+        """Build the network and the runner that trains it.
 
-        On a GPU the step is captured where it can be; `recorder` asks for that on any device. `compiled` trains
+        On a GPU the step is captured where it can be; `capture` asks for that on any device. `compiled` trains
         through torch.compile.
         """
         self.spec, self.data, self.device = spec, data, device
@@ -69,10 +69,10 @@ class Session:
             self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
         self.padded = bordered(data, padding_of(spec.recipe))
         forward = torch.compile(self.model) if compiled else self.network
-        means = ComputeSettings(
-            device=device, dtype=self.dtype, forward=forward, effective=self.effective, recorder=recorder
+        settings = ComputeSettings(
+            device=device, dtype=self.dtype, forward=forward, effective=self.effective, capture=capture
         )
-        self.steps, self.optimizer, self.mode = make_epoch_runner(spec, data, self.padded, self.model, means)
+        self.runner, self.optimizer, self.mode = make_epoch_runner(spec, data, self.padded, self.model, settings)
         self.plateau = Plateau(rate=spec.recipe.lr)
         self.epoch = self.iteration = 0
 
@@ -106,14 +106,14 @@ class Session:
         )
 
     def run_steps(self, steps: int) -> None:
-        """Train at most so many steps of the epoch, for timing: nothing is recorded or validated."""
+        """Train at most `steps` steps of the epoch, for timing: nothing is recorded or validated."""
         self._train_until(self.iteration + steps)
 
     def _train_until(self, stop: int) -> tuple[float, int]:
         """Train to the end of the epoch or to iteration `stop`; return the summed loss and the wrong predictions."""
         count = min(stop - self.iteration, steps_per_epoch(len(self.data.train), self.spec.recipe.batch_size))
         self.network.train()
-        sums = self.steps.run(epoch=self.epoch, iteration=self.iteration, count=count, rate=self.plateau.rate)
+        sums = self.runner.run(epoch=self.epoch, iteration=self.iteration, count=count, rate=self.plateau.rate)
         self.iteration += count
         return sums
 
@@ -134,10 +134,10 @@ class Session:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from `state()`. States of before there were plateaus hold none."""
+        """Continue from `state()`. States written before there were plateaus hold none."""
         self.model.load_state_dict(state["model"])
         restore_optimizer(self.optimizer, state["optimizer"])
-        self.steps.forget()
+        self.runner.forget()
         self.plateau = Plateau(**state.get("plateau", asdict(self.plateau)))
         self.epoch, self.iteration = state["epoch"], state["iteration"]
 

@@ -25,7 +25,7 @@ class TrainStep:
     cast_cache: bool = True
     """Whether autocast keeps weights it has cast; its cache is one for all threads, so packed trials do without."""
 
-    def learn(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    def run(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step on x [B, C, H, W] and y int64 [B]; return the loss [] and the logits [B, classes]."""
         with autocast(self.device, self.dtype, cache=self.cast_cache):
             logits = self.forward(x)

@@ -1,1 +1,1 @@
-"""What was built: layers, order of operations, parameters, FLOPs and depth, read from the network itself."""
+"""Inspection of a built network: layers, order of operations, parameters, FLOPs and depth, read from its modules."""

@@ -5,8 +5,8 @@ from torch import nn
 from ablations.attention import SqueezeExcitation
 from resnet_lab.spec import ModelName
 
-BESIDE_THE_PATH = frozenset({"shortcut", "gate", "downsample"})
-"""Names of modules beside the main path: He et al. 2015 count neither projections nor what gates them."""
+OFF_MAIN_PATH = frozenset({"shortcut", "gate", "downsample"})
+"""Names of modules off the main path: He et al. 2015 count neither projections nor what gates them."""
 
 
 def main_path_layers(module: nn.Module) -> int:
@@ -15,7 +15,7 @@ def main_path_layers(module: nn.Module) -> int:
         return 1
     if isinstance(module, SqueezeExcitation):
         return 0
-    return sum(main_path_layers(child) for name, child in module.named_children() if name not in BESIDE_THE_PATH)
+    return sum(main_path_layers(child) for name, child in module.named_children() if name not in OFF_MAIN_PATH)
 
 
 def depth(network: nn.Module, name: ModelName) -> int:

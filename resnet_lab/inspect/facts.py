@@ -1,4 +1,4 @@
-"""What an audit wants to know of a network, as plain values. Imports no torch before a network is built."""
+"""Facts of a network for the audit, as plain values. Imports no torch before a network is built."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class NetworkFacts:
     final_norm: bool
     """Whether a norm stands between the last convolution and pooling."""
     final_activation: bool | None
-    """Whether an activation stands there; None where none is seen but one may hide in a forward method."""
+    """Whether an activation stands there; None where none is found but a forward method may apply one."""
     signature: str
     """Equal for networks that are the same function of input and weights, started alike."""
 

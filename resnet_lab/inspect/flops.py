@@ -1,4 +1,4 @@
-"""Counting FLOPs with the formulas of torch's own counter, without the second that the counter takes to start."""
+"""FLOP counter with the formulas of torch's own, without the second that torch's takes to start."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch'
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Tell torch that nothing here is compiled: guarding against the compiler would import it."""
+        """Declare that nothing here is compiled: guarding against the compiler would import it."""
         return False
 
     def __torch_dispatch__(

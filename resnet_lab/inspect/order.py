@@ -1,4 +1,4 @@
-"""The order of operations, read from the modules that were built."""
+"""Order of operations, read from the modules that were built."""
 
 from collections import Counter
 

@@ -1,8 +1,8 @@
-"""What a network computes, as a value: two networks of equal signature are the same function of input and weights.
+"""Signature of a network: two networks of equal signature are the same function of input and weights.
 
 A signature is a tuple of steps in the order of computation, each with its configuration and shapes. What changes no
 function is left out: names, nesting, in-place flags, identities, factors of 1, an activation of its own output. What
-is not known to be harmless is kept, so that a doubt keeps two networks apart.
+is not known to be harmless is kept, so that a doubtful difference keeps two networks distinct.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ def signature(module: nn.Module) -> Signature:
 
 
 def digest(steps: Signature) -> str:
-    """Return 12 hex digits that tell signatures apart."""
+    """Return 12 hex digits that distinguish signatures."""
     return hashlib.sha256(repr(steps).encode()).hexdigest()[:12]
 
 
@@ -75,7 +75,7 @@ def _other(module: nn.Module) -> Step:
     builtin = kind.__module__.startswith("torch.nn.")
     name = kind.__name__ if builtin else f"{kind.__module__}.{kind.__qualname__}"
     configuration = ", ".join(part for part in module.extra_repr().split(", ") if not _is_inplace(part))
-    # The classes of torch tell their whole configuration; others may keep some of it in attributes.
+    # The classes of torch print their whole configuration; others may keep some of it in attributes.
     return (name, configuration, shapes, children, () if builtin else _attributes(module))
 
 

@@ -1,4 +1,4 @@
-"""A traced network as text and as JSON."""
+"""Text and JSON of a traced network."""
 
 from itertools import groupby
 from typing import Any
@@ -20,7 +20,7 @@ WIDTH = 80
 
 
 def show(spec: ModelSpec, traced: Trace, image: Shape, *, full: bool) -> None:
-    """Print the layer table and what it adds up to; equal blocks in a row are one entry unless `full`."""
+    """Print the layer table and its totals; equal blocks in a row are one entry unless `full`."""
     console = Console(width=WIDTH, highlight=False)
     console.print(_table(traced, full=full))
     console.print()
@@ -29,7 +29,7 @@ def show(spec: ModelSpec, traced: Trace, image: Shape, *, full: bool) -> None:
 
 
 def as_dict(spec: ModelSpec, traced: Trace, image: Shape) -> dict[str, Any]:
-    """Return the summary as JSON takes it: one entry a unit, equal blocks spelt out."""
+    """Return the summary as JSON values: one entry per unit, equal blocks spelt out."""
     return {
         "parameters": traced.parameters,
         "flops": traced.flops,

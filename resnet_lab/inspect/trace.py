@@ -1,4 +1,4 @@
-"""One forward pass without numbers: what each layer puts out, holds and costs."""
+"""Trace of a forward pass on the meta device: output shape, parameters and FLOPs of each layer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -57,20 +57,20 @@ def trace(spec: ModelSpec, *, channels: int, classes: int, size: int) -> Trace:
     with torch.device("meta"):
         network = build_network(spec, channels=channels, classes=classes, size=size).eval()
         image = torch.empty(1, channels, size, size)
-    recorder = _Recorder()
-    recorder.attach(network)
-    with recorder.counter, torch.no_grad():
+    tracer = _Tracer()
+    tracer.attach(network)
+    with tracer.counter, torch.no_grad():
         network(image)
     return Trace(
         network=network,
-        units=tuple(recorder.units),
+        units=tuple(tracer.units),
         parameters=count_parameters(network),
-        flops=recorder.counter.total + recorder.spared,
+        flops=tracer.counter.total + tracer.spared,
     )
 
 
 @dataclass(slots=True)
-class _Recorder:
+class _Tracer:
     counter: FlopCounter = field(default_factory=FlopCounter)
     units: list[Unit] = field(default_factory=list)
     spared: int = 0
@@ -79,7 +79,7 @@ class _Recorder:
     _known: dict[tuple[Signature, Shape], Unit] = field(default_factory=dict)
 
     def attach(self, network: nn.Module) -> None:
-        """Put this recorder between every unit and layer and its callers."""
+        """Wrap the forward method of every unit, and hook every layer."""
         units = _units(network, "")
         for name, unit in units:
             for inner, layer in unit.named_modules() if list(unit.children()) else ():

@@ -1,4 +1,4 @@
-"""How much of a network a file fills: counted for every load, since a load that is not strict fails in silence."""
+"""Load coverage: how much of a network a file fills, counted for every load, since a lax load fails silently."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -55,7 +55,7 @@ class Coverage:
 
 
 def compare(model: nn.Module, given: Mapping[str, Tensor], unexpected: Iterable[str] = ()) -> Coverage:
-    """Count what tensors, under the network's own names, fill of it. `unexpected` are names nobody could translate.
+    """Count what tensors, under the network's own names, fill of it. `unexpected` are names without a translation.
 
     BatchNorm's counters of batches are counted only where the file has any: torch wrote none before 0.4.1.
     """
@@ -119,5 +119,5 @@ def _listed(kind: str, names: tuple[str, ...]) -> str:
 
 
 def _printable(name: str) -> str:
-    """Return a name without what a terminal would obey: names come from files nobody has vouched for."""
+    """Return a name without what a terminal would obey: names come from files that nothing vouches for."""
     return name[:120].encode("unicode_escape").decode()

@@ -1,4 +1,4 @@
-"""From a network of this project to the names torchvision, timm or public CIFAR code loads."""
+"""Export of a network to the names that torchvision, timm or public CIFAR code loads."""
 
 import io
 from dataclasses import dataclass, replace
@@ -36,14 +36,14 @@ def export_checkpoint(checkpoint: Path, out: Path) -> Exported:
     """Write a checkpoint of ours, from its file or folder, as `.pt`, `.pth`, `.th` or `.safetensors`.
 
     ImageNet ResNets and DenseNet-121 get torchvision's names (timm's with squeeze-and-excitation), CIFAR ResNets those
-    of akamaster's files. Raises UserError where nobody else's code builds the network, or a file is at fault.
+    of akamaster's files. Raises UserError where no other code builds the network, or a file cannot be read or written.
     """
-    kept = load_model(checkpoint)
-    style = counterpart(kept.spec.model)
+    loaded = load_model(checkpoint)
+    style = counterpart(loaded.spec.model)
     if out.suffix not in (*PICKLES, SAFETENSORS):
         raise UserError(f"{out} must end in {', '.join(PICKLES)} or {SAFETENSORS}: give --out such a name")
-    tensors = foreign_tensors(kept, style)
-    normalisation = kept.provenance.normalisation if kept.provenance else None
+    tensors = foreign_tensors(loaded, style)
+    normalisation = loaded.provenance.normalisation if loaded.provenance else None
     content = _safetensors(tensors, normalisation) if out.suffix == SAFETENSORS else _pickle(tensors, style)
     try:
         digest = atomic.write_with_digest(out, content)
@@ -53,13 +53,13 @@ def export_checkpoint(checkpoint: Path, out: Path) -> Exported:
 
 
 def counterpart(spec: ModelSpec) -> Format:
-    """Return whose code builds this network. Raises UserError where nobody's does."""
+    """Return the project whose code builds this network. Raises UserError where none does."""
     if spec.name == ModelName.DENSENET121:
         return Format.TORCHVISION
     block = spec.block
     if spec.name not in (ModelName.CIFAR_RESNET, ModelName.IMAGENET_RESNET):
         raise UserError(f"{spec.name} has no counterpart in torchvision: keep its model.safetensors")
-    # Names alone do not tell these switches, so others' code would load the weights and compute something else.
+    # Names alone do not show these switches, so others' code would load the weights and compute something else.
     plain = replace(
         block,
         kind=BlockKind.BASIC,

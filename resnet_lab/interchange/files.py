@@ -1,4 +1,4 @@
-"""Reading a checkpoint's tensors without running its code, and refusing what is damaged.
+"""Tensor files: reading a checkpoint without running its code, and refusing what is damaged.
 
 A pickle can run anything when it is read, so torch reads it with weights_only=True. Neither that nor safetensors
 notices a flipped bit: every checksum at hand is verified first.
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
+from resnet_lab.checkpoint import parse_safetensors
 from resnet_lab.errors import UserError
 from resnet_lab.system import atomic
 
@@ -40,14 +41,14 @@ class TensorFile:
 def read_tensors(path: Path) -> TensorFile:
     """Read a .safetensors file, or a .pt, .pth or .th pickle as weights only.
 
-    Raises UserError, in one sentence, where it is missing, empty, truncated, altered, no checkpoint, or a pickle that
+    Raises UserError, in one line, where it is missing, empty, truncated, altered, no checkpoint, or a pickle that
     asks for anything but tensors and plain values; none of its code runs.
     """
     content = _content(path)
     sha256 = _verified(path, content)
     metadata: Mapping[str, str] = {}
     if content[8:9] == b"{":  # eight bytes of length, then JSON
-        tensors, metadata = _safetensors(path)
+        tensors, metadata = _safetensors(path, content)
     else:
         tensors = _weights(path, _unpickle(path, content))
     if any(tensor.nbytes > len(content) for tensor in tensors.values()):
@@ -68,9 +69,9 @@ def _content(path: Path) -> bytes:
 def _verified(path: Path, content: bytes) -> str:
     """Return the SHA-256 after comparing it with `<name>.sha256` and with the digits in the file's name."""
     digest = hashlib.sha256(content).hexdigest()
-    kept = atomic.digest_path(path)
-    if kept.exists() and not kept.read_bytes().startswith(digest.encode()):
-        raise UserError(f"{path} is truncated or altered, its SHA-256 is not that in {kept.name}: {_REMEDY}")
+    recorded = atomic.digest_path(path)
+    if recorded.exists() and not recorded.read_bytes().startswith(digest.encode()):
+        raise UserError(f"{path} is truncated or altered, its SHA-256 is not that in {recorded.name}: {_REMEDY}")
     promise = _PROMISE.search(path.name)
     if promise and not digest.startswith(promise[1]):
         raise UserError(
@@ -80,10 +81,9 @@ def _verified(path: Path, content: bytes) -> str:
     return digest
 
 
-def _safetensors(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
+def _safetensors(path: Path, content: bytes) -> tuple[dict[str, Tensor], Mapping[str, str]]:
     try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118  # not a mapping
+        return parse_safetensors(content)
     except SafetensorError as error:
         raise UserError(f"{path} is truncated or no safetensors file ({_line(error)}): {_REMEDY}") from None
 
@@ -92,7 +92,7 @@ def _unpickle(path: Path, content: bytes) -> object:
     try:
         _check_zip(content)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the format of old files, which we have just been told to read
+            warnings.simplefilter("ignore")  # about the format of old files, which is what was asked for
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can fail in any way there is
         if "weights_only" in str(error) or "Unsupported" in str(error):

@@ -1,6 +1,5 @@
-"""From a file to a network of this project, with its load coverage."""
+"""Import of a checkpoint file as a network of this project, with its load coverage."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from resnet_lab.checkpoint import MODEL_FILE, load_model, save_model
+from resnet_lab.checkpoint import from_tensors, save_model
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.errors import UserError
 from resnet_lab.interchange.coverage import Coverage, compare, matching
@@ -16,9 +15,9 @@ from resnet_lab.interchange.files import TensorFile, read_tensors
 from resnet_lab.interchange.infer import Inferred, infer
 from resnet_lab.interchange.names import Format, Normalise, bare, translate
 from resnet_lab.networks import build_network
-from resnet_lab.provenance import IMAGENET, Normalisation, Origin, Provenance, normalisation_from
+from resnet_lab.provenance import IMAGENET, MODEL_FILE, Normalisation, Origin, Provenance, normalisation_from
 from resnet_lab.spec import ModelName, ModelSpec, RunSpec
-from resnet_lab.spec.fields import to_json
+from resnet_lab.spec.fields import CONFIG_FILE, to_json
 from resnet_lab.system import atomic
 
 COVERAGE_FILE = "coverage.json"
@@ -96,23 +95,24 @@ def write(imported: Imported, folder: Path) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         digest = save_model(folder, imported.run, imported.model, imported.provenance)
-        atomic.write(folder / "config.json", to_json(imported.run).encode())
-        atomic.write(folder / COVERAGE_FILE, (json.dumps(imported.coverage.as_dict(), indent=2) + "\n").encode())
+        atomic.write(folder / CONFIG_FILE, to_json(imported.run).encode())
+        atomic.write_json(folder / COVERAGE_FILE, imported.coverage.as_dict())
     except OSError as error:
         raise UserError(f"cannot write to {folder} ({error.strerror}): give --out another folder") from None
     return digest
 
 
 def _own(file: TensorFile, normalise: Normalise) -> Imported:
-    checkpoint = load_model(file.path)
+    """Import a checkpoint of this project from the file that was read already."""
+    checkpoint = from_tensors(file.path, file.tensors, file.metadata, file.sha256)
     info = CATALOG[checkpoint.spec.data.name]
     coverage = compare(checkpoint.model, file.tensors)
-    kept = checkpoint.provenance or Provenance(
+    provenance = checkpoint.provenance or Provenance(
         channels=info.channels, classes=info.classes, origin=_origin(file, Format.RESNET_LAB, coverage)
     )
     if normalise != Normalise.AUTO:
-        kept = replace(kept, normalisation=_normalisation(file, kept.channels, normalise))
-    return Imported(run=checkpoint.spec, model=checkpoint.model, coverage=coverage, provenance=kept)
+        provenance = replace(provenance, normalisation=_normalisation(file, provenance.channels, normalise))
+    return Imported(run=checkpoint.spec, model=checkpoint.model, coverage=coverage, provenance=provenance)
 
 
 def _origin(file: TensorFile, style: Format, coverage: Coverage) -> Origin:

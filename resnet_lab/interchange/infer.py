@@ -1,4 +1,4 @@
-"""The network in a file, from the names and shapes of its tensors alone."""
+"""Inference of a file's network from the names and shapes of its tensors alone."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,8 +30,8 @@ class Inferred:
 def infer(tensors: Mapping[str, Tensor]) -> Inferred:
     """Read depth, width, kind, shortcut, attention, stem and ends from tensors under our names.
 
-    It looks at a handful of tensors; whether all the others agree is what the coverage then tells. Raises UserError
-    where they are of no network that can be built here.
+    It looks at a handful of tensors; whether all the others agree is counted by the coverage. Raises UserError where
+    they are of no network that can be built here.
     """
     dense = "features.conv0.weight" in tensors
     first, last = ("features.conv0.weight", "classifier.weight") if dense else (_STEM, "fc.weight")
@@ -87,7 +87,7 @@ def _family(counts: tuple[int, ...], kind: BlockKind) -> tuple[ModelName, int]:
 def _shortcut(tensors: Mapping[str, Tensor], kind: BlockKind) -> str:
     """C projects even where a block keeps its shape, B only where it does not, A nowhere.
 
-    A plain net has the same tensors as A: nothing in a file tells them apart.
+    A plain net has the same tensors as A: a file does not distinguish them.
     """
     blocks = {tuple(name.split(".")[1:3]) for name in tensors if ".shortcut." in name}
     keeps = {(stage, block) for stage, block in blocks if block != "0" or (stage == "0" and kind == BlockKind.BASIC)}

@@ -1,4 +1,4 @@
-"""Names of tensors: between those of torchvision, timm and public CIFAR files, and ours."""
+"""Translation of tensor names between torchvision, timm and public CIFAR files, and ours."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Format(StrEnum):
-    """Whose names and habits a file follows."""
+    """The project whose names and layout a file follows."""
 
     AUTO = "auto"
     RESNET_LAB = "resnet_lab"
@@ -25,7 +25,7 @@ class Normalise(StrEnum):
 
 # Left by DataParallel, torch.compile and wrappers.
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
-# Foreign pattern -> ours. Stages count from 1 abroad and from 0 here.
+# Foreign pattern -> ours. Stages count from 1 there and from 0 here.
 _RULES: tuple[tuple[str, str], ...] = (
     (r"conv1\.(\w+)", r"stem.conv1.\1"),
     (r"bn1\.(\w+)", r"stem.norm1.\1"),

@@ -1,4 +1,4 @@
-"""The options of both commands. Imports no torch."""
+"""Options of the import and export commands. Imports no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ class Import:
     out: Annotated[Path, arg(metavar="DIR")]
     """Folder for model.safetensors, config.json and coverage.json."""
     format: Format = Format.AUTO
-    """Whose file it is; auto tells from the names of its tensors."""
+    """Whose file it is; auto infers it from the names of its tensors."""
     normalise: Normalise = Normalise.AUTO
     """What images are normalised with: ImageNet's mean and std, or the data set's own. auto is what the file records,
     and ImageNet's where it records nothing, as public CIFAR and torchvision files do."""

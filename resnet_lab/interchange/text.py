@@ -1,4 +1,4 @@
-"""What the commands print: as JSON values, and as lines for people."""
+"""Text and JSON of the import and export commands."""
 
 from pathlib import Path
 
@@ -22,18 +22,20 @@ def describe_coverage(coverage: Coverage) -> Report:
 
 def describe_import(imported: Imported, out: Path) -> Report:
     """Report a network that was imported into a folder."""
-    kept = imported.provenance
-    notes = _notes(imported.spec, kept.origin)
+    provenance = imported.provenance
+    notes = _notes(imported.spec, provenance.origin)
     content: dict[str, object] = {
         "out": str(out),
         "model": flatten(imported.spec),
-        **provenance_to(kept),
+        **provenance_to(provenance),
         "coverage": imported.coverage.as_dict(),
         "notes": notes,
     }
-    style = kept.origin.format if kept.origin else "resnet_lab"
-    head = f"{_named(imported.spec)}, {kept.channels} channels, {kept.classes} classes, from a file of format {style}"
-    return content, [head, *imported.coverage.lines(), _normalised(kept.normalisation), *notes, f"written to {out}"]
+    style = provenance.origin.format if provenance.origin else Format.RESNET_LAB
+    ends = f"{provenance.channels} channels, {provenance.classes} classes"
+    head = f"{_named(imported.spec)}, {ends}, from a file of format {style}"
+    normalisation = _normalised(provenance.normalisation)
+    return content, [head, *imported.coverage.lines(), normalisation, *notes, f"written to {out}"]
 
 
 def describe_export(exported: Exported, out: Path) -> Report:
@@ -68,7 +70,7 @@ def _normalised(normalisation: Normalisation | None) -> str:
 def _notes(spec: ModelSpec, origin: Origin | None) -> list[str]:
     notes = []
     if origin and origin.format == Format.AKAMASTER and spec.block.shortcut == Shortcut.A:
-        notes.append("note: shortcut A has no tensors, so a file cannot tell it from a plain net; A is assumed")
+        notes.append("note: shortcut A has no tensors, so a file cannot show whether it is a plain net; A is assumed")
     if origin and origin.matched < origin.tensors:
         filled = f"{origin.matched} of {origin.tensors} tensors came from {origin.file}"
         notes.append(f"note: this network was loaded in part, {filled}; the rest is random")

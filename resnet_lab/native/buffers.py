@@ -1,4 +1,4 @@
-"""Memory of a program: buffers that are told when they are first and last used share one allocation."""
+"""Memory of a program: one allocation, shared by buffers that are not in use at the same time."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ LINE = 64  # bytes of a cache line
 
 @dataclass(eq=False, slots=True)
 class Buffer:
-    """So many numbers of a type; where they lie is settled once the whole program is known."""
+    """`count` numbers of one type; where they lie is settled once the whole program is known."""
 
     count: int
     dtype: torch.dtype

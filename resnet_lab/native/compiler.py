@@ -15,8 +15,8 @@ import torch
 from resnet_lab.system.cache import cache_dir
 
 KERNELS = Path(__file__).parent / "kernels"
-# No errno and no traps: the only library function is sqrt, and nobody looks. Never fast-math, which would assume that
-# nothing is infinite or not a number: a diverging trial is recognised by just that.
+# No errno and no traps: the only library function is sqrt, and nothing reads errno. Never fast-math, which would assume
+# that nothing is infinite or not a number: a diverging trial is recognised by just that.
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 DEFINES = {torch.float32: (), torch.bfloat16: ("-DBF16",)}
 TIMEOUT_S = 120
@@ -52,7 +52,7 @@ def _load(path: Path) -> ctypes.CDLL:
 
 
 def _compile(dtype: torch.dtype, path: Path) -> None:
-    """Compile beside the final name and rename, so that workers who start together never load half a file."""
+    """Compile next to the final name and rename, so that workers that start together never load half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         built = Path(folder) / path.name
@@ -87,7 +87,7 @@ def _key(dtype: torch.dtype) -> str:
 
 
 def _processor() -> str:
-    """What `-march=native` looks at, as far as the system tells: a cache on a shared disk serves many machines."""
+    """What `-march=native` looks at, as far as the system reports it: a cache on a shared disk serves many machines."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

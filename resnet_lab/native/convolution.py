@@ -1,4 +1,4 @@
-"""Convolutions, recorded forward now and backward later: by Winograd's filtering, or as products over patches."""
+"""Convolutions of a program, forward and backward: by Winograd's filtering, or as products over patches."""
 
 import ctypes
 from typing import Any
@@ -9,7 +9,7 @@ from torch import nn
 from resnet_lab.native.buffers import Buffer
 from resnet_lab.native.program import LANES, Program, Value
 
-# Below so many pixels a winograd transform of the filter costs more than its products save (measured).
+# Pixels below which a Winograd transform of the filter costs more than its products save (measured).
 WINOGRAD_PIXELS = 256
 
 
@@ -28,7 +28,7 @@ def conv(program: Program, x: Value, module: nn.Conv2d, add: Value | None = None
         assert y.grad is not None
         differentiate(y.grad)
         if add is not None:
-            program.give(add, y.grad)
+            program.accumulate(add, y.grad)
 
     program.backward.append(back)
     return y
@@ -55,7 +55,7 @@ def _winograd(program: Program, x: Value, module: nn.Conv2d, y: Value) -> tuple[
         dw = program.parameter_gradient(w)
         program.call("winograd_filter_gradient", x.data, dy, dw, *plane, c, k, points, scratch)
         if x.needs_grad:
-            dx, add = program.receive(x)
+            dx, add = program.gradient_buffer(x)
             program.call("winograd_prepare", w, c, k, 1, points)
             program.call("winograd_forward", dy, points, add, dx, None, *plane, k, c, scratch)
 
@@ -75,7 +75,7 @@ def _by_patches(program: Program, x: Value, module: nn.Conv2d, y: Value) -> tupl
     def differentiate(dy: Buffer) -> None:
         program.call("conv_filter_gradient", x.data, dy, program.parameter_gradient(w), shape, scratch)
         if x.needs_grad:
-            dx, add = program.receive(x)
+            dx, add = program.gradient_buffer(x)
             if add is None:
                 program.call("clear", dx, x.data.count)
             program.call("conv_prepare", w, shape, 1, packed)

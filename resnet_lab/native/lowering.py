@@ -1,4 +1,4 @@
-"""From the modules of a built network to a program: which operations go together, and what the kernels do not know."""
+"""Lowering: from the modules of a built network to a program; which operations are fused, and what is unsupported."""
 
 import ctypes
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ class LoweredNetwork:
     gradient: Buffer
     parameters: list[tuple[nn.Parameter, torch.Tensor]]
     """With their gradients, once the program has run backward."""
-    turn: int = 0
+    generation: int = 0
     """Forward passes so far."""
 
 
@@ -54,7 +54,7 @@ def lower(
 
 
 def check(model: nn.Module) -> None:
-    """Raise UnsupportedError where a network holds what `record` cannot read."""
+    """Raise UnsupportedError where a network holds what `lower` cannot read."""
     if not isinstance(model, ResNet):
         raise UnsupportedError(f"{type(model).__name__} is not made of residual blocks alone")
     for block in model.blocks():

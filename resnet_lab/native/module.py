@@ -11,7 +11,7 @@ from resnet_lab.native.lowering import LoweredNetwork, UnsupportedError, check, 
 from resnet_lab.networks.resnet import ResNet
 
 # A core in the kernels does what two do in torch's own operations (benchmarks/NOTES.md).
-MOST_THREADS = 2
+MAX_THREADS = 2
 
 
 def accelerate(
@@ -39,7 +39,7 @@ def _check_process(device: torch.device) -> None:
         raise UnsupportedError(f"the device is {device.type}")
     if torch.are_deterministic_algorithms_enabled():
         raise UnsupportedError("deterministic algorithms were asked for, whose sums are torch's own")
-    if (threads := torch.get_num_threads()) > MOST_THREADS:
+    if (threads := torch.get_num_threads()) > MAX_THREADS:
         raise UnsupportedError(f"this process has {threads} threads")
 
 
@@ -56,44 +56,44 @@ class NativeNetwork(nn.Module):
         self.model = model
         self.dtype = dtype
         self._kernels = kernels
-        self._bodies: dict[tuple[Any, ...], LoweredNetwork] = {}
+        self._lowered: dict[tuple[Any, ...], LoweredNetwork] = {}
         self._anchor = torch.zeros((), requires_grad=True)
 
     def forward(self, x: Tensor) -> Tensor:
         if torch.is_grad_enabled() and not self.training:  # a gradient at fixed statistics has no program
             return self.model(x)  # type: ignore[no-any-return]  # nn.Module calls are untyped
-        features = _Run.apply(self._anchor, x, self._body(x))
+        features = _Run.apply(self._anchor, x, self._lowered_for(x))
         return self.model.fc(features)  # type: ignore[no-any-return]  # nn.Module calls are untyped
 
-    def _body(self, x: Tensor) -> LoweredNetwork:
+    def _lowered_for(self, x: Tensor) -> LoweredNetwork:
         training = self.training
         key = (tuple(x.shape), training)
-        if key not in self._bodies:
+        if key not in self._lowered:
             n, channels, height, width = x.shape
             shape = (n, height, width, channels)
-            self._bodies[key] = lower(self.model, self._kernels, shape, self.dtype, training=training)
-        return self._bodies[key]
+            self._lowered[key] = lower(self.model, self._kernels, shape, self.dtype, training=training)
+        return self._lowered[key]
 
 
 class _Run(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, _: Tensor, x: Tensor, body: LoweredNetwork) -> Tensor:
+    def forward(ctx: Any, _: Tensor, x: Tensor, lowered: LoweredNetwork) -> Tensor:
         n, channels, height, width = x.shape
-        body.images.view(n, height, width, channels).copy_(x.permute(0, 2, 3, 1))
-        body.program.run_forward()
-        body.turn += 1
-        ctx.body, ctx.turn = body, body.turn
-        return body.features.view(n, -1).clone()
+        lowered.images.view(n, height, width, channels).copy_(x.permute(0, 2, 3, 1))
+        lowered.program.run_forward()
+        lowered.generation += 1
+        ctx.lowered, ctx.generation = lowered, lowered.generation
+        return lowered.features.view(n, -1).clone()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, None]:
-        body: LoweredNetwork = ctx.body
-        if ctx.turn != body.turn:
+        lowered: LoweredNetwork = ctx.lowered
+        if ctx.generation != lowered.generation:
             raise RuntimeError("the network was run again before this gradient was taken: its activations are gone")
-        body.gradient.view(*gradient.shape).copy_(gradient)
+        lowered.gradient.view(*gradient.shape).copy_(gradient)
         # The program writes where it wrote last time, which may be what the parameters hold.
-        held = [None if parameter.grad is None else parameter.grad.clone() for parameter, _ in body.parameters]
-        body.program.run_backward()
-        for (parameter, fresh), before in zip(body.parameters, held, strict=True):
+        held = [None if parameter.grad is None else parameter.grad.clone() for parameter, _ in lowered.parameters]
+        lowered.program.run_backward()
+        for (parameter, fresh), before in zip(lowered.parameters, held, strict=True):
             parameter.grad = fresh if before is None else before + fresh
         return None, None, None

@@ -1,4 +1,4 @@
-"""Norms, activations, additions and pooling of a residual network, each recorded forward now and backward later."""
+"""Norms, activations, additions and pooling of a program, forward and backward."""
 
 import ctypes
 
@@ -34,12 +34,12 @@ def norm(
         assert out.grad is not None
         dout, sums = out.grad, Buffer(2 * c, torch.float64)
         kept = dout if act and pre is not None else None
-        dy, add = program.receive(y, in_place=True)
+        dy, add = program.gradient_buffer(y, in_place=True)
         mask = out.data if kept is not None else None
         gradients = program.parameter_gradient(module.weight), program.parameter_gradient(module.bias)
         program.call("norm_backward", dout, kept, y.data, mask, add, dy, state, sums, *gradients, y.pixels, c, int(act))
         for value in filter(None, (pre, post)):
-            program.give(value, dout)
+            program.accumulate(value, dout)
 
     program.backward.append(back)
     return out
@@ -61,7 +61,7 @@ def relu(program: Program, x: Value) -> Value:
     program.call("relu_apply", x.data, out.data, x.data.count)
 
     def back() -> None:
-        dx, add = program.receive(x)
+        dx, add = program.gradient_buffer(x)
         program.call("relu_backward", out.grad, out.data, add, dx, x.data.count)
 
     program.backward.append(back)
@@ -76,9 +76,9 @@ def add(program: Program, a: Value, b: Value) -> Value:
 
     def back() -> None:
         assert out.grad is not None
-        # One gradient for both: the way back goes through all of `a` before it adds anything to that of `b`.
-        program.give(a, out.grad)
-        program.give(b, out.grad)
+        # One gradient for both: the backward pass goes through all of `a` before it adds anything to that of `b`.
+        program.accumulate(a, out.grad)
+        program.accumulate(b, out.grad)
 
     program.backward.append(back)
     return out
@@ -93,7 +93,7 @@ def zero_pad(program: Program, x: Value, outputs: int, stride: int, low: int) ->
     program.call("zero_pad_apply", x.data, out.data, shape)
 
     def back() -> None:
-        dx, add = program.receive(x)
+        dx, add = program.gradient_buffer(x)
         if add is None:
             program.call("clear", dx, x.data.count)
         program.call("zero_pad_backward", out.grad, dx, shape)
@@ -109,7 +109,7 @@ def pool(program: Program, x: Value, gradient: Buffer) -> Buffer:
     program.call("pool_apply", x.data, out, x.images, plane, x.channels)
 
     def back() -> None:
-        dx, _ = program.receive(x)
+        dx, _ = program.gradient_buffer(x)
         program.call("pool_backward", gradient, dx, x.images, plane, x.channels)
 
     program.backward.append(back)

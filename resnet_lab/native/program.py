@@ -15,7 +15,7 @@ LANES = 8  # numbers of a vector in the kernels: channels are a multiple of it
 
 @dataclass(eq=False, slots=True)
 class Value:
-    """Activations [images, height, width, channels] and, once the way back has come to them, their gradient."""
+    """Activations [images, height, width, channels] and, once the backward pass has reached them, their gradient."""
 
     images: int
     height: int
@@ -26,7 +26,7 @@ class Value:
     readers: int = 0
     needs_grad: bool = True
     from_conv: bool = False
-    """Its producer does not look at it again, so that a gradient may take its place."""
+    """Its producer does not read it again, so that a gradient may take its place."""
     sums: Buffer | None = None
     """Per channel, of the values and of their squares, where the producer has added them up."""
 
@@ -61,7 +61,7 @@ class Program:
     split: int = 0
     """Calls before this one are the forward pass."""
     backward: list[Callable[[], None]] = field(default_factory=list)
-    """What the way back will record, in the order of the forward pass."""
+    """What records the backward pass, in the order of the forward pass."""
     gradients: list[tuple[nn.Parameter, Buffer]] = field(default_factory=list)
     """Where the backward pass leaves the gradient of each parameter, in the parameter's own order in memory."""
     scratch: Buffer = field(default_factory=lambda: Buffer(0, torch.float32, pinned=True))
@@ -82,7 +82,7 @@ class Program:
         self.calls.append(Call(name, arguments))
 
     def need_scratch(self, count: int) -> Buffer:
-        """Return the memory that all calls share, at least so many floats of it."""
+        """Return the memory that all calls share: at least `count` floats."""
         self.scratch.count = max(self.scratch.count, count)
         return self.scratch
 
@@ -92,10 +92,10 @@ class Program:
         self.gradients.append((parameter, buffer))
         return buffer
 
-    def receive(self, value: Value, in_place: bool = False) -> tuple[Buffer, Buffer | None]:
-        """Return where to write a gradient of `value`, and what to add to it: nothing for the first to come.
+    def gradient_buffer(self, value: Value, in_place: bool = False) -> tuple[Buffer, Buffer | None]:
+        """Return the buffer for a gradient of `value`, and what to add to it: None for the first gradient.
 
-        `in_place`: the writer reads the value just where it writes the gradient.
+        `in_place`: the writer reads each number of the value just where it writes the gradient.
         """
         if value.grad is not None:
             return value.grad, value.grad
@@ -103,8 +103,8 @@ class Program:
         value.grad = value.data if reuse else Buffer(value.data.count, self.dtype)
         return value.grad, None
 
-    def give(self, value: Value, gradient: Buffer) -> None:
-        """Add a gradient that nobody else will read after this to that of `value`."""
+    def accumulate(self, value: Value, gradient: Buffer) -> None:
+        """Add a gradient to that of `value`; its buffer is read by nothing else after this."""
         if not value.needs_grad:
             return
         if value.grad is None:
@@ -113,7 +113,7 @@ class Program:
             self.call("add_apply", value.grad, gradient, value.grad, value.data.count)
 
     def finish(self) -> None:
-        """Record the way back, in training, and settle where everything lies."""
+        """Record the backward pass, in training, and settle where everything lies."""
         self.split = len(self.calls)
         if self.training:
             for record in reversed(self.backward):

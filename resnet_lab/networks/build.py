@@ -1,4 +1,4 @@
-"""Any network of the registry by its spec: the single entry to `resnet_lab.networks`."""
+"""The registry of networks: `build_network` builds any of them from its spec."""
 
 from typing import assert_never
 

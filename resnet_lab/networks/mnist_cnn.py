@@ -1,4 +1,4 @@
-"""The two plain networks for 28x28 images that a residual one is compared with."""
+"""Two plain convolutional networks for 28x28 images, without shortcuts, for comparison with a residual one."""
 
 from collections import OrderedDict
 

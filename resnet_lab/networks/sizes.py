@@ -1,4 +1,4 @@
-"""Which image sizes each network takes. Imports no torch."""
+"""Image sizes that each network takes. Imports no torch."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""What the enum fields of a run can be; the baseline first. Imports no torch."""
+"""Enums of a run's fields; the baseline first. Imports no torch."""
 
 from enum import StrEnum
 

@@ -9,7 +9,7 @@ from resnet_lab.spec.choices import ModelName, Stem
 if TYPE_CHECKING:
     from resnet_lab.spec.run_spec import ModelSpec
 
-# Layers a unit of three stages adds, and layers beside the units.
+# Layers a unit of three stages adds, and layers outside the units.
 LAYERS_PER_UNIT = {BlockKind.BASIC: 6, BlockKind.BOTTLENECK: 9}
 EXTRA_LAYERS = {ModelName.CIFAR_RESNET: 2, ModelName.WIDE_RESNET: 4, ModelName.DENSENET_BC: 4}
 # He et al. 2015, table 1: blocks of the four stages.
@@ -22,7 +22,7 @@ WITH_BLOCKS = frozenset({ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET, ModelNam
 
 
 def check(spec: "ModelSpec") -> None:
-    """Raise ValueError, in a sentence that says what to change, where the fields do not fit the family."""
+    """Raise ValueError, whose message says what to change, where the fields do not fit the family."""
     if spec.name in (ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET):
         _check_units(spec, LAYERS_PER_UNIT[spec.block.kind])
         _check_projection(spec)

@@ -18,6 +18,8 @@ from resnet_lab.spec.choices import ModelName, Value
 from resnet_lab.spec.presets import PRESETS
 from resnet_lab.spec.run_spec import RunSpec
 
+CONFIG_FILE = "config.json"
+"""Name of the file that holds a folder's spec, as `to_json` writes it."""
 Spec = TypeVar("Spec")
 
 
@@ -56,9 +58,9 @@ def replace(spec: Spec, changes: Mapping[str, Any]) -> Spec:
     """Return the spec with fields replaced by dotted name.
 
     All changes are applied at once, so the order of the names does not matter. Values may be text, and
-    `model.name` may be a preset such as resnet50, whose fields come under those given.
-    Raises UserError for an unknown name (listing the valid ones) or a bad value, and its kind RefusedError for a
-    combination that means nothing.
+    `model.name` may be a preset such as resnet50, whose fields yield to those given.
+    Raises UserError for an unknown name (listing the valid ones) or a bad value, and its subclass RefusedError for an
+    invalid combination.
     """
     flat: dict[str, Any] = flatten(spec)
     for name in changes:
@@ -100,13 +102,13 @@ def _build(cls: type[Spec], flat: Mapping[str, Any], prefix: str) -> Spec:
         return cls(**values)
     except ValidationError as error:
         kind = RefusedError if error.errors()[0]["type"] == _COMBINATION else UserError
-        raise kind(_sentence(error, prefix)) from None
+        raise kind(_error_message(error, prefix)) from None
 
 
 _COMBINATION = "value_error"  # what pydantic calls a ValueError of the spec's own check
 
 
-def _sentence(error: ValidationError, prefix: str) -> str:
+def _error_message(error: ValidationError, prefix: str) -> str:
     first = error.errors(include_url=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == _COMBINATION:

@@ -1,4 +1,4 @@
-"""The identity of a run: what is done is never done twice."""
+"""Fingerprints: the identity of a run, which names its folder, so that no run is trained twice."""
 
 import dataclasses
 import hashlib
@@ -14,7 +14,7 @@ from resnet_lab.spec.run_spec import RunSpec
 SCHEMA = 1
 
 
-@lru_cache(maxsize=2**16)  # a driver names each of its trials some twenty times
+@lru_cache(maxsize=2**16)  # a driver asks for each trial's name some twenty times
 def fingerprint(spec: RunSpec) -> str:
     """Return 12 hex digits of the canonical JSON of the fields that differ from their defaults, and the schema.
 

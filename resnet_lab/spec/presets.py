@@ -1,4 +1,4 @@
-"""Networks by their usual names: each is a family with its fields set. Imports no torch."""
+"""Presets: networks by their usual names, each a family with its fields set. Imports no torch."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -45,4 +45,4 @@ PRESETS: Mapping[str, _Fields] = MappingProxyType(
         "densenet_bc_190_40": {"model.name": "densenet_bc", "model.depth": 190, "model.width": 40},
     }
 )
-"""A preset's name may stand wherever `model.name` does; fields given beside it win over the preset's."""
+"""A preset's name may stand wherever `model.name` does; fields given with it win over the preset's."""

@@ -1,4 +1,4 @@
-"""One run of the laboratory: what network, which images, how trained, which seed.
+"""RunSpec: network, images, recipe and seed of one run.
 
 Every field has one dotted name (`model.block.norm_position`), the same on the command line, in Optuna, in MLflow,
 in checkpoints, in tables and on axes. The default of each field is the baseline of He et al. 2015, section 4.2.
@@ -72,7 +72,7 @@ class DataSpec:
     name: DatasetName = DatasetName.CIFAR10
     """Which images."""
     train_images: NonNegative = 0
-    """Use only the first so many training images of the fixed split; 0 means all (45,000 on CIFAR)."""
+    """Use only the first n training images of the fixed split; 0 means all (45,000 on CIFAR)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
@@ -88,7 +88,7 @@ class RecipeSpec:
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     """L2 penalty on every parameter; decoupled in adamw and muon."""
     batch_size: Positive = 128
-    """Images a step; an epoch drops the last incomplete batch."""
+    """Images per step; an epoch drops the last incomplete batch."""
     iterations: Positive = 64_000
     """Optimiser steps in all."""
     schedule: Schedule = Schedule.STEP
@@ -116,7 +116,7 @@ class RecipeSpec:
     cutout_size: Positive = 16
     """Side of the square that cutout blanks after crop and flip, in pixels (arXiv 1708.04552)."""
     effective_blocks: NonNegative = 0
-    """Residual blocks that each mini-batch trains, drawn anew; 0 trains all (arXiv 1605.06431, section 4.3)."""
+    """Residual blocks that each mini-batch trains, drawn for each; 0 trains all (arXiv 1605.06431, section 4.3)."""
     init: Init = Init.KAIMING_FAN_OUT
     """How convolutions start: normal by fan-out or fan-in (arXiv 1502.01852), Xavier, or torch's default."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0

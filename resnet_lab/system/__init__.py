@@ -1,1 +1,1 @@
-"""Files, cache, SQLite, hardware, Ctrl-C and command lines: knows no network and no trial."""
+"""What is asked of the operating system: files, cache, SQLite, hardware, Ctrl-C, command lines. Knows no network."""

@@ -1,6 +1,7 @@
-"""Files that are either the old ones or the new ones, whatever happens in between."""
+"""Atomic file writes: bytes, JSON, and bytes with their SHA-256 next to them."""
 
 import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -21,8 +22,13 @@ def write(path: Path, content: bytes) -> None:
         raise
 
 
+def write_json(path: Path, content: object) -> None:
+    """Write JSON with an indent of 2 and a line's end, atomically. Raises OSError."""
+    write(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
 def write_with_digest(path: Path, content: bytes) -> str:
-    """Write a file and, beside it, `<name>.sha256` in sha256sum's format. Returns the digest."""
+    """Write a file and, next to it, `<name>.sha256` in sha256sum's format. Returns the digest."""
     digest = hashlib.sha256(content).hexdigest()
     write(path, content)
     write(digest_path(path), f"{digest}  {path.name}\n".encode())

@@ -1,4 +1,4 @@
-"""The user's cache: where it is, and what tells whether the code that filled it is the code that reads it."""
+"""The user's cache: its place, atomic writes to it, and the digest of code that names what was cached."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,4 @@
-"""Command lines: one way to parse options and to say what was wrong with them, for every command of the project."""
+"""Command lines: option parsing and error reports of every command of the project."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ def parse(
 ) -> Options:
     """Parse a command line into a dataclass with tyro; `underscores` shows names as they are written in Python.
 
-    Raises UserError with one sentence where tyro would draw a box of a dozen lines.
+    Raises UserError with one line where tyro would draw a box of a dozen lines.
     """
     import tyro
 
@@ -40,10 +40,10 @@ def parse(
     except SystemExit as stop:
         if stop.code != UserError.exit_code:
             raise
-    raise UserError(_sentence(captured.getvalue(), prog))
+    raise UserError(_error_message(captured.getvalue(), prog))
 
 
-def _sentence(box: str, prog: str) -> str:
+def _error_message(box: str, prog: str) -> str:
     """Reduce tyro's box to its message and the names it suggests."""
     lines = [line.strip("│|╭╮╰╯ ") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()[1:]]
     message, _, rest = " ".join(lines).partition("───")

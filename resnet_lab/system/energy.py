@@ -1,6 +1,6 @@
-"""Energy of the processor packages, where the machine lets it be read: Linux's RAPL counters.
+"""Energy of the processor packages, from Linux's RAPL counters.
 
-They count the whole package, whoever uses it, and on most machines only root may read them.
+They count the whole package, whatever uses it, and on most machines only root may read them.
 """
 
 import re
@@ -11,12 +11,12 @@ from pathlib import Path
 POWERCAP = Path("/sys/class/powercap")
 PACKAGE = re.compile(r"intel-rapl:\d+")  # AMD's are named so too; `intel-rapl:0:1` is a part of package 0
 PERIOD_S = 60.0
-"""The counters turn over every few minutes at the least, which is seen only if they are read more often."""
+"""The counters wrap around every few minutes at the least, which is seen only if they are read more often."""
 MICRO = 1e-6
 
 
 class Meter:
-    """Counts from its making to `stop`. A thread of its own reads the counters in between."""
+    """Energy from its creation to `stop`. A thread of its own reads the counters in between."""
 
     def __init__(self, root: Path = POWERCAP, period_s: float = PERIOD_S) -> None:
         self._ranges = _ranges(root)
@@ -49,7 +49,7 @@ class Meter:
 
 
 def _ranges(root: Path) -> dict[Path, int]:
-    """Return {counter: the value at which it begins anew, in microjoules} of each package."""
+    """Return {counter: the value at which it wraps around to 0, in microjoules} of each package."""
     found = {}
     for folder in sorted(root.glob("intel-rapl:*")):
         if PACKAGE.fullmatch(folder.name):

@@ -1,10 +1,12 @@
-"""What a run depended on beside its spec: code, packages, hardware, flags."""
+"""Environment of a run: code, packages, hardware, flags, and environment variables set for a while."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,21 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return f"{line.partition(':')[2].strip()} ({os.cpu_count()} threads)"
     return platform.processor()
+
+
+@contextlib.contextmanager
+def environment_set(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables within the block; afterwards each is as it was, absent where it was absent."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, old in before.items():
+            if old is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = old
 
 
 def cores() -> int:

@@ -1,28 +1,31 @@
-"""Asking a question of a process that has torch loaded, while this one, which has not, goes on."""
+"""Calls of a function in a forked process that has torch loaded, while this one, which has not, goes on."""
 
 import contextlib
 import multiprocessing
 import signal
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from multiprocessing.connection import Connection
 from threading import Thread
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
-Argument = TypeVar("Argument")
-Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
-def submit(function: Callable[[Argument], Answer], question: Argument) -> "Future[Answer]":
-    """Start `function(question)` in a fork of the workers' server and return at once.
+def submit(
+    function: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
+) -> "Future[Result]":
+    """Start `function(*arguments, **options)` in a fork of the workers' server and return at once.
 
-    The future raises RuntimeError where the process ends without an answer.
+    The future raises RuntimeError where the process ends without a result.
     """
-    future: Future[Answer] = Future()
+    future: Future[Result] = Future()
 
     def wait() -> None:
         try:
-            future.set_result(_in_fork(function, question))
+            future.set_result(_in_fork(partial(function, *arguments, **options), function.__name__))
         except BaseException as error:
             future.set_exception(error)
 
@@ -31,30 +34,30 @@ def submit(function: Callable[[Argument], Answer], question: Argument) -> "Futur
     return future
 
 
-def _in_fork(function: Callable[[Argument], Answer], question: Argument) -> Answer:
+def _in_fork(call: Callable[[], Result], name: str) -> Result:
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     receiver, sender = context.Pipe(duplex=False)
-    # A daemon: a driver that leaves early ends it and does not wait for its answer.
-    process = context.Process(target=_answer, args=(sender, function, question), daemon=True)  # type: ignore[attr-defined]  # not on the base class
+    # A daemon: a driver that leaves early ends it and does not wait for its result.
+    process = context.Process(target=_send_result, args=(sender, call), daemon=True)  # type: ignore[attr-defined]  # not on the base class
     process.start()
     sender.close()
     try:
-        answer: Answer = receiver.recv()
+        result: Result = receiver.recv()
     except EOFError:
-        raise RuntimeError(f"the process that should run {function.__name__} ended without an answer") from None
+        raise RuntimeError(f"the process that should run {name} ended without an answer") from None
     finally:
         receiver.close()
         process.join()
-    return answer
+    return result
 
 
-def _answer(sender: Connection, function: Callable[[Argument], Answer], question: Argument) -> None:
-    # Ctrl-C reaches the whole process group: the one who asked decides.
+def _send_result(sender: Connection, call: Callable[[], object]) -> None:
+    # Ctrl-C reaches the whole process group: the calling process decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    asker = multiprocessing.parent_process()
-    if asker is None or not asker.is_alive():  # gone while the server was still loading
+    caller = multiprocessing.parent_process()
+    if caller is None or not caller.is_alive():  # gone while the server was still loading
         return
-    answer = function(question)
+    result = call()
     with contextlib.suppress(BrokenPipeError):  # gone meanwhile
-        sender.send(answer)
+        sender.send(result)

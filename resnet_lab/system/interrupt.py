@@ -1,4 +1,4 @@
-"""Ctrl-C: one line and exit code 130, wherever it lands and however often it is pressed."""
+"""Ctrl-C handling: one line and exit code 130, wherever it lands and however often it is pressed."""
 
 import contextlib
 import signal
@@ -78,7 +78,7 @@ class _CtrlC:
             self.raised_at = now
             raise Interrupted
 
-    def again(self) -> None:
+    def raise_later(self) -> None:
         """Raise once more, a moment later: the exception was lost in a finalizer, where Python only reports it."""
         self.raised_at = -DEBOUNCE_S
         main = threading.main_thread().ident
@@ -97,7 +97,7 @@ def _installed() -> Iterator[None]:
 
     def unraisable(lost: "sys.UnraisableHookArgs") -> None:
         if issubclass(lost.exc_type, Interrupted):
-            _ctrl_c.again()
+            _ctrl_c.raise_later()
         else:
             report(lost)
 

@@ -1,8 +1,7 @@
-"""SQLite databases that one driver writes a thousand times: a commit that waits for no disk.
+"""SQLite for one writer: WAL and `synchronous=NORMAL`, so that a commit does not wait for the disk.
 
-With a write-ahead log and `synchronous=NORMAL`, a process that dies at any moment loses nothing, and a machine that
-loses its power loses the last seconds of the books and never their integrity. The trials' own folders are synced file
-by file; the next launch enters in the books what they lack.
+A process that dies at any moment loses nothing; a machine that loses power loses the last seconds of the database and
+never its integrity. The trials' own folders are synced file by file; the next launch adds what the database lacks.
 """
 
 import contextlib
@@ -12,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 LOG_PAGES = 8_000
-"""Of 4 kB: then the log goes into the database, which waits for the disk. SQLite's own 1,000 cost 2 ms a trial."""
+"""Of 4 kB: then the log goes into the database, which waits for the disk. SQLite's own 1,000 cost 2 ms per trial."""
 
 
 def enable_wal(path: Path) -> None:
-    """Give a database of our own a write-ahead log, making the file if need be; it stays as it is where it cannot."""
+    """Put a database of our own into WAL mode, creating the file if need be; without effect where that fails."""
     # Another program may be reading, or the file system may lack the shared memory that a log needs.
     with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(path, timeout=20)) as opened:
         opened.execute("PRAGMA journal_mode = WAL")
@@ -25,7 +24,7 @@ def enable_wal(path: Path) -> None:
 
 @cache
 def _relax_commits() -> None:
-    """Let every connection that SQLAlchemy opens from now on leave the syncing of a log to its checkpoints."""
+    """Set `synchronous=NORMAL` on every WAL connection that SQLAlchemy opens from now on."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 

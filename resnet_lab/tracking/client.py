@@ -1,13 +1,14 @@
-"""How mlflow is imported, kept quiet, reached and believed: every failure becomes one `TrackingError`."""
+"""Connecting to MLflow: quiet import, timeouts, and one error type, `TrackingError`."""
 
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from resnet_lab.errors import UserError
+from resnet_lab.system.environment import environment_set
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -42,10 +43,10 @@ def guarded(action: str, remedy: str = "") -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         advice = remedy or "results are safe in the trial folders: mend it and run the same command again"
-        raise TrackingError(f"MLflow could not {action} ({_gist(error)}); {advice}") from error
+        raise TrackingError(f"MLflow could not {action} ({_first_line(error)}); {advice}") from error
 
 
-def _gist(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     """Return the first line of an error, without the SQL it came from and without passwords."""
     lines = [line for line in str(error).strip().splitlines() if "Query-invoked autoflush" not in line]
     first = without_password(lines[0] if lines else type(error).__name__)
@@ -62,8 +63,8 @@ def connect(uri: str) -> "MlflowClient":
     remedy = "check MLFLOW_TRACKING_URI and that its server runs, or unset it to use the local mlflow.db"
     if uri.startswith("sqlite:"):
         remedy = f"if MLflow is newer than the database, run: mlflow db upgrade {uri}"
-    impatient = {name: value for name, value in _FIRST_CALL.items() if os.environ[name] == _DEFAULTS[name]}
-    with _environment(impatient), guarded(f"open {without_password(uri)}", remedy):
+    short = {name: value for name, value in _FIRST_CALL.items() if os.environ[name] == _DEFAULTS[name]}
+    with environment_set(short), guarded(f"open {without_password(uri)}", remedy):
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     return client
@@ -74,22 +75,8 @@ def without_password(text: str) -> str:
     return _PASSWORD.sub(r"\1:***@", text)
 
 
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, old in before.items():
-            if old is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = old
-
-
-class _NoSecondTelling(logging.Filter):
-    """Drops the traceback mlflow prints for a database error, which is raised as well: `guarded` tells it."""
+class _DropDuplicateTraceback(logging.Filter):
+    """Drops the traceback mlflow logs for a database error, which is raised as well: `guarded` reports it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.exc_info is None
@@ -97,5 +84,5 @@ class _NoSecondTelling(logging.Filter):
 
 def _drop_tracebacks() -> None:
     logger = logging.getLogger("mlflow.store.db.utils")
-    if not any(isinstance(each, _NoSecondTelling) for each in logger.filters):
-        logger.addFilter(_NoSecondTelling())
+    if not any(isinstance(each, _DropDuplicateTraceback) for each in logger.filters):
+        logger.addFilter(_DropDuplicateTraceback())

@@ -1,4 +1,4 @@
-"""The local SQLite database: made whole or not at all, and looked at before mlflow is."""
+"""The local SQLite database: created atomically, validated before MLflow opens it."""
 
 import contextlib
 import os
@@ -49,7 +49,7 @@ def ensure_database(path: Path) -> None:
 
 
 def _check(path: Path) -> None:
-    """Look before mlflow does, which retries a file it cannot read for almost two minutes."""
+    """Validate it first: mlflow retries a file that it cannot read for almost two minutes."""
     if not os.access(path, os.R_OK | os.W_OK):
         raise PermissionError(13, "no permission to write it")
     with contextlib.closing(sqlite3.connect(path, timeout=20)) as connection:

@@ -1,9 +1,8 @@
-"""One launch of a study: the parent run, which holds the plan, the table and the figure."""
+"""Launch run: the parent run of one launch of a study, which holds the plan, the table and the figure."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet_lab.spec.choices import Value
@@ -39,12 +38,6 @@ class LaunchRun(Run):
         everything = {**common, "kind": "launch", **_with_commit(tags)}
         return cls(client, experiment_id, create(client, experiment_id, name, params, everything), common)
 
-    def log_files(self, paths: Sequence[Path], folder: str = "") -> None:
-        """Copy files into the run's artifacts, under a folder of that name if one is given."""
-        with guarded("store the launch's files"):
-            for path in paths:
-                self.client.log_artifact(self.run_id, str(path), folder or None)
-
     def log_metrics(self, metrics: Mapping[str, float]) -> None:
         """Log the launch's own numbers (seconds, trials), in one call."""
         from mlflow.entities import Metric
@@ -56,7 +49,7 @@ class LaunchRun(Run):
     def log_arm(
         self, name: str, params: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> str:
-        """Create a finished child run that holds what the trials of one arm amount to; return its id.
+        """Create a finished child run that holds the summary of one arm's trials; return its id.
 
         Numbers that are not finite are left out.
         """
@@ -79,7 +72,7 @@ class LaunchRun(Run):
         """Create a trial's child run with its params, tags and, where it is known by then, its dataset.
 
         The UI shows the run as `name`, or as the tag `mlflow.runName` where that is given. `on_model` names the params
-        that the checkpoint's LoggedModel carries beside its run, all by default.
+        that the checkpoint's LoggedModel carries next to its run, all by default.
         """
         everything = {
             **self.common,

@@ -1,11 +1,12 @@
-"""What to type and where to look: the command that starts the UI and the link to a study's runs."""
+"""Links to MLflow's UI: the command that starts it, and the addresses of a study's runs."""
 
 import shlex
 import shutil
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from resnet_lab.metrics import TEST_ERROR, Better, metric
 from resnet_lab.tracking.client import without_password
 
 _ADDRESS = "http://127.0.0.1:5000"
@@ -22,10 +23,10 @@ def ui_command(uri: str) -> str:
 
 def _mlflow() -> str:
     """Return `mlflow`, or its full path where the virtual environment is not activated."""
-    beside = Path(sys.executable).parent / "mlflow"
-    if shutil.which("mlflow") or not beside.exists():
+    script = Path(sys.executable).parent / "mlflow"
+    if shutil.which("mlflow") or not script.exists():
         return "mlflow"
-    return shlex.quote(str(beside))
+    return shlex.quote(str(script))
 
 
 def deep_link(uri: str, experiment_id: str) -> str:
@@ -33,8 +34,10 @@ def deep_link(uri: str, experiment_id: str) -> str:
 
     The plain address lands on another page; a sort by a metric lists child runs on the first level.
     """
-    query = "workflowType=machine_learning&orderByKey=metrics.%60test%2Ferror%60&orderByAsc=true"
-    return f"{_base(uri)}/#/experiments/{experiment_id}/runs?{query}&compareRunsMode=TABLE"
+    ascending = "true" if metric(TEST_ERROR).better == Better.LOWER else "false"
+    order = f"orderByKey={quote(f'metrics.`{TEST_ERROR}`', safe='')}&orderByAsc={ascending}"
+    query = f"workflowType=machine_learning&{order}&compareRunsMode=TABLE"
+    return f"{_base(uri)}/#/experiments/{experiment_id}/runs?{query}"
 
 
 def run_link(uri: str, experiment_id: str, run_id: str) -> str:

@@ -1,4 +1,4 @@
-"""A trial's checkpoint as MLflow's LoggedModel: safetensors, its digest and the config of its run."""
+"""Logged model: a trial's checkpoint in MLflow, as safetensors with its digest and the config of its run."""
 
 import contextlib
 import shutil
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def keep_model(run: Run, name: str, params: Mapping[str, Value], checkpoint: Path, config: Path) -> str:
-    """Keep a checkpoint, the `<name>.sha256` beside it and its config as an output of a run; return the model's id.
+    """Keep a checkpoint, the `<name>.sha256` next to it and its config as an output of a run; return the model's id.
 
     Where a file cannot be stored, the model is FAILED and the error goes on.
     """
@@ -47,7 +47,7 @@ def keep_model(run: Run, name: str, params: Mapping[str, Value], checkpoint: Pat
 
 
 def store(client: "MlflowClient", model: "LoggedModel", *paths: Path) -> None:
-    """Put files where a model has its place: copied, where that is a folder, without asking the database for it."""
+    """Put files at a model's artifact location: copied, where that is a folder, without asking the database for it."""
     place = urlsplit(str(model.artifact_location))
     if place.scheme == "file":
         folder = Path(url2pathname(place.path))
@@ -61,7 +61,7 @@ def store(client: "MlflowClient", model: "LoggedModel", *paths: Path) -> None:
 
 @contextlib.contextmanager
 def _gathered(*paths: Path) -> Iterator[Path]:
-    """Show files as a folder of their own: mlflow looks its model up once for a folder, and anew for each file."""
+    """Link files into a folder of their own: mlflow looks its model up once for a folder, and again for each file."""
     with tempfile.TemporaryDirectory(prefix="resnet-lab-") as folder:
         for path in paths:
             (Path(folder) / path.name).symlink_to(path.absolute())

@@ -1,11 +1,12 @@
-"""What a launch and a trial have in common: a run that is created, written to and ended."""
+"""Run: the part that a launch's and a trial's MLflow run share; it is created, written to and ended."""
 
 import getpass
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from resnet_lab.spec.choices import Value
@@ -15,7 +16,7 @@ from resnet_lab.tracking.transaction import one_transaction
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-Status = Literal["FINISHED", "FAILED", "KILLED"]
+RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,13 @@ class Run:
     experiment_id: str
     run_id: str
 
-    def end(self, status: Status) -> None:
+    def log_files(self, paths: Sequence[Path], folder: str = "") -> None:
+        """Copy files into the run's artifacts, under a folder of that name if one is given."""
+        with guarded("store the launch's files"):
+            for path in paths:
+                self.client.log_artifact(self.run_id, str(path), folder or None)
+
+    def end(self, status: RunStatus) -> None:
         """Close the run with a status."""
         with guarded("close a run"):
             self.client.set_terminated(self.run_id, status)

@@ -1,7 +1,7 @@
-"""Trial runs straight from the tables of a SQLite store, in seconds where mlflow's client takes twenty.
+"""Direct SQL on MLflow's SQLite schema (fallback: the client): trial runs in seconds where the client takes twenty.
 
-Measured at 10,000 runs: mlflow builds half a million objects to answer one search. The client stays the way
-for every other store, and for a future schema; a test holds the two to the same rows.
+Measured at 10,000 runs: mlflow builds half a million objects to answer one search. The client is used for every other
+store, and for a future schema; a test holds the two to the same rows.
 """
 
 import contextlib
@@ -28,11 +28,11 @@ def has_study(database: Path, study: str) -> bool:
 def finished_trials(database: Path, study: str) -> dict[str, str]:
     """Return {trial name: run id}, the newest FINISHED run of each. Raises sqlite3.Error."""
     query = f"SELECT mark.value, runs.run_uuid {_TRIALS} AND runs.status = 'FINISHED' {_ORDER}"
-    found: dict[str, str] = {}
+    run_ids: dict[str, str] = {}
     with _reading(database) as connection:
         for trial, run_id in connection.execute(query, (study,)):
-            found.setdefault(trial, run_id)
-    return found
+            run_ids.setdefault(trial, run_id)
+    return run_ids
 
 
 def trial_rows(database: Path, study: str) -> list[dict[str, Any]]:
@@ -58,10 +58,10 @@ def _item(table: str) -> str:
 @contextlib.contextmanager
 def _reading(database: Path) -> Iterator[sqlite3.Connection]:
     """Open one read transaction, so that a study that is running cannot change rows between two queries."""
-    # A database with a write-ahead log makes files beside it even for a reader, which an archive does not allow.
+    # A database with a write-ahead log makes files next to it even for a reader, which an archive does not allow.
     archived = not os.access(database.parent, os.W_OK) and not database.with_name(f"{database.name}-wal").exists()
-    how = "mode=ro&immutable=1" if archived else "mode=ro"
-    opened = sqlite3.connect(f"{database.as_uri()}?{how}", uri=True, timeout=20)
+    options = "mode=ro&immutable=1" if archived else "mode=ro"
+    opened = sqlite3.connect(f"{database.as_uri()}?{options}", uri=True, timeout=20)
     with contextlib.closing(opened) as connection:
         connection.execute("BEGIN")
         yield connection

@@ -1,4 +1,4 @@
-"""The tracker of one study: its experiment, what is finished, what was left running."""
+"""Tracker of one study: its experiment, its finished trials, its stale runs, its launches."""
 
 import os
 import re
@@ -100,21 +100,21 @@ def _absolute(uri: str) -> str:
 
 
 def _experiment(client: "MlflowClient", study: str, artifacts: str | None) -> str:
-    found = client.get_experiment_by_name(study)
-    if found is None:
+    experiment = client.get_experiment_by_name(study)
+    if experiment is None:
         return str(client.create_experiment(study, artifact_location=artifacts))
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def _home(out: Path) -> str:
     """Return this output folder's own id, kept in it: hosts and paths change, its runs stay its own."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        note = out / "tracking_id"
-        if not note.exists():
-            note.write_text(uuid.uuid4().hex + "\n")
-        return note.read_text().strip()
+        id_file = out / "tracking_id"
+        if not id_file.exists():
+            id_file.write_text(uuid.uuid4().hex + "\n")
+        return id_file.read_text().strip()
     except OSError as error:
         raise UserError(f"cannot write to {out} ({error.strerror}): choose another --out") from None

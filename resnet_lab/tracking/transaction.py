@@ -1,4 +1,4 @@
-"""Several of mlflow's calls in one session of its local store: cheaper, and otherwise the same."""
+"""One database transaction for several of mlflow's calls on its local store: cheaper, and otherwise the same."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +15,7 @@ def one_transaction(client: "MlflowClient") -> Iterator[None]:
 
     What was written before a call that fails is committed too, as it would be call by call. mlflow opens some twenty
     sessions to end a trial, each with settings of its own, and asks for the run in each. A store of another kind, or
-    of a version that makes its sessions elsewhere, works as ever.
+    of a version that makes its sessions elsewhere, works as before.
     """
     store: Any = getattr(getattr(client, "_tracking_client", None), "store", None)
     make = getattr(store, "ManagedSessionMaker", None)
@@ -23,7 +23,7 @@ def one_transaction(client: "MlflowClient") -> Iterator[None]:
         yield
         return
     with make(read_only=False) as session:
-        session.expire_on_commit = False  # nobody else writes these runs: nothing need be read again
+        session.expire_on_commit = False  # no other process writes these runs: nothing need be read again
         store.ManagedSessionMaker = partial(_shared, session)
         try:
             yield

@@ -1,4 +1,4 @@
-"""One trial's child run: its dataset, its epochs, its kept checkpoint, its end."""
+"""Trial run: the child run of one trial, with its dataset, epochs, checkpoint and end."""
 
 import json
 import math
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resnet_lab.outcomes import Reason
 from resnet_lab.spec.choices import Value
 from resnet_lab.tracking.client import guarded
 from resnet_lab.tracking.model import keep_model
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric, RunTag
 
 _DIGEST_LENGTH = 12  # what the UI's table can show; the whole digest is kept in the source
-_DIVERGED = "diverged"
+_DIVERGED_TAG = "diverged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +73,9 @@ class TrialRun(Run):
     ) -> None:
         """Log the final metrics, keep the checkpoint as a LoggedModel and set the run FINISHED.
 
-        `checkpoint` is `model.safetensors`; the SHA-256 beside it, `<name>.sha256`, goes with it. The model
+        `checkpoint` is `model.safetensors`; the SHA-256 next to it, `<name>.sha256`, goes with it. The model
         carries the metrics too, so that the UI's list of models can be sorted by test error. `epochs` and `dataset`
-        are what the run has not been told of: a call less for each trial.
+        are what has not been logged yet: a call less per trial.
         """
         last, tags = _epochs(epochs)
         with guarded(f"keep the checkpoint of {self.name}"), one_transaction(self.client):
@@ -88,9 +89,9 @@ class TrialRun(Run):
         """Tag the run with the reason and set it FAILED."""
         from mlflow.entities import RunTag
 
-        tags = [RunTag("reason", reason)]
-        if reason == _DIVERGED:
-            tags.append(RunTag(_DIVERGED, "true"))
+        tags = [RunTag("reason", str(reason))]
+        if reason == Reason.DIVERGED:
+            tags.append(RunTag(_DIVERGED_TAG, "true"))
         with guarded(f"store the failure of {self.name}"):
             self.client.log_batch(self.run_id, tags=tags)
         self.end("FAILED")
@@ -114,7 +115,7 @@ def _epochs(records: Sequence[Mapping[str, float]]) -> "tuple[list[Metric], list
 
     metrics = [metric for record in records for metric in _metrics(record, int(record["epoch"]))]
     diverged = any(not math.isfinite(value) for record in records for value in record.values())
-    return metrics, [RunTag(_DIVERGED, "true")] if diverged else []
+    return metrics, [RunTag(_DIVERGED_TAG, "true")] if diverged else []
 
 
 def _metrics(record: Mapping[str, float], step: int, model_id: str | None = None) -> "list[Metric]":

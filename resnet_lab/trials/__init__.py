@@ -1,1 +1,1 @@
-"""Trials: a folder per run, and the processes that fill it."""
+"""Trials: one folder for each, and the worker processes that fill it."""

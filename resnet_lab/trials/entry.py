@@ -1,4 +1,4 @@
-"""The door between a driver, which must not load torch, and a worker, which has it."""
+"""Torch-free entry points of worker processes: the driver must not load torch, the worker has it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from resnet_lab.trials.worker_settings import WorkerSettings
 
 
-def launch(trial: Trial, orders: WorkerSettings, threads: int) -> None:
+def launch(trial: Trial, settings: WorkerSettings, threads: int) -> None:
     """Run a worker in this process."""
     from resnet_lab.trials.worker import main
 
-    main(trial, orders, threads)
+    main(trial, settings, threads)
 
 
-def launch_pack(connection: Connection, trial: Trial, orders: WorkerSettings, threads: int) -> None:
+def launch_pack(connection: Connection, trial: Trial, settings: WorkerSettings, threads: int) -> None:
     """Run a worker of several trials in this process; `trial` is the first."""
     from resnet_lab.trials.packed_worker import main
 
-    main(connection, trial, orders, threads)
+    main(connection, trial, settings, threads)

@@ -1,4 +1,4 @@
-"""One stream of the GPU for each trial that trains at the same time in a process."""
+"""GPU streams: one for each trial that trains at the same time in a process."""
 
 import contextlib
 import queue
@@ -14,8 +14,8 @@ def new_stream(device: torch.device) -> torch.cuda.Stream | None:
     return torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]  # in no stub
 
 
-class Streams:
-    """Lends streams of a GPU, each to one thread at a time."""
+class StreamPool:
+    """A pool of a GPU's streams, each used by one thread at a time."""
 
     def __init__(self, device: torch.device, count: int = MAX_PACKED_TRIALS) -> None:
         self._free: queue.SimpleQueue[torch.cuda.Stream | None] = queue.SimpleQueue()
@@ -23,7 +23,7 @@ class Streams:
             self._free.put(new_stream(device))
 
     @contextlib.contextmanager
-    def lend(self) -> Iterator[None]:
+    def acquire(self) -> Iterator[None]:
         """Make a stream the thread's current one, waiting until one is free."""
         stream = self._free.get()
         try:

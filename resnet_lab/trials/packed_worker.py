@@ -17,78 +17,78 @@ from resnet_lab.data.images import ImageData
 from resnet_lab.data.load import load
 from resnet_lab.engine.precision import resolve_device
 from resnet_lab.spec import DataSpec
-from resnet_lab.trials.gpu_streams import Streams
+from resnet_lab.trials.gpu_streams import StreamPool
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker import FAILED, prepare
 from resnet_lab.trials.worker_settings import START, WorkerSettings
 
-# A GPU has 8 queues for its streams unless told otherwise, and streams of one queue wait for each other.
+# A GPU has 8 queues for its streams by default, and streams of one queue wait for each other.
 QUEUES = "32"
 
 
-def main(connection: Connection, first: Trial, orders: WorkerSettings, threads: int) -> None:
-    """Entry point: carries out (START, trial) and (STOP, name), and answers (name, exit code) for a trial that ended.
+def main(connection: Connection, first: Trial, settings: WorkerSettings, threads: int) -> None:
+    """Entry point: carries out (START, trial) and (STOP, name), and reports (name, exit code) of a trial that ended.
 
     Ends when the other side closes the connection and the trials that run have ended with their epochs.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver alone decides what becomes of its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver alone decides when its workers end
     os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", QUEUES)
-    prepare(first, orders, threads)
-    pack = Pack(orders, connection.send)
+    prepare(first, settings, threads)
+    pack = Pack(settings, connection.send)
     while True:
         try:
-            order, what = connection.recv()
+            command, subject = connection.recv()
         except (EOFError, OSError):
             break
-        pack.start(what) if order == START else pack.stop(what)
+        pack.start(subject) if command == START else pack.stop(subject)
     pack.stop_all()
 
 
 class Pack:
-    """The trials of a process; `tell` hears (name, exit code) of each that ends."""
+    """The trials of a process; `report` is called with (name, exit code) of each that ends."""
 
-    def __init__(self, orders: WorkerSettings, tell: Callable[[tuple[str, int]], None]) -> None:
-        self._orders, self._tell = orders, tell
-        self._device = resolve_device(orders.device)
-        self._streams = Streams(self._device)
+    def __init__(self, settings: WorkerSettings, report: Callable[[tuple[str, int]], None]) -> None:
+        self._settings, self._report = settings, report
+        self._device = resolve_device(settings.device)
+        self._streams = StreamPool(self._device)
         self._images = SharedImages()
-        self._telling = threading.Lock()
+        self._report_lock = threading.Lock()
         self._running: dict[str, tuple[threading.Thread, threading.Event]] = {}
 
     def start(self, trial: Trial) -> None:
         """Train a trial in a thread of its own."""
-        told = threading.Event()
-        thread = threading.Thread(target=self._run, args=(trial, told), name=trial.name)
-        self._running[trial.name] = thread, told
+        stop = threading.Event()
+        thread = threading.Thread(target=self._run, args=(trial, stop), name=trial.name)
+        self._running[trial.name] = thread, stop
         thread.start()
 
     def stop(self, name: str) -> None:
-        """Tell a trial to end with its epoch. One that has ended already is left in peace."""
+        """Let a trial end with its epoch. Without effect on one that has ended already."""
         running = self._running.get(name)
         if running is not None:
             running[1].set()
 
     def stop_all(self) -> None:
-        """Tell every trial to end with its epoch, and wait until they have."""
+        """Let every trial end with its epoch, and wait until they have."""
         running = list(self._running.values())
-        for _, told in running:
-            told.set()
+        for _, stop in running:
+            stop.set()
         for thread, _ in running:
             thread.join()
 
-    def _run(self, trial: Trial, told: threading.Event) -> None:
+    def _run(self, trial: Trial, stop: threading.Event) -> None:
         code = FAILED
         try:
-            with self._streams.lend():
-                if run_trial(trial, self._orders, load=self._images.load, stopped=told.is_set):
+            with self._streams.acquire():
+                if run_trial(trial, self._settings, load=self._images.load, stopped=stop.is_set):
                     code = 0
         finally:
             del self._running[trial.name]
-            with self._telling, contextlib.suppress(OSError):  # nobody may be left to hear it
-                self._tell((trial.name, code))
+            with self._report_lock, contextlib.suppress(OSError):  # the driver may be gone
+                self._report((trial.name, code))
             if code and not self._device_works():
-                # An illegal access leaves no context to go on with: the neighbours' last epochs are on disk.
+                # An illegal access leaves no usable context: the other trials' last epochs are on disk.
                 os._exit(FAILED)
 
     def _device_works(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the fork server does once, before it forks the first worker, so that no trial pays for it.
+"""Preloading in the fork server: done once, before the first worker is forked, so that no trial pays for it.
 
 Imported in the server, where the environment holds VARIABLE, for its effects: torch, all that torch loads with the
 first optimiser (more than a second), and the images, read and verified. Forked workers share their memory.
@@ -16,20 +16,20 @@ from resnet_lab.spec.fields import from_json, to_json
 from resnet_lab.trials.worker_settings import WorkerSettings
 
 VARIABLE = "RESNET_LAB_PRELOAD"
-MOST = 4  # sets that differ in `train_images` are held apart, 184 MB each for CIFAR
+MAX_SETS = 4  # sets that differ in `train_images` are kept separately, 184 MB each for CIFAR
 
 
-def environment(runs: Iterable[RunSpec], orders: WorkerSettings) -> dict[str, str]:
+def environment(runs: Iterable[RunSpec], settings: WorkerSettings) -> dict[str, str]:
     """Return the environment in which importing this module prepares for such runs."""
-    examples = list({run.data: to_json(run) for run in runs}.values())[:MOST]
-    data_dir = orders.data_dir and str(orders.data_dir)
-    return {VARIABLE: json.dumps({"runs": examples, "data_dir": data_dir, "device": orders.device})}
+    examples = list({run.data: to_json(run) for run in runs}.values())[:MAX_SETS]
+    data_dir = settings.data_dir and str(settings.data_dir)
+    return {VARIABLE: json.dumps({"runs": examples, "data_dir": data_dir, "device": settings.device})}
 
 
-def preload(told: str) -> None:
-    """Load what `environment` told, and set up one run on each set of images, for what that loads.
+def preload(value: str) -> None:
+    """Load what `environment` wrote to `value`, and set up one run on each set of images, for what that loads.
 
-    What goes wrong here is left to the workers, who report it. A GPU is not touched: a process that has used one cannot
+    Errors here are left to the workers, which report them. A GPU is not touched: a process that has used one cannot
     fork others that do.
     """
     import torch
@@ -41,7 +41,7 @@ def preload(told: str) -> None:
     from resnet_lab.spec import RecipeSpec
 
     make_optimizer(RecipeSpec(), [torch.nn.Parameter(torch.zeros(1))])
-    content = json.loads(told)
+    content = json.loads(value)
     for text in content["runs"]:
         with contextlib.suppress(Exception):
             run = from_json(text)

@@ -1,4 +1,4 @@
-"""How long training takes here: FLOPs of a network, and seconds per FLOP from a few real steps."""
+"""Training throughput: FLOPs of a network, seconds per FLOP from a few steps, and images/s of concurrent trials."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -26,11 +26,11 @@ def forward_flops(spec: RunSpec) -> int:
 
 def seconds_per_flop(spec: RunSpec, device: str, steps: int = 3) -> float:
     """Return the wall time of one training step on one thread, over the forward FLOPs of its images."""
-    where = resolve_device(device)
+    resolved = resolve_device(device)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        session = Session(spec, noise_images(spec, where, steps), where)
+        session = Session(spec, noise_images(spec, resolved, steps), resolved)
         session.run_steps(1)
         start = time.perf_counter()
         session.run_steps(steps)
@@ -41,7 +41,7 @@ def seconds_per_flop(spec: RunSpec, device: str, steps: int = 3) -> float:
 
 
 def noise_images(spec: RunSpec, device: torch.device, batches: int) -> ImageData:
-    """Return noise of the shape of the run's images, so many batches of it, for timing."""
+    """Return `batches` batches of noise in the shape of the run's images, for timing."""
     info = CATALOG[spec.data.name]
     shape = (spec.recipe.batch_size * batches, info.size, info.size, info.channels)
     images = Images(
@@ -62,30 +62,26 @@ def noise_images(spec: RunSpec, device: torch.device, batches: int) -> ImageData
 
 
 BATCHES = 100  # of noise: an epoch long enough for its start not to count
-
-
 GAIN = 1.05  # what doubling must bring to be worth the memory
-
-
 SECONDS = 0.5
 
 
-class Together:
-    """Sessions of one run, in threads of one process."""
+class ConcurrentSessions:
+    """Sessions of one run, each in a thread of one process."""
 
     def __init__(
         self,
         spec: RunSpec,
         data: ImageData,
         device: torch.device,
-        make_recorder: Callable[[], GraphCapture | None] = lambda: None,
+        make_capture: Callable[[], GraphCapture | None] = lambda: None,
     ) -> None:
-        self._spec, self._data, self._device, self._make_recorder = spec, data, device, make_recorder
+        self._spec, self._data, self._device, self._make_capture = spec, data, device, make_capture
         self._sessions: list[Session] = []
         self._streams: list[torch.cuda.Stream | None] = []
 
     def rate(self, count: int, steps: int) -> float:
-        """Return the images/s of `count` sessions together over so many steps of each, warm."""
+        """Return the images/s of `count` sessions together over `steps` steps of each, warm."""
         while len(self._sessions) < count:
             self._add()
         start = time.perf_counter()
@@ -97,7 +93,7 @@ class Together:
         """Add a session on a stream of its own, and capture its step while no other trains."""
         self._streams.append(new_stream(self._device))
         with torch.cuda.stream(self._streams[-1]):
-            self._sessions.append(Session(self._spec, self._data, self._device, recorder=self._make_recorder()))
+            self._sessions.append(Session(self._spec, self._data, self._device, capture=self._make_capture()))
         self._train(1, len(self._sessions) - 1)
 
     def _train(self, steps: int, index: int) -> None:
@@ -106,34 +102,33 @@ class Together:
 
 
 def train_steps(steps: int, session: Session) -> None:
-    """Train so many steps, over the end of the images where need be; returns once the device is done."""
+    """Train `steps` steps, past the end of the images where need be; returns once the device is done."""
     stop = session.iteration + steps
     while session.iteration < stop:
         session.run_steps(stop - session.iteration)
 
 
-def concurrent_throughput(question: tuple[RunSpec, str]) -> dict[int, float]:
+def concurrent_throughput(spec: RunSpec, device: str) -> dict[int, float]:
     """Measure, for a run on a device, images/s by the number of trials at once: 1, 2, 4, ... while doubling pays.
 
-    Each number takes about as long, some half a second; memory that ends is an answer too.
+    Each number takes about half a second; it also ends where the memory does.
     """
-    spec, name = question
-    device = resolve_device(name)
-    together = Together(spec, noise_images(spec, device, BATCHES), device)
-    steps = max(8, round(SECONDS * together.rate(1, 8) / spec.recipe.batch_size))
-    found: dict[int, float] = {}
+    resolved = resolve_device(device)
+    sessions = ConcurrentSessions(spec, noise_images(spec, resolved, BATCHES), resolved)
+    steps = max(8, round(SECONDS * sessions.rate(1, 8) / spec.recipe.batch_size))
+    rates: dict[int, float] = {}
     count = 1
     while count <= MAX_PACKED_TRIALS:
         try:
-            found[count] = together.rate(count, max(8, steps // count))
+            rates[count] = sessions.rate(count, max(8, steps // count))
         except torch.OutOfMemoryError:
             break
-        if count > 1 and found[count] < GAIN * found[count // 2]:
+        if count > 1 and rates[count] < GAIN * rates[count // 2]:
             break
         count *= 2
-    return found
+    return rates
 
 
-def best_count(found: Mapping[int, float]) -> int:
-    """Return the fewest trials at once whose rate is the best one's, or near it."""
-    return min(count for count, rate in found.items() if GAIN * rate >= max(found.values()))
+def best_count(rates: Mapping[int, float]) -> int:
+    """Return the fewest trials at once whose images/s are the highest, or near it."""
+    return min(count for count, rate in rates.items() if GAIN * rate >= max(rates.values()))

@@ -1,9 +1,10 @@
-"""One trial on disk: a folder that one worker fills and anybody can read.
+"""Trial: one folder on disk that one worker fills and any process can read.
 
-config.json        the spec by dotted names      history.jsonl   one record an epoch
+config.json        the spec by dotted names      history.jsonl   one record per epoch
 env.json           code, machine, data SHA-256   resume.pt       the last finished epoch's state
 model.safetensors  the trained network (+ .sha256)
 result.json        written last: the trial is complete           failure.json    why it is not
+worker.log         what the worker printed                       worker.lock     held by the worker
 """
 
 import json
@@ -13,8 +14,9 @@ from typing import Any
 
 from resnet_lab.errors import UserError
 from resnet_lab.outcomes import Outcome, Reason, Status
+from resnet_lab.provenance import MODEL_FILE
 from resnet_lab.spec import RunSpec
-from resnet_lab.spec.fields import from_json
+from resnet_lab.spec.fields import CONFIG_FILE, from_json
 from resnet_lab.spec.fingerprint import trial_name
 
 Json = dict[str, Any]
@@ -35,17 +37,56 @@ class Trial:
     def folder(self) -> Path:
         return self.root / self.name
 
+    @property
+    def config_file(self) -> Path:
+        return self.folder / CONFIG_FILE
+
+    @property
+    def history_file(self) -> Path:
+        return self.folder / "history.jsonl"
+
+    @property
+    def environment_file(self) -> Path:
+        return self.folder / "env.json"
+
+    @property
+    def state_file(self) -> Path:
+        return self.folder / "resume.pt"
+
+    @property
+    def model_file(self) -> Path:
+        return self.folder / MODEL_FILE
+
+    @property
+    def result_file(self) -> Path:
+        return self.folder / "result.json"
+
+    @property
+    def failure_file(self) -> Path:
+        return self.folder / "failure.json"
+
+    @property
+    def log_file(self) -> Path:
+        return self.folder / "worker.log"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.folder / "worker.lock"
+
     def result(self) -> Json | None:
         """Return the final figures, or None while the trial is not complete."""
-        return _read(self.folder / "result.json")
+        return _read(self.result_file)
 
     def failure(self) -> Json | None:
         """Return {"reason", "detail"} of the last attempt, or None where it did not fail."""
-        return _read(self.folder / "failure.json")
+        return _read(self.failure_file)
 
     def outcome(self) -> Outcome:
-        """Return how the trial stands. Earlier versions recorded every error of the user's as refused, which is final:
-        their traceback tells one from the other."""
+        """Return how the trial stands.
+
+        Earlier versions recorded every error of the user's as refused, which is final; their traceback holds which of
+        the two it was.
+        """
         if self.result() is not None:
             return Outcome(status=Status.COMPLETE)
         failure = self.failure()
@@ -58,11 +99,11 @@ class Trial:
 
     def environment(self) -> Json:
         """Return env.json, or {} before the trial has begun."""
-        return _read(self.folder / "env.json") or {}
+        return _read(self.environment_file) or {}
 
     def history(self) -> list[Json]:
         """Return the finished epochs; a line torn by a kill is not one."""
-        path = self.folder / "history.jsonl"
+        path = self.history_file
         records = []
         for line in path.read_text().splitlines() if path.exists() else []:
             try:
@@ -75,9 +116,9 @@ class Trial:
 def read_trial(folder: Path) -> Trial:
     """Return the trial kept in a folder. Raises UserError where there is none."""
     try:
-        spec = from_json((folder / "config.json").read_text())
+        spec = from_json((folder / CONFIG_FILE).read_text())
     except OSError:
-        raise UserError(f"{folder} holds no trial: give a folder with a config.json") from None
+        raise UserError(f"{folder} holds no trial: give a folder with a {CONFIG_FILE}") from None
     return Trial(root=folder.parent, spec=spec)
 
 

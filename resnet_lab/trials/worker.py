@@ -19,21 +19,21 @@ from resnet_lab.trials.worker_settings import WorkerSettings
 FAILED = 3
 
 
-def main(trial: Trial, orders: WorkerSettings, threads: int) -> None:
+def main(trial: Trial, settings: WorkerSettings, threads: int) -> None:
     """Entry point of a worker process: exits with 0 where the trial is complete, else with FAILED."""
-    # Ctrl-C reaches the whole process group; the driver alone decides what becomes of its workers.
+    # Ctrl-C reaches the whole process group; the driver alone decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    prepare(trial, orders, threads)
-    sys.exit(0 if run_trial(trial, orders) else FAILED)
+    prepare(trial, settings, threads)
+    sys.exit(0 if run_trial(trial, settings) else FAILED)
 
 
-def prepare(trial: Trial, orders: WorkerSettings, threads: int) -> None:
-    """Send what this process prints to the trial's worker.log, and set torch up as ordered."""
+def prepare(trial: Trial, settings: WorkerSettings, threads: int) -> None:
+    """Redirect this process's output to the trial's worker.log, and configure torch."""
     trial.folder.mkdir(parents=True, exist_ok=True)
-    log = os.open(trial.folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    log = os.open(trial.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     if threads:
         torch.set_num_threads(threads)
-    if orders.deterministic:
+    if settings.deterministic:
         be_deterministic()

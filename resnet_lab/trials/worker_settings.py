@@ -1,4 +1,4 @@
-"""What a worker is told of its trial beside the spec."""
+"""Worker settings: how a worker runs its trial; none changes the result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,19 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
-    """What a worker is told beside the spec. None of it changes more than rounding, so none is in the fingerprint."""
+    """Execution settings of a worker. None changes more than rounding, so none is in the fingerprint."""
 
     data_dir: Path | None
     device: str
     environment: Mapping[str, Any]
     deterministic: bool = False
-    """Only algorithms that repeat themselves to the bit: see `resnet_lab.engine.precision.be_deterministic`."""
+    """Only algorithms that give equal bits in equal runs: see `resnet_lab.engine.precision.be_deterministic`."""
     compiled: bool = False
     """Train through torch.compile."""
 
 
 START, STOP = "start", "stop"
-"""What a worker of several trials is told to do with one."""
-
+"""Commands to a worker of several trials, each about one of them."""
 
 MAX_PACKED_TRIALS = 16
-"""Trials in one process. torch deals out 32 streams of a GPU in turn: half of them, taken once, are never shared."""
+"""Trials in one process. torch hands out 32 streams of a GPU in turn: half of them, taken once, are never shared."""

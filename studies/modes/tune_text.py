@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.comparison.arms import ArmRow, as_dict
+from analysis.results.plain import none_if_nan
 from analysis.tables.labels import full_label
 from analysis.tables.search_words import state_counts
 from resnet_lab.spec.choices import Value
@@ -82,8 +83,8 @@ def content(searches: Sequence[ArmSearch], twice: Sequence[Twice], tuned: Sequen
         "comparisons": [
             {
                 "fields": {**one.declared.context, **one.declared.arm},
-                "declared": _plain(one.declared.difference),
-                "tuned": _plain(one.tuned.difference),
+                "declared": none_if_nan(one.declared.difference),
+                "tuned": none_if_nan(one.tuned.difference),
                 "changes_sign": one.turns,
             }
             for one in twice
@@ -114,7 +115,3 @@ def _flag(one: Twice) -> str:
     if not one.turns:
         return ""
     return "  CHANGES SIGN" + ("" if one.beyond else " (not both intervals leave out 0)")
-
-
-def _plain(value: float) -> float | None:
-    return None if math.isnan(value) else value

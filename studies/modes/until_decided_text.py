@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.results.plain import none_if_nan
 from analysis.stats.sequential import Judgement
 from analysis.tables.labels import full_label
 from resnet_lab.spec.choices import Value
@@ -70,6 +71,6 @@ def _stop_text(stop: Stop) -> str:
 def _numbers(stop: Stop) -> dict[str, Any]:
     interval = stop.judgement.interval
     limits = {"difference": interval.mean, "corrected_low": interval.low, "corrected_high": interval.high}
-    plain = {name: None if value != value else value for name, value in limits.items()}  # nan is not itself
+    plain = {name: none_if_nan(value) for name, value in limits.items()}
     decision = stop.judgement.decision.value
     return {"decision": decision, "seeds": stop.seeds, "pairs": stop.judgement.pairs, "stopped": stop.reason, **plain}

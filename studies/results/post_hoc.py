@@ -39,13 +39,13 @@ class PostHoc:
         by_name = {trial.name: trial for trial in trials}
         runs = [{**run, **self._measured(by_name[str(run["trial"])], options)} for run in outcomes(plan, trials)]
         rows = summarise(
-            runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline(), measure=self.metric
+            runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline(), metric=self.metric
         )
         console = Console()
         console.print(render(rows, title=self.title, width=console.width))
         folder = options.out / "reports" / plan.title
         atomic.write(folder / f"{self.name}.md", markdown(rows).encode())
-        atomic.write(folder / f"{self.name}.json", (json.dumps(runs, indent=2) + "\n").encode())
+        atomic.write_json(folder / f"{self.name}.json", runs)
 
     def _measured(self, trial: Trial, options: Options) -> Mapping[str, Any]:
         """Return the trial's metrics, from its folder where it was measured before."""

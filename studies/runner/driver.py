@@ -185,10 +185,10 @@ class Driver:
         metrics = {name: result[name] for name in (TEST_ERROR, "test/loss", "time/train_s")}
         if self.audit is not None:
             metrics |= self.audit.metrics_of(running.trial.spec)
-        records, folder = self._new_epochs(running), running.trial.folder
+        records, trial = self._new_epochs(running), running.trial
         if running.run is not None:
-            files = folder / "model.safetensors", folder / "config.json"
-            running.run.finish(metrics, *files, metrics_by_epoch(records), running.dataset(self.data_source))
+            dataset = running.dataset(self.data_source)
+            running.run.finish(metrics, trial.model_file, trial.config_file, metrics_by_epoch(records), dataset)
             self.finished_runs[running.trial.name] = running.run.run_id
 
     def _interrupt(self) -> None:

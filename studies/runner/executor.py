@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import os
 import signal
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol
 
 from resnet_lab.spec import RunSpec
+from resnet_lab.system.environment import environment_set
 from resnet_lab.system.interrupt import deferred
 from resnet_lab.trials import preload
 from resnet_lab.trials.trial import Trial
@@ -101,13 +101,8 @@ def start_server(threads: int, preloaded: Mapping[str, str]) -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([preload.__name__])
     wanted = WORKER_ENVIRONMENT | dict(preloaded) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        with _sigint_blocked():
-            forkserver.ensure_running()
-    finally:
-        _restore(before)
+    with environment_set(wanted), _sigint_blocked():
+        forkserver.ensure_running()
     return context
 
 
@@ -120,11 +115,3 @@ def _sigint_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _restore(environment: Mapping[str, str | None]) -> None:
-    for name, value in environment.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value

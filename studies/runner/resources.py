@@ -36,12 +36,12 @@ def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
     start_server(0, preload.environment(cells, settings))
     largest = max(cells, key=lambda cell: cell.model.depth * cell.model.width**2)
     try:
-        found = submit(concurrent_throughput, (largest, device)).result()
+        rates = submit(concurrent_throughput, largest, device).result()
     except RuntimeError:  # its traceback is printed above: most likely one trial does not fit into the memory
         print("--jobs auto: nothing could be measured, so trials run one at a time", file=sys.stderr)
         return 1
-    best = best_count(found)
-    measured = ", ".join(f"{count}: {rate:,.0f}" for count, rate in found.items())
+    best = best_count(rates)
+    measured = ", ".join(f"{count}: {rate:,.0f}" for count, rate in rates.items())
     print(f"--jobs auto: {best} trials at once (images/s by trials at once: {measured})", file=sys.stderr)
     return best
 

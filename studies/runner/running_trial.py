@@ -30,7 +30,7 @@ class RunningTrial:
 
     def new_epochs(self) -> list[Record]:
         """Return the epochs finished since the last call; none before there is a run to log them in."""
-        path = self.trial.folder / "history.jsonl"
+        path = self.trial.history_file
         size = path.stat().st_size if path.exists() else 0
         if size == self.size or self.run is None:
             return []

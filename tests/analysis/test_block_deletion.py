@@ -88,7 +88,20 @@ def test_every_block_deleted_in_turn(trial, tmp_path, capsys):
 def test_every_experiment_and_mode_in_one_go(trial, tmp_path, capsys):
     names = ["single", "multiple", "reorder", "pairs", "prefix", "suffix", "duplicate"]
     modes = ["delete", "zero", "mean", "reinit", "randomise", "scale:0.5"]
-    argv = ["--checkpoint", trial.folder, "--out", tmp_path, "--images", 40, "--draws", 2, "--max-k", 2, "--heal", 2]
+    argv = [
+        "--checkpoint",
+        trial.folder,
+        "--out",
+        tmp_path,
+        "--images",
+        40,
+        "--draws",
+        2,
+        "--max-k",
+        2,
+        "--recalibrate-bn",
+        2,
+    ]
     argv += ["--experiment", *names, "--mode", *modes, "--blocks", 0, 1, 3]
     rows = rows_of(capsys, *argv)
     assert {row["experiment"] for row in rows} == {"base", *names}
@@ -109,7 +122,7 @@ def test_the_same_command_gives_the_same_rows(trial, tmp_path, capsys):
     assert rows_of(capsys, *argv) == rows_of(capsys, *argv)
 
 
-def test_healing_an_undamaged_network_on_its_own_training_images_does_no_harm(trial, tmp_path, capsys):
+def test_recalibrating_an_undamaged_network_on_its_own_training_images_does_no_harm(trial, tmp_path, capsys):
     rows = rows_of(capsys, "--checkpoint", trial.folder, "--out", tmp_path, "--heal", 9, "--blocks", 0)
     before, after = (row["error"] for row in rows if row["experiment"] == "base")
     assert before - 15 <= after <= before + 3  # after two epochs the running statistics still lag, so it may gain
@@ -158,7 +171,7 @@ def test_files_are_logged_where_there_is_a_store(trial, tmp_path, capsys, empty_
         (["--mode", "deleet"], "there is no lesion 'deleet': choose from delete"),
         (["--experiment", "singel"], "--experiment"),
         (["--draws", 0], "--draws 0: it must be 1 or more"),
-        (["--dataset", "digits", "--heal", 50], "--heal 50 needs 6400 training images, and there are 1257"),
+        (["--dataset", "digits", "--heal", 50], "--recalibrate-bn 50 needs 6400 training images, and there are 1257"),
         (["--experiment", "multiple", "--blocks", 3], "every block asked for changes the shape"),
         (["--experiment", "reorder", "--blocks", 0, 4], "no two are"),
         (["--experiment", "contrast"], "is no plain network"),

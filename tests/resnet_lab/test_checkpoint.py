@@ -9,10 +9,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from resnet_lab.checkpoint import MODEL_FILE, load_model, save_model
+from resnet_lab.checkpoint import load_model, save_model
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
+from resnet_lab.provenance import MODEL_FILE
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import flatten, replace
 

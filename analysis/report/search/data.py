@@ -9,6 +9,7 @@ from analysis.figures.search_axes import Axis
 from analysis.report.traces import Json, Traces
 from analysis.results.report_folder import SEARCH, ReportFolder
 from resnet_lab.errors import UserError
+from resnet_lab.outcomes import Status
 
 NEEDED = ("study", "question", "scale", "dataset", "algorithm", "pruner", "budget", "epochs", "seed", "importance")
 
@@ -51,14 +52,14 @@ class SearchData(Traces):
     @property
     def ranked(self) -> list[Json]:
         """The complete trials, the least validation error first, a run that was proposed twice only once."""
-        complete = [row for row in self.trials if row["state"] == "complete"]
+        complete = [row for row in self.trials if row["state"] == Status.COMPLETE]
         once = {row["trial"]: row for row in reversed(complete)}
         return sorted(once.values(), key=lambda row: (row["val/error"], row["number"]))
 
     @property
     def unfinished(self) -> list[Json]:
         """The trials without a final error, in the order of proposal."""
-        return [row for row in self.trials if row["state"] != "complete"]
+        return [row for row in self.trials if row["state"] != Status.COMPLETE]
 
     def values(self, row: Json) -> dict[str, Any]:
         """Return what a trial chose, by field."""

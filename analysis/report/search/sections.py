@@ -6,10 +6,11 @@ from typing import Any
 
 from analysis.report.document import Block, Code, Items, Table, Text
 from analysis.report.search.data import SearchData
-from analysis.report.sections.costs import BACKWARD, duration, images_seen, large, last_launch
+from analysis.report.sections.costs import BACKWARD, images_seen, large, last_launch, seconds_or_hours
 from analysis.report.traces import Json
 from analysis.tables.labels import short_names
 from analysis.tables.search_words import state_counts
+from resnet_lab.outcomes import Reason, Status
 
 SHOWN = 10
 """So many of the best trials are spelt out."""
@@ -117,7 +118,7 @@ def importance(facts: SearchData) -> Iterator[Block]:
         rows=[[name, f"{share:.2f}"] for name, share in sorted(shares.items(), key=lambda item: -item[1])],
         left=1,
     )
-    complete = sum(row["state"] == "complete" for row in facts.trials)
+    complete = sum(row["state"] == Status.COMPLETE for row in facts.trials)
     yield Text(
         f"Of a forest of trees on the {complete} complete trials, shares scaled to a sum of 1. It tells where the"
         " search found differences, within its ranges and where it looked; pruned trials are not in it.",
@@ -130,10 +131,10 @@ LISTED = 60
 
 
 MEANING = {
-    "complete": "trained to the end",
-    "pruned": "stopped early: worse than the others at the same epoch",
-    "refused": "the combination means nothing, and was not run",
-    "diverged": "the loss was no number any more",
+    Status.COMPLETE: "trained to the end",
+    Reason.PRUNED: "stopped early: worse than the others at the same epoch",
+    Reason.REFUSED: "the combination is invalid, and was not run",
+    Reason.DIVERGED: "the loss was not finite",
 }
 
 
@@ -180,7 +181,7 @@ def costs(facts: SearchData) -> Iterator[Block]:
                 "Epochs",
                 f"{len(epochs)} of {whole}: {max(whole - len(epochs), 0)} were not run, by pruning and failures",
             ),
-            ("Training, all trials", duration(sum(float(epoch.get("time/epoch_s") or 0) for epoch in epochs))),
+            ("Training, all trials", seconds_or_hours(sum(float(epoch.get("time/epoch_s") or 0) for epoch in epochs))),
             (
                 "Training FLOPs",
                 f"about {large(work)} ({BACKWARD} forward passes for each image seen)" if work else "n/a",

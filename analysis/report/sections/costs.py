@@ -9,7 +9,8 @@ from analysis.comparison.arms import ArmRow
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Items, Table, Text
 from analysis.report.traces import Traces
-from analysis.tables.cells import field_cells, field_headers
+from analysis.tables.cells import context_breaks, field_cells, field_headers
+from resnet_lab.outcomes import Status
 
 BACKWARD = 3
 """Training takes about three forward passes: one forward, two backward."""
@@ -28,10 +29,10 @@ def costs(facts: ReportData) -> Iterator[Block]:
         headers=[*fields, *headers],
         rows=[[*names, *_cost(facts, row)] for names, row in zip(field_cells(rows, merged=False), rows, strict=True)],
         left=len(fields),
-        breaks=frozenset(i for i, row in enumerate(rows) if i and rows[i - 1].context != row.context),
+        breaks=context_breaks([row.context for row in rows]),
     )
     seconds = sum(float(run.get("time/train_s") or 0) for run in facts.runs)
-    yield Items([("Training, all trials", duration(seconds)), *last_launch(facts)])
+    yield Items([("Training, all trials", seconds_or_hours(seconds)), *last_launch(facts)])
     yield Text(
         "FLOPs/image: 2 x multiply-adds of the forward pass, counted by torch. training FLOPs: about"
         f" {BACKWARD} forward passes for each image seen.",
@@ -44,11 +45,11 @@ def last_launch(facts: Traces) -> list[tuple[str, str]]:
     joules = facts.launch.get("energy_j")
     energy = f"{joules / 3600:.2f} Wh over the last launch (processor packages, RAPL)" if joules else "not measured"
     whole = facts.launch.get("seconds", {})
-    wall = [("Wall time of the last launch", duration(sum(whole.values())))] if whole else []
+    wall = [("Wall time of the last launch", seconds_or_hours(sum(whole.values())))] if whole else []
     return [*wall, ("Energy", energy)]
 
 
-def duration(seconds: float) -> str:
+def seconds_or_hours(seconds: float) -> str:
     """Return `42 s`, or hours where there are many."""
     return f"{seconds:.0f} s" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
@@ -57,7 +58,7 @@ def _cost(facts: ReportData, row: ArmRow) -> list[str]:
     names = {**row.context, **row.arm}
     cells = (facts.audit or {}).get("cells", ())
     built: Mapping[str, Any] = next((cell for cell in cells if all(cell[n] == v for n, v in names.items())), {})
-    done = [run for run in facts.runs_of(row) if run["status"] == "complete"]
+    done = [run for run in facts.runs_of(row) if run["status"] == Status.COMPLETE]
     speeds = [s for run in done for e in facts.histories[run["trial"]] if (s := e.get("time/images_per_s"))]
     seconds = [float(run["time/train_s"]) for run in done if "time/train_s" in run]
     seen = _images_seen(facts, done)
@@ -83,6 +84,6 @@ def _images_seen(facts: ReportData, done: Sequence[Mapping[str, Any]]) -> float:
 
 
 def images_seen(facts: Traces, trial: str, iterations: int) -> float:
-    """Return how many images so many steps of a trial take; 0 where its folder is gone."""
+    """Return how many images a trial has seen after n iterations; 0 where its folder is gone."""
     config = json.loads(facts.configs.get(trial) or "{}")
     return float(config.get("recipe.batch_size", 0) * iterations)

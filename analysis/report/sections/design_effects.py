@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from analysis.comparison.design_effects import DesignEffect, ladder_steps, main_effects
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
-from analysis.tables.cells import changes, estimate, p_text
+from analysis.tables.cells import changes, context_breaks, estimate, p_text
 from analysis.tables.labels import short_names
 
 FRACTIONS = ("fractional", "plackett_burman")
@@ -39,7 +39,6 @@ def screening(facts: ReportData) -> Iterator[Block]:
 
 
 def _table(facts: ReportData, found: Sequence[DesignEffect], caption: str, *, held: bool) -> Table:
-    contexts = [each.context for each in found]
     return Table(
         caption=f"{caption} Points of test error.",
         headers=[
@@ -49,7 +48,7 @@ def _table(facts: ReportData, found: Sequence[DesignEffect], caption: str, *, he
         ],
         rows=[_row(facts, each, held=held) for each in found],
         left=len(facts.context) + 1 + held,
-        breaks=frozenset(i for i in range(1, len(found)) if contexts[i] != contexts[i - 1]),
+        breaks=context_breaks([each.context for each in found]),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from analysis.comparison.compare import ALPHA, Comparison
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
-from analysis.tables.cells import changes, estimate, p_text
+from analysis.tables.cells import changes, context_breaks, estimate, p_text
 from analysis.tables.labels import full_label, short_names
 
 
@@ -14,7 +14,6 @@ def equivalence(facts: ReportData) -> Iterator[Block]:
     found = [each for each in facts.comparisons if each.equivalence]
     if not found:
         return
-    contexts = [each.row.context for each in found]
     yield Table(
         caption=f"Equivalence with the baseline within {facts.margin:g} points either way.",
         headers=[
@@ -28,7 +27,7 @@ def equivalence(facts: ReportData) -> Iterator[Block]:
         ],
         rows=[_row(facts, each) for each in found],
         left=len(facts.context) + 2,
-        breaks=frozenset(i for i in range(1, len(found)) if contexts[i] != contexts[i - 1]),
+        breaks=context_breaks([each.row.context for each in found]),
     )
     yield Text(
         "p TOST: two one-sided paired t tests (Schuirmann 1987) of a difference beyond the margin; p Holm: corrected"

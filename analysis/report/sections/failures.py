@@ -6,6 +6,7 @@ from typing import Any
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
 from analysis.tables.labels import full_label
+from resnet_lab.outcomes import Status
 
 
 def failures(facts: ReportData) -> Iterator[Block]:
@@ -14,7 +15,7 @@ def failures(facts: ReportData) -> Iterator[Block]:
     rows = [
         [full_label({name: run[name] for name in names}), str(run["seed"]), str(run["status"]), _why(run), run["trial"]]
         for run in facts.runs
-        if run["status"] != "complete"
+        if run["status"] != Status.COMPLETE
     ]
     if not rows:
         yield Text("None: every planned trial is complete.")
@@ -24,4 +25,4 @@ def failures(facts: ReportData) -> Iterator[Block]:
 
 
 def _why(run: Mapping[str, Any]) -> str:
-    return str(run.get("reason") or ("" if run["status"] == "missing" else "no reason recorded"))
+    return str(run.get("reason") or ("" if run["status"] == Status.MISSING else "no reason recorded"))

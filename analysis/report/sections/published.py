@@ -12,6 +12,7 @@ from analysis.results.trials import results_by_seed
 from analysis.tables.cells import changes, estimate
 from analysis.tables.labels import full_label
 from resnet_lab.errors import UserError
+from resnet_lab.outcomes import Reason, Status
 from resnet_lab.spec import DatasetName, RunSpec
 from resnet_lab.spec.fields import from_json
 
@@ -34,7 +35,7 @@ def verdicts(facts: ReportData) -> list[tuple[ArmRow, Verdict]]:
         spec = _spec(facts, row)
         runs = facts.runs_of(row)
         results = list(results_by_seed(runs, "test/error").values())
-        diverged = [math.inf for run in runs if run["status"] == "failed" and run.get("reason") == "diverged"]
+        diverged = [math.inf for run in runs if run["status"] == Status.FAILED and run.get("reason") == Reason.DIVERGED]
         if spec is not None:
             for figure in figures_for(spec):
                 ours = [*results, *diverged] if figure.fails else results

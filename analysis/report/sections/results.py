@@ -4,11 +4,19 @@ import math
 from collections.abc import Iterator, Sequence
 
 from analysis.comparison.anova import Anova, Effect
-from analysis.comparison.arms import ArmRow
 from analysis.comparison.compare import Comparison
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
-from analysis.tables.cells import changes, estimate, field_cells, field_headers, number_cells, number_headers, p_text
+from analysis.tables.cells import (
+    changes,
+    context_breaks,
+    estimate,
+    field_cells,
+    field_headers,
+    number_cells,
+    number_headers,
+    p_text,
+)
 from analysis.tables.footnotes import explain
 from analysis.tables.labels import full_label, short_names
 
@@ -26,17 +34,13 @@ def arms(facts: ReportData) -> Iterator[Block]:
         ],
         left=len(fields),
         strong=frozenset(i for i, row in enumerate(rows) if row.is_baseline),
-        breaks=_breaks(rows),
+        breaks=context_breaks([row.context for row in rows]),
     )
     yield Text(explain(rows, facts.baseline), note=True)
 
 
 def _number(value: float, form: str = ".2f") -> str:
     return "n/a" if math.isnan(value) else "inf" if math.isinf(value) else format(value, form)
-
-
-def _breaks(rows: Sequence[ArmRow]) -> frozenset[int]:
-    return frozenset(i for i, row in enumerate(rows) if i and rows[i - 1].context != row.context)
 
 
 def comparisons(facts: ReportData) -> Iterator[Block]:
@@ -51,7 +55,7 @@ def comparisons(facts: ReportData) -> Iterator[Block]:
         headers=[*short_names(facts.context).values(), "arm", *headers, "d_z", "gain", "detectable"],
         rows=[_comparison(facts, each, ranked) for each in found],
         left=len(facts.context) + 1,
-        breaks=_breaks([each.row for each in found]),
+        breaks=context_breaks([each.row.context for each in found]),
     )
     yield Text(_legend(found), note=True)
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from analysis.inputs.chain import decompose
-from analysis.lesions.block_measures import BlockMeasures, measure, rank_correlations
+from analysis.lesions.block_measures import BlockMeasures, measure_blocks, rank_correlations
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.networks import build_network
 from resnet_lab.spec import RunSpec
@@ -34,7 +34,7 @@ def test_measures_are_their_definitions(x):
     chain = chain_of()
     h = chain.items[1](chain.items[0](x))  # the input of block 1
     branch, y = chain.block(1).residual(h), chain.items[2](h)
-    one = measure(chain, x)[1]
+    one = measure_blocks(chain, x)[1]
     ratios = [(f.norm() / s.norm()).item() for f, s in zip(branch, h, strict=True)]
     assert one.norm_ratio == pytest.approx(sum(ratios) / 12, rel=1e-5)
     assert one.response_std == pytest.approx(branch.std(correction=0).item(), rel=1e-5)  # the norm ends the branch
@@ -50,7 +50,7 @@ def test_measures_are_their_definitions(x):
 def test_the_response_of_a_preactivation_block_is_its_last_convolutions(x):
     chain = chain_of(**{"model.block.preactivation": "full"})
     h = chain.items[0](x)
-    assert measure(chain, x)[0].response_std == pytest.approx(
+    assert measure_blocks(chain, x)[0].response_std == pytest.approx(
         chain.block(0).residual(h).std(correction=0).item(), rel=1e-5
     )
 
@@ -61,7 +61,7 @@ def test_a_block_without_a_branch_does_nothing(x):
     for module in chain.items[1].branch.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.weight.zero_()
-    one = measure(chain, x)[0]
+    one = measure_blocks(chain, x)[0]
     assert (one.norm_ratio, one.response_std) == (0, 0)
     assert one.influence == pytest.approx(0, abs=1e-6)
     assert one.cka == pytest.approx(1, abs=1e-6)

@@ -28,17 +28,17 @@ def chain():
 
 def test_statistics_are_the_mean_over_the_batches():
     norm = nn.BatchNorm2d(3).eval()
-    (healed,) = recalibrate((norm,), batches())
+    (recalibrated,) = recalibrate((norm,), batches())
     means = torch.stack([x.mean((0, 2, 3)) for x, _ in batches()])
     variances = torch.stack([x.var((0, 2, 3)) for x, _ in batches()])
-    assert torch.allclose(healed.running_mean, means.mean(0), atol=1e-6)
-    assert torch.allclose(healed.running_var, variances.mean(0), atol=1e-6)
-    assert not healed.training
+    assert torch.allclose(recalibrated.running_mean, means.mean(0), atol=1e-6)
+    assert torch.allclose(recalibrated.running_var, variances.mean(0), atol=1e-6)
+    assert not recalibrated.training
     assert norm.running_mean.abs().sum() == 0
-    assert healed.weight is norm.weight
+    assert recalibrated.weight is norm.weight
 
 
-def test_a_healed_network_healed_again_on_the_same_images_stays_as_it_is(chain):
+def test_a_recalibrated_network_recalibrated_again_on_the_same_images_stays_as_it_is(chain):
     once = recalibrate(chain.items, batches())
     twice = recalibrate(once, batches())
     x = batches(1)[0][0]
@@ -54,7 +54,7 @@ def test_what_lies_before_the_lesion_is_shared_and_equal(chain):
     network = (*chain.items[:position], stand_in, *chain.items[position + 1 :])
     base = recalibrate(chain.items, batches())
     alone = recalibrate(network, batches())
-    shared = recalibrate(network, batches(), whole=chain.items, healed_whole=base)
+    shared = recalibrate(network, batches(), whole=chain.items, recalibrated_whole=base)
     assert all(shared[i] is base[i] for i in range(position))
     assert all(shared[i] is not base[i] for i in range(position, len(network)))
     for one, other in zip(alone, shared, strict=True):

@@ -8,9 +8,9 @@ from torch import nn
 
 import analysis.lesions
 from analysis.inputs.chain import Chain
-from analysis.lesions.choices import Experiment
+from analysis.lesions.choices import Experiment, LesionPlan
 from analysis.lesions.evaluator import EvalSettings, LesionEvaluator
-from analysis.lesions.examine import LesionPlan, examine, run
+from analysis.lesions.examine import examine, run
 from analysis.lesions.experiments import Case
 from analysis.lesions.modes import LesionInputs
 from analysis.lesions.rows import as_rows, class_rows
@@ -65,8 +65,10 @@ def three(monkeypatch):
 def lesion(three, *experiments, **options):
     model, loader = three
     plan = LesionPlan(experiments=[Experiment(name) for name in experiments], **options)
-    subject, findings = examine(model, plan, EvalSettings(batches=loader), LesionInputs(model=model, reference=loader))
-    return as_rows(findings, subject)
+    block_set, findings = examine(
+        model, plan, EvalSettings(batches=loader), LesionInputs(model=model, reference=loader)
+    )
+    return as_rows(findings, block_set)
 
 
 def errors(rows, experiment):
@@ -138,9 +140,9 @@ def test_drawing_stops_once_the_interval_is_narrow():
     constant = nn.Sequential(nn.Flatten(), nn.Linear(1, 2))
     series = [[Case(experiment="multiple", mode="delete", network=(constant,), k=1, draw=d) for d in range(20)]]
     loader = [(torch.ones(4, 1), torch.zeros(4, dtype=torch.int64))]
-    clinic = LesionEvaluator(whole=(constant,), bench=EvalSettings(batches=loader))
-    assert len(clinic.until_narrow("", series, width=0.1)) == 5
-    assert len(clinic.until_narrow("", series, width=0)) == 20
+    evaluator = LesionEvaluator(whole=(constant,), settings=EvalSettings(batches=loader))
+    assert len(evaluator.until_narrow("", series, width=0.1)) == 5
+    assert len(evaluator.until_narrow("", series, width=0)) == 20
 
 
 def test_damage_by_class(three):

@@ -39,8 +39,8 @@ def x():
     return torch.rand(5, 4, 8, 8, generator=torch.Generator().manual_seed(2))
 
 
-def stand_ins(chain, text, model, **material):
-    return lesioned_blocks(chain, Lesion.parse(text), LesionInputs(model=model, **material))
+def stand_ins(chain, text, model, **inputs):
+    return lesioned_blocks(chain, Lesion.parse(text), LesionInputs(model=model, **inputs))
 
 
 @torch.no_grad()

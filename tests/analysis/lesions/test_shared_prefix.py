@@ -41,16 +41,16 @@ def images(n=6):
 
 
 def all_networks(model):
-    subject = BlockSet.of(decompose(model))
+    block_set = BlockSet.of(decompose(model))
     damage = Lesions(
-        mode="delete", modules=lesioned_blocks(subject.chain, Lesion.parse("delete"), LesionInputs(model=model))
+        mode="delete", modules=lesioned_blocks(block_set.chain, Lesion.parse("delete"), LesionInputs(model=model))
     )
-    cases = [subject.base, *single(subject, damage), *pairs(subject, damage)]
-    cases += runs(subject, damage, Experiment.SUFFIX, subject.blocks)
+    cases = [block_set.base, *single(block_set, damage), *pairs(block_set, damage)]
+    cases += runs(block_set, damage, Experiment.SUFFIX, block_set.blocks)
     networks = [case.network for case in cases]
-    places = groups(subject.shapes, subject.movable)
-    order = swaps(len(subject.chain), places, 2, seed=0, draw=0)
-    return [*networks, reordered(subject.chain, order), networks[1]]
+    places = groups(block_set.shapes, block_set.movable)
+    order = swaps(len(block_set.chain), places, 2, seed=0, draw=0)
+    return [*networks, reordered(block_set.chain, order), networks[1]]
 
 
 @pytest.mark.parametrize("changes", LAYOUTS, ids=lambda changes: " ".join(map(str, changes.values())) or "baseline")
@@ -90,7 +90,7 @@ def test_outcomes_count_by_class_over_all_batches():
 
     batches = [(torch.zeros(3, 1), torch.tensor([0, 1, 1])), (torch.zeros(1, 1), torch.tensor([2]))]
     steps = []
-    (outcome,) = evaluate([(Always(),)], batches, step=lambda: steps.append(1))
+    (outcome,) = evaluate([(Always(),)], batches, advance=lambda: steps.append(1))
     assert outcome == Outcome(wrong=(1, 0, 1), images=(1, 2, 1))
     assert outcome.error == 50
     assert outcome.interval(1).mean == 0
@@ -106,5 +106,5 @@ def test_wilson_interval_of_an_error():
 def test_no_images_and_labels_without_a_class_are_refused():
     with pytest.raises(UserError, match="no images"):
         evaluate([(nn.Identity(),)], [])
-    with pytest.raises(UserError, match=r"label 7, but the network tells 3 classes"):
+    with pytest.raises(UserError, match=r"label 7, but the network has 3 classes"):
         evaluate([(nn.Identity(),)], [(torch.zeros(1, 3), torch.tensor([7]))])

@@ -12,7 +12,7 @@ from ablations.spec import BlockSpec
 from analysis.inputs.chain import Chain, decompose
 from analysis.paths.recording import full_gradient, prepare, record_chain
 from analysis.paths.sampling import draw_paths, path_norms, sample
-from analysis.paths.spectrum import by_length, measure
+from analysis.paths.spectrum import by_length, exact_spectrum
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
@@ -121,7 +121,7 @@ def test_every_length_is_the_sum_over_its_paths(name, bn, at):
 @pytest.mark.parametrize("spec", BLOCKS.values(), ids=BLOCKS)
 def test_the_lengths_add_up_to_the_gradient(spec, bn):
     chain = chain_of(spec, bn)
-    found, _ = measure(chain, IMAGES, LABELS)
+    found, _ = exact_spectrum(chain, IMAGES, LABELS)
     assert found.residual < 1e-10
     assert found.gradient > 0
     assert len(found.norms) == len(chain) + 1
@@ -155,7 +155,7 @@ def test_the_recorded_way_back_leaves_the_network_alone():
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     chain = decompose(net)
     prepare(chain, "train")
-    measure(chain, IMAGES, LABELS)
+    exact_spectrum(chain, IMAGES, LABELS)
     assert net.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
 
@@ -166,7 +166,7 @@ def test_torchvision():
     chain = decompose(torchvision.models.resnet18(num_classes=10))
     prepare(chain, "eval")
     images = torch.randn(2, 3, 32, 32, generator=DRAW, dtype=torch.float64)
-    found, recording = measure(chain, images, LABELS[:2], "stem")
+    found, recording = exact_spectrum(chain, images, LABELS[:2], "stem")
     assert found.residual < 1e-10
     assert recording.blocks == 8
     assert recording.shape == (2, 64, 8, 8)
@@ -182,7 +182,7 @@ def test_a_gradient_that_is_not_finite_is_told(value):
     chain = chain_of(BlockSpec())
     chain.block(1).branch.conv1.weight[0, 0, 0, 0] = value
     with pytest.raises(UserError, match="not finite"):
-        measure(chain, IMAGES, LABELS)
+        exact_spectrum(chain, IMAGES, LABELS)
 
 
 def test_all_paths_are_taken_where_there_are_few():

@@ -55,7 +55,7 @@ class Counting(NoCapture):
 def pair(switches, precision="fp32"):
     spec = replace(SMALL, {**switches, "recipe.precision": precision})
     data = load(spec.data)
-    return Session(spec, data, CPU), Session(spec, data, CPU, recorder=Counting())
+    return Session(spec, data, CPU), Session(spec, data, CPU, capture=Counting())
 
 
 def figures(record):
@@ -84,14 +84,14 @@ def assert_equal(one, other):
 )
 def test_a_recorded_step_is_bit_equal_to_the_eager_one_to_the_end_of_the_last_short_epoch(switches, precision):
     eager, captured = pair(switches, precision)
-    assert isinstance(eager.steps, EagerRunner)
-    assert isinstance(captured.steps, CapturedRunner)
+    assert isinstance(eager.runner, EagerRunner)
+    assert isinstance(captured.runner, CapturedRunner)
     while not eager.done:
         assert figures(eager.run_epoch()) == figures(captured.run_epoch())
         assert_equal(eager, captured)
     assert captured.done
     assert eager.test() == captured.test()
-    recorder = captured.steps.recorder
+    recorder = captured.runner.capture
     assert (recorder.recorded, recorder.replayed) == (1, SMALL.recipe.iterations)
 
 
@@ -101,13 +101,13 @@ def test_a_captured_session_goes_on_from_a_state_of_either_engine(switches, tmp_
     for one in (whole, other):
         one.run_epoch()
     for number, source in enumerate((whole, other)):
-        with async_state_writer(tmp_path / "resume.pt") as keeper:
-            keeper.save(source.state())
+        with async_state_writer(tmp_path / "resume.pt") as writer:
+            writer.save(source.state())
         for again in pair(switches):
             again.restore(load_state(tmp_path / "resume.pt"))
             assert_equal(again, source)
             again.run_epoch()
-            if number == 0 and isinstance(again.steps, EagerRunner):
+            if number == 0 and isinstance(again.runner, EagerRunner):
                 expected = again
             assert_equal(again, expected)
 
@@ -119,7 +119,7 @@ def test_a_session_restored_after_it_trained_records_anew():
     captured.restore(state)
     records.append(captured.run_epoch())
     assert figures(records[0]) == figures(records[1])
-    assert captured.steps.recorder.recorded == 2
+    assert captured.runner.capture.recorded == 2
     eager, _ = pair({})
     eager.run_epoch()
     assert_equal(eager, captured)
@@ -131,14 +131,14 @@ def test_the_warm_up_leaves_no_trace(switches):
     random = torch.get_rng_state()
     places = {name: tensor.data_ptr() for name, tensor in captured.model.state_dict().items()}
     captured.run_steps(0)
-    assert captured.steps.recorder.recorded == 1
+    assert captured.runner.capture.recorded == 1
     assert torch.equal(torch.get_rng_state(), random)
     for name, tensor in captured.model.state_dict().items():
         assert torch.equal(tensor, untouched.model.state_dict()[name]), name
         assert tensor.data_ptr() == places[name], "a graph reads and writes where it was recorded"
     for state in captured.optimizer.state.values():
         assert all(not value.any() for value in state.values())
-    assert (captured.iteration, int(captured.steps.buffers.step)) == (0, 0)
+    assert (captured.iteration, int(captured.runner.buffers.step)) == (0, 0)
     assert WARM_UP > 1  # an optimiser's second step takes another path than its first
 
 
@@ -146,12 +146,12 @@ def test_tensors_of_the_step_stay_where_they_were_recorded():
     _, captured = pair({"recipe.optimizer": "adam", "recipe.augmentation": "cutout"})
     captured.run_epoch()
     places = {name: tensor.data_ptr() for name, tensor in states(captured).items()}
-    buffers = captured.steps.buffers
-    draws = captured.steps.draws.order.data_ptr(), captured.steps.draws.centre.data_ptr()
+    buffers = captured.runner.buffers
+    draws = captured.runner.draws.order.data_ptr(), captured.runner.draws.centre.data_ptr()
     captured.run_epoch()
     assert places == {name: tensor.data_ptr() for name, tensor in states(captured).items()}
-    assert captured.steps.buffers is buffers
-    assert draws == (captured.steps.draws.order.data_ptr(), captured.steps.draws.centre.data_ptr())
+    assert captured.runner.buffers is buffers
+    assert draws == (captured.runner.draws.order.data_ptr(), captured.runner.draws.centre.data_ptr())
     assert captured.optimizer.param_groups[0]["lr"] is buffers.rate
     assert all(parameter.grad is None for parameter in captured.model.parameters())
 
@@ -168,7 +168,7 @@ def test_tensors_of_the_step_stay_where_they_were_recorded():
 )
 def test_what_cannot_be_captured_is_trained_eagerly_and_says_why(switches, words):
     eager, captured = pair(switches)
-    assert isinstance(captured.steps, EagerRunner)
+    assert isinstance(captured.runner, EagerRunner)
     assert captured.mode.startswith("eager: ")
     assert words in captured.mode
     assert (eager.mode, pair({})[1].mode) == ("eager", "captured")
@@ -196,9 +196,9 @@ def test_a_graph_trains_as_its_functions_do_one_by_one(switches, precision):
     device = gpu()
     spec = replace(SMALL, {**switches, "recipe.precision": precision})
     data = load(spec.data, device=device)
-    by_hand = Session(spec, data, device, recorder=NoCapture())
+    by_hand = Session(spec, data, device, capture=NoCapture())
     graph = Session(spec, data, device)
-    assert isinstance(graph.steps.recorder, CudaGraphCapture)
+    assert isinstance(graph.runner.capture, CudaGraphCapture)
     while not graph.done:
         one, other = by_hand.run_epoch(), graph.run_epoch()
         assert one.train_loss == pytest.approx(other.train_loss, rel=1e-3)
@@ -213,7 +213,7 @@ def test_no_step_of_an_epoch_waits_for_the_device():
     spec = replace(SMALL, {})
     session = Session(spec, load(spec.data, device=device), device)
     session.run_epoch()
-    replay, modes = session.steps._replay, []
+    replay, modes = session.runner._replay, []
 
     def watched():
         torch.cuda.set_sync_debug_mode("error")
@@ -223,7 +223,7 @@ def test_no_step_of_an_epoch_waits_for_the_device():
             modes.append(torch.cuda.get_sync_debug_mode())
             torch.cuda.set_sync_debug_mode("default")
 
-    session.steps._replay = watched
+    session.runner._replay = watched
     session.run_epoch()
     assert modes
 
@@ -237,8 +237,8 @@ def test_compiled_training_goes_through_torch_compile_and_keeps_the_networks_nam
 
     monkeypatch.setattr(torch, "compile", without_inductor)
     data = load(SMALL.data)
-    plain = Session(SMALL, data, CPU, recorder=NoCapture())
-    compiled = Session(SMALL, data, CPU, recorder=NoCapture(), compiled=True)
+    plain = Session(SMALL, data, CPU, capture=NoCapture())
+    compiled = Session(SMALL, data, CPU, capture=NoCapture(), compiled=True)
     assert seen == [compiled.model]
     assert figures(plain.run_epoch()) == figures(compiled.run_epoch())
     assert_equal(plain, compiled)

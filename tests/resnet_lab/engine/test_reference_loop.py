@@ -75,16 +75,16 @@ def plain_losses(data, device):
 
 
 def engine_losses(session):
-    """Return the loss of each step: one step a call would draw the epoch anew, so the steps are listened to."""
-    losses, learn = [], type(session.steps.learner).learn
+    """Return the loss of each step: one step per call would draw the epoch again, so the steps are recorded."""
+    losses, run = [], type(session.runner.train_step).run
 
-    def listening(learner, x, y):
-        loss, logits = learn(learner, x, y)
+    def recorded(train_step, x, y):
+        loss, logits = run(train_step, x, y)
         losses.append(loss.item())
         return loss, logits
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(session.steps.learner), "learn", listening)
+        patch.setattr(type(session.runner.train_step), "run", recorded)
         while not session.done:
             session.run_epoch()
     return losses[-STEPS:]  # before them, a captured session warms up
@@ -93,7 +93,7 @@ def engine_losses(session):
 @pytest.mark.parametrize("recorder", [None, NoCapture()], ids=["eager", "captured"])
 def test_twenty_losses_equal_a_plain_loops_to_a_millionth(recorder):
     data, cpu = load(SPEC.data), torch.device("cpu")
-    losses = engine_losses(Session(SPEC, data, cpu, recorder=recorder))
+    losses = engine_losses(Session(SPEC, data, cpu, capture=recorder))
     assert len(losses) == STEPS
     assert losses[-1] < losses[0]
     assert losses == pytest.approx(plain_losses(data, cpu), abs=1e-6)

@@ -12,8 +12,8 @@ STATE = {"epoch": 3, "lr": 0.1, "model": {"weight": torch.arange(4.0)}, "rng": t
 
 
 def test_a_state_comes_back(tmp_path):
-    with async_state_writer(tmp_path / "resume.pt") as keeper:
-        keeper.save(STATE)
+    with async_state_writer(tmp_path / "resume.pt") as writer:
+        writer.save(STATE)
     state = load_state(tmp_path / "resume.pt")
     assert (state["epoch"], state["lr"], state["seen"]) == (3, 0.1, [1, 2])
     assert torch.equal(state["model"]["weight"], STATE["model"]["weight"])
@@ -27,8 +27,8 @@ def test_without_a_state_the_run_starts_afresh(tmp_path):
 @pytest.mark.parametrize("damage", ["empty", "short", "truncated", "first byte", "last byte", "plain torch.save"])
 def test_a_damaged_state_is_none_at_all(tmp_path, damage):
     path = tmp_path / "resume.pt"
-    with async_state_writer(path) as keeper:
-        keeper.save(STATE)
+    with async_state_writer(path) as writer:
+        writer.save(STATE)
     raw = path.read_bytes()
     if damage == "plain torch.save":
         torch.save(STATE, path)
@@ -51,8 +51,8 @@ def test_tensors_come_back_in_their_layouts_and_with_memory_of_their_own(tmp_pat
         "learned": torch.rand(2, requires_grad=True),
         "deep": [({3: torch.ones(2, dtype=torch.int64)}, None, True)],
     }
-    with async_state_writer(tmp_path / "resume.pt") as keeper:
-        keeper.save(given)
+    with async_state_writer(tmp_path / "resume.pt") as writer:
+        writer.save(given)
     found = load_state(tmp_path / "resume.pt")
     for name in set(given) - {"deep"}:
         assert torch.equal(found[name], given[name]), name
@@ -72,10 +72,10 @@ def test_a_state_of_before_tensors_were_laid_end_to_end_is_read(tmp_path):
 
 def test_a_keeper_writes_what_the_state_was_and_not_what_it_has_become(tmp_path):
     weight = torch.zeros(3)
-    with async_state_writer(tmp_path / "resume.pt") as keeper:
+    with async_state_writer(tmp_path / "resume.pt") as writer:
         for epoch in (1, 2):
             weight.fill_(epoch)
-            keeper.save({"epoch": epoch, "weight": weight})
+            writer.save({"epoch": epoch, "weight": weight})
         weight.fill_(9)
     state = load_state(tmp_path / "resume.pt")
     assert (state["epoch"], state["weight"].tolist()) == (2, [2.0, 2.0, 2.0])
@@ -83,8 +83,8 @@ def test_a_keeper_writes_what_the_state_was_and_not_what_it_has_become(tmp_path)
 
 def test_an_error_leaves_the_last_state_on_the_disk(tmp_path):
     def stop():
-        with async_state_writer(tmp_path / "resume.pt") as keeper:
-            keeper.save({"epoch": 3})
+        with async_state_writer(tmp_path / "resume.pt") as writer:
+            writer.save({"epoch": 3})
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -93,14 +93,14 @@ def test_an_error_leaves_the_last_state_on_the_disk(tmp_path):
 
 
 def test_a_full_disk_is_told_with_the_next_state_or_at_the_end(tmp_path):
-    keeper = AsyncStateWriter(tmp_path / "gone" / "resume.pt")
-    keeper.save({"epoch": 1})
+    writer = AsyncStateWriter(tmp_path / "gone" / "resume.pt")
+    writer.save({"epoch": 1})
     with pytest.raises(FileNotFoundError):
-        keeper.save({"epoch": 2})
+        writer.save({"epoch": 2})
 
     def last():
-        with async_state_writer(tmp_path / "gone" / "resume.pt") as keeper:
-            keeper.save({"epoch": 1})
+        with async_state_writer(tmp_path / "gone" / "resume.pt") as writer:
+            writer.save({"epoch": 1})
 
     with pytest.raises(FileNotFoundError):
         last()

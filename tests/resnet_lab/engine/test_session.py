@@ -66,8 +66,8 @@ def test_a_session_restored_at_an_epoch_is_bit_equal_to_one_never_interrupted(sw
     records = [whole.run_epoch() for _ in range(3)]
     interrupted = new_session(spec)
     interrupted.run_epoch()
-    with async_state_writer(tmp_path / "resume.pt") as keeper:
-        keeper.save(interrupted.state())
+    with async_state_writer(tmp_path / "resume.pt") as writer:
+        writer.save(interrupted.state())
     resumed = new_session(spec)
     resumed.restore(load_state(tmp_path / "resume.pt"))
     again = [resumed.run_epoch() for _ in range(2)]
@@ -219,8 +219,8 @@ def test_arms_see_the_same_images_in_the_same_order():
     seen = []
     for session in (one, other):
         batches = []
-        step = session.steps.step
-        session.steps.step = lambda x, y, lr, step=step, batches=batches: (batches.append((x, y)), step(x, y, lr))[1]
+        step = session.runner.step
+        session.runner.step = lambda x, y, lr, step=step, batches=batches: (batches.append((x, y)), step(x, y, lr))[1]
         session.run_epoch()
         seen.append(batches)
     for (x, y), (u, v) in zip(*seen, strict=True):

@@ -115,8 +115,8 @@ def test_batches_of_different_sizes_take_turns(differ):
 def test_the_way_back_needs_hardly_more_memory_than_the_way_there():
     ours, _ = pair({}, depth=56)
     ours.train()(images(32)[0])
-    (body,) = ours._bodies.values()
-    program = body.program
+    (lowered,) = ours._lowered.values()
+    program = lowered.program
     kept, all_of_them = (
         {id(b): b for call in calls for b in call.buffers()}.values()
         for calls in (program.calls[: program.split], program.calls)

@@ -1,13 +1,13 @@
 """Calls that share a session leave what they leave one by one."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
 
-from resnet_lab.tracking import Tracker, TrackingError, trial_run
+from resnet_lab.tracking import Tracker, TrackingError, transaction, trial_run
 from resnet_lab.tracking import run as runs
-from resnet_lab.tracking import transaction as session
 
 EPOCHS = [{"epoch": epoch, "val/error": 9.0 / epoch, "train/loss": 0.5} for epoch in (1, 2)]
 
@@ -34,7 +34,7 @@ def test_the_store_holds_the_same_with_and_without(
     assert shared["run"][0] == "FINISHED"  # type: ignore[index]  # `finished` says no more
     assert sorted(each.name for each in (kept[0], kept[1])) == ["config.json", "model.safetensors"]
     for module in (runs, trial_run):
-        monkeypatch.setattr(module, "one_session", lambda _: session.contextmanager(lambda: iter([None]))())
+        monkeypatch.setattr(module, "one_transaction", lambda _: contextlib.contextmanager(lambda: iter([None]))())
     assert finished(tracker, kept, "a") == shared
 
 
@@ -52,7 +52,7 @@ def test_what_was_written_before_a_failure_stays(tracker: Tracker) -> None:
     trial = tracker.start_launch("launch", {}, {}).start_trial("a", {}, {})
 
     def write_and_fail() -> None:
-        with session.one_session(tracker.client):
+        with transaction.one_transaction(tracker.client):
             tracker.client.set_tag(trial.run_id, "before", "yes")
             raise MlflowException("no room")
 

@@ -13,7 +13,7 @@ from resnet_lab.engine.graph_capture import NoCapture
 from resnet_lab.engine.session import Session
 from resnet_lab.spec import DataSpec
 from resnet_lab.spec.fields import replace
-from resnet_lab.trials.gpu_streams import Streams
+from resnet_lab.trials.gpu_streams import StreamPool
 from resnet_lab.trials.packed_worker import Pack, SharedImages
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
@@ -23,7 +23,7 @@ from tests.specs import TINY
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SPEC = replace(TINY, {"recipe.iterations": 10})
-ORDERS = WorkerSettings(data_dir=None, device="cpu", environment={})
+SETTINGS = WorkerSettings(data_dir=None, device="cpu", environment={})
 ARMS = [
     {},
     {"seed": 1},
@@ -42,8 +42,8 @@ def engine(request, monkeypatch):
     made = []
 
     def captured(*arguments):
-        *rest, means = arguments
-        made.append(make_epoch_runner(*rest, changed(means, recorder=NoCapture())))
+        *rest, settings = arguments
+        made.append(make_epoch_runner(*rest, changed(settings, capture=NoCapture())))
         return made[-1]
 
     if request.param == "captured":
@@ -52,16 +52,16 @@ def engine(request, monkeypatch):
     assert any(isinstance(steps, CapturedRunner) for steps, _, _ in made) == (request.param == "captured")
 
 
-def pack_them(trials, orders=ORDERS):
+def pack_them(trials, settings=SETTINGS):
     """Train the trials together; return the exit code of each."""
-    told = {}
-    pack = Pack(orders, lambda message: told.update([message]))
+    codes = {}
+    pack = Pack(settings, lambda message: codes.update([message]))
     for trial in trials:
         pack.start(trial)
     threads = [thread for thread in threading.enumerate() if thread.name in {trial.name for trial in trials}]
     for thread in threads:
         thread.join()
-    return told
+    return codes
 
 
 def trials_in(folder, arms=ARMS):
@@ -75,7 +75,7 @@ def figures(trial):
 
 def test_packed_trials_are_bit_equal_to_those_alone(tmp_path, engine):  # noqa: ARG001  # a fixture with effect
     alone, packed = trials_in(tmp_path / "alone"), trials_in(tmp_path / "packed")
-    assert all(run_trial(trial, ORDERS) for trial in alone)
+    assert all(run_trial(trial, SETTINGS) for trial in alone)
     assert pack_them(packed) == {trial.name: 0 for trial in packed}
     for one, other in zip(alone, packed, strict=True):
         assert one.result()["sha256"] == other.result()["sha256"], one.name
@@ -90,16 +90,16 @@ def test_a_trial_that_diverges_or_fails_does_not_hurt_its_neighbours(tmp_path, e
     assert [codes[trial.name] for trial in trials] == [0, 3, 3, 0]
     assert [trial.failure() and trial.failure()["reason"] for trial in trials] == [None, "diverged", "refused", None]
     for trial, same in zip((trials[0], trials[3]), alone, strict=True):
-        assert run_trial(same, ORDERS)
+        assert run_trial(same, SETTINGS)
         assert same.result()["sha256"] == trial.result()["sha256"]
 
 
 def test_a_stopped_trial_ends_with_its_epoch_without_a_failure_and_goes_on_to_the_same_weights(tmp_path):
     trial, alone = trials_in(tmp_path / "a", [{}])[0], trials_in(tmp_path / "b", [{}])[0]
-    assert not run_trial(trial, ORDERS, stopped=lambda: True)
+    assert not run_trial(trial, SETTINGS, stopped=lambda: True)
     assert (len(trial.history()), trial.failure(), trial.result()) == (1, None, None)
-    assert run_trial(trial, ORDERS)
-    assert run_trial(alone, ORDERS)
+    assert run_trial(trial, SETTINGS)
+    assert run_trial(alone, SETTINGS)
     assert trial.result()["sha256"] == alone.result()["sha256"]
 
 
@@ -124,12 +124,12 @@ def test_packed_on_a_gpu_is_equal_to_alone(tmp_path, monkeypatch):
     if not torch.cuda.is_available():
         pytest.skip("no NVIDIA GPU here")
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
-    orders = WorkerSettings(data_dir=None, device="cuda", environment={})
+    settings = WorkerSettings(data_dir=None, device="cuda", environment={})
     arms = [{"model.width": 16, "seed": seed} for seed in range(4)] + [{"model.block.shortcut": "dropout"}]
     alone, packed = trials_in(tmp_path / "alone", arms), trials_in(tmp_path / "packed", arms)
     for trial in alone:
-        pack_them([trial], orders)
-    assert pack_them(packed, orders) == {trial.name: 0 for trial in packed}
+        pack_them([trial], settings)
+    assert pack_them(packed, settings) == {trial.name: 0 for trial in packed}
     for one, other in zip(alone, packed, strict=True):
         assert one.environment()["step"] == "captured"
         assert one.result()["sha256"] == other.result()["sha256"]
@@ -139,11 +139,11 @@ def test_packed_on_a_gpu_is_equal_to_alone(tmp_path, monkeypatch):
 def test_each_thread_has_a_stream_of_its_own_and_gives_it_back():
     if not torch.cuda.is_available():
         pytest.skip("no NVIDIA GPU here")
-    streams, seen = Streams(torch.device("cuda"), 2), []
-    with streams.lend():
+    streams, seen = StreamPool(torch.device("cuda"), 2), []
+    with streams.acquire():
         seen.append(torch.cuda.current_stream())
-        with streams.lend():
+        with streams.acquire():
             seen.append(torch.cuda.current_stream())
     assert len({stream.cuda_stream for stream in seen} | {torch.cuda.default_stream().cuda_stream}) == 3
-    with streams.lend():
+    with streams.acquire():
         assert torch.cuda.current_stream() in seen

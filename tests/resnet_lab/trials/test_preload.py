@@ -15,7 +15,7 @@ DIGITS = replace(RunSpec(), {"data.name": "digits", "model.depth": 8})
 FEWER = replace(DIGITS, {"data.train_images": 100})
 
 
-def orders(data_dir=None, device="cpu"):
+def settings(data_dir=None, device="cpu"):
     return WorkerSettings(data_dir=data_dir, device=device, environment={})
 
 
@@ -32,18 +32,18 @@ def test_the_server_holds_each_set_of_images_once():
     code = (
         "print(json.dumps([[spec.train_images, load(spec) is kept, kept.sha256] for (spec, _), kept in _kept.items()]))"
     )
-    found = in_server(preload.environment([DIGITS, replace(DIGITS, {"seed": 1}), FEWER], orders()), code)
+    found = in_server(preload.environment([DIGITS, replace(DIGITS, {"seed": 1}), FEWER], settings()), code)
     assert found == [[0, True, load(DIGITS.data).sha256], [100, True, load(FEWER.data).sha256]]
 
 
 def test_another_folder_is_read_anew(tmp_path):
     code = "s, folder = next(iter(_kept)); print(json.dumps([str(folder), load(s) is load(s)]))"
-    assert in_server(preload.environment([DIGITS], orders(tmp_path)), code) == [str(tmp_path), False]
+    assert in_server(preload.environment([DIGITS], settings(tmp_path)), code) == [str(tmp_path), False]
 
 
 def test_images_that_cannot_be_read_are_left_to_the_workers(tmp_path):
     run = replace(RunSpec(), {"data.name": "cifar10"})
-    assert in_server(preload.environment([run], orders(tmp_path)), "print(len(_kept))") == 0
+    assert in_server(preload.environment([run], settings(tmp_path)), "print(len(_kept))") == 0
 
 
 def test_importing_it_elsewhere_loads_nothing():

@@ -14,7 +14,9 @@ from tests.specs import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-ORDERS = WorkerSettings(data_dir=None, device="cpu", environment={"git_sha": "abc", "git_dirty": False, "argv": ["x"]})
+SETTINGS = WorkerSettings(
+    data_dir=None, device="cpu", environment={"git_sha": "abc", "git_dirty": False, "argv": ["x"]}
+)
 
 
 def interrupt_after(monkeypatch, epochs, error):
@@ -33,17 +35,17 @@ def interrupt_after(monkeypatch, epochs, error):
 def whole_and_broken(tmp_path, monkeypatch):
     """A trial that was trained to its end, and the same one interrupted after two of its three epochs."""
     whole, broken = Trial(root=tmp_path / "a", spec=TINY), Trial(root=tmp_path / "b", spec=TINY)
-    run_trial(whole, ORDERS)
+    run_trial(whole, SETTINGS)
     with monkeypatch.context() as patch:
         interrupt_after(patch, 2, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
-            run_trial(broken, ORDERS)
+            run_trial(broken, SETTINGS)
     return whole, broken
 
 
 def test_a_complete_trial_leaves_everything_a_reader_needs(tmp_path):
     trial = Trial(root=tmp_path, spec=TINY)
-    assert run_trial(trial, ORDERS)
+    assert run_trial(trial, SETTINGS)
     assert trial.folder.name == trial.name == f"{trial.name.split('-')[0]}-seed0"
     result, environment = trial.result(), trial.environment()
     assert result["epochs"] == 3 == len(trial.history())
@@ -63,9 +65,9 @@ def test_a_complete_trial_leaves_everything_a_reader_needs(tmp_path):
 
 def test_a_complete_trial_is_not_trained_again(tmp_path, monkeypatch):
     trial = Trial(root=tmp_path, spec=TINY)
-    run_trial(trial, ORDERS)
+    run_trial(trial, SETTINGS)
     interrupt_after(monkeypatch, 0, AssertionError("trained again"))
-    assert run_trial(trial, ORDERS)
+    assert run_trial(trial, SETTINGS)
 
 
 def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(whole_and_broken):
@@ -74,7 +76,7 @@ def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(wh
     # The process died after it had written a line of an epoch whose state was never saved, and half of another.
     with (broken.folder / "history.jsonl").open("a") as file:
         file.write(json.dumps({"epoch": 3, "train/loss": 99.0}) + "\n" + '{"epoch": 4, "tra')
-    assert run_trial(broken, ORDERS)
+    assert run_trial(broken, SETTINGS)
     assert [record["epoch"] for record in broken.history()] == [1, 2, 3]
     assert broken.history()[2]["train/loss"] == whole.history()[2]["train/loss"]
     assert broken.result()["sha256"] == whole.result()["sha256"]
@@ -86,7 +88,7 @@ def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(whole_an
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 1
     state.write_bytes(content)
-    assert run_trial(broken, ORDERS)
+    assert run_trial(broken, SETTINGS)
     assert len(broken.history()) == 3
     assert broken.result()["sha256"] == whole.result()["sha256"]
 
@@ -104,10 +106,10 @@ def test_a_failure_is_recorded_with_its_reason_and_forgotten_by_the_next_attempt
     trial = Trial(root=tmp_path, spec=TINY)
     with monkeypatch.context() as patch:
         interrupt_after(patch, 1, error)
-        assert not run_trial(trial, ORDERS)
+        assert not run_trial(trial, SETTINGS)
     assert trial.failure()["reason"] == reason
     assert trial.result() is None
-    assert run_trial(trial, ORDERS)
+    assert run_trial(trial, SETTINGS)
     assert trial.failure() is None
 
 

@@ -106,8 +106,8 @@ def test_a_gpu_gets_packed_trials_and_a_cpu_a_process_for_each():
 def test_jobs_auto_on_a_gpu_is_what_was_measured_with_the_largest_network(monkeypatch, capsys):
     asked = []
 
-    def measured(function, question):
-        asked.append((function.__name__, question))
+    def measured(function, *arguments):
+        asked.append((function.__name__, arguments))
         future = Future()
         future.set_result({1: 100.0, 2: 190.0, 4: 195.0})
         return future

@@ -7,7 +7,7 @@ import resnet_lab.trials.throughput
 from resnet_lab.engine.graph_capture import NoCapture
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
-from resnet_lab.trials.throughput import Together, best_count, concurrent_throughput, noise_images
+from resnet_lab.trials.throughput import ConcurrentSessions, best_count, concurrent_throughput, noise_images
 
 SPEC = replace(RunSpec(), {"model.depth": 8, "model.width": 4, "data.name": "digits", "recipe.batch_size": 16})
 CPU = torch.device("cpu")
@@ -23,7 +23,7 @@ def test_the_fewest_that_come_near_the_best_are_chosen(found, best):
 
 def test_sessions_train_together_across_the_end_of_the_images():
     made = []
-    together = Together(SPEC, noise_images(SPEC, CPU, 3), CPU, lambda: made.append(NoCapture()) or made[-1])
+    together = ConcurrentSessions(SPEC, noise_images(SPEC, CPU, 3), CPU, lambda: made.append(NoCapture()) or made[-1])
     assert together.rate(1, 2) > 0
     assert together.rate(2, 4) > 0
     assert len(made) == 2
@@ -45,21 +45,21 @@ def simulate(monkeypatch, answers):
                 raise answer
             return answer
 
-    monkeypatch.setattr(resnet_lab.trials.throughput, "Together", Pretender)
+    monkeypatch.setattr(resnet_lab.trials.throughput, "ConcurrentSessions", Pretender)
     return asked
 
 
 def test_doubling_ends_where_it_stops_to_pay(monkeypatch):
     asked = simulate(monkeypatch, {1: 16_000, 2: 30_000, 4: 31_000})
-    assert concurrent_throughput((SPEC, "cpu")) == {1: 16_000, 2: 30_000, 4: 31_000}
+    assert concurrent_throughput(SPEC, "cpu") == {1: 16_000, 2: 30_000, 4: 31_000}
     assert asked == [(1, 8), (1, 500), (2, 250), (4, 125)]
 
 
 def test_doubling_ends_where_memory_does(monkeypatch):
     simulate(monkeypatch, {1: 1.0, 2: 2.0, 4: torch.OutOfMemoryError("full")})
-    assert concurrent_throughput((SPEC, "cpu")) == {1: 1.0, 2: 2.0}
+    assert concurrent_throughput(SPEC, "cpu") == {1: 1.0, 2: 2.0}
 
 
 def test_there_is_a_most(monkeypatch):
     simulate(monkeypatch, {1: 1.0, 2: 2.0, 4: 4.0, 8: 8.0, 16: 16.0})
-    assert best_count(concurrent_throughput((SPEC, "cpu"))) == 16
+    assert best_count(concurrent_throughput(SPEC, "cpu")) == 16
