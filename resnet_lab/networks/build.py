@@ -20,7 +20,7 @@ def build_network(spec: ModelSpec, *, channels: int = 3, classes: int = 10, size
     """Build any network of the registry: [N, channels, H, W] images -> [N, classes] logits.
 
     Weights are torch's defaults until `resnet_lab.engine.initialise` draws them from a seed. `size` is the side of
-    the images in pixels; given, UserError says so where the network cannot read them.
+    the images in pixels; given, RefusedError says so where the network cannot read them.
     """
     if size is not None:
         check_size(spec.name, size)

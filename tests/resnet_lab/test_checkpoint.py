@@ -6,10 +6,10 @@ import json
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from resnet_lab.checkpoint import load_model, save_model
+from resnet_lab.checkpoint import load_model, parse_safetensors, save_model
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
@@ -138,3 +138,23 @@ def test_a_failing_write_keeps_the_old_checkpoint(saved, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save_model(saved.parent, dataclasses.replace(TINY, seed=8), trained())
     assert load_model(saved).sha256 == before
+
+
+def test_a_file_is_parsed_from_memory_as_safetensors_reads_it_from_the_disk(saved):
+    tensors, metadata = parse_safetensors(saved.read_bytes())
+    with safe_open(saved, framework="pt") as file:
+        assert metadata == file.metadata()
+        assert list(tensors) == list(file.keys())
+        assert all(torch.equal(tensor, file.get_tensor(name)) for name, tensor in tensors.items())
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", b"\xff" * 100, (5).to_bytes(8, "little") + b'{"a"}'], ids=repr)
+def test_a_damaged_file_has_the_same_message_from_memory_as_from_the_disk(tmp_path, content):
+    path = tmp_path / MODEL_FILE
+    path.write_bytes(content)
+    messages = []
+    for read in (lambda: safe_open(path, framework="pt").__enter__(), lambda: parse_safetensors(content)):
+        with pytest.raises(SafetensorError) as error:
+            read()
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]

@@ -1,12 +1,16 @@
 """A trial's folder: complete, failed, interrupted, damaged."""
 
+import dataclasses
+import errno
 import json
 
 import pytest
 
 import resnet_lab.engine.session
 from resnet_lab.checkpoint import load_model
-from resnet_lab.errors import UserError
+from resnet_lab.errors import RefusedError, UserError
+from resnet_lab.outcomes import Outcome, Status
+from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial, read_trial
 from resnet_lab.trials.worker_settings import WorkerSettings
@@ -97,9 +101,12 @@ def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(whole_an
     ("error", "reason"),
     [
         (resnet_lab.engine.session.DivergenceError("the training loss is nan"), "diverged"),
-        (UserError("no such file"), "refused"),
+        (RefusedError("the combination is invalid"), "refused"),
+        (UserError("no such file"), "user error"),
+        (OSError(errno.ENOSPC, "No space left on device"), "user error"),
+        (OSError(errno.EIO, "Input/output error"), "OSError"),
         (MemoryError(), "out of memory"),
-        (OSError(28, "No space left on device"), "OSError"),
+        (RuntimeError("out of luck"), "RuntimeError"),
     ],
 )
 def test_a_failure_is_recorded_with_its_reason_and_forgotten_by_the_next_attempt(tmp_path, monkeypatch, error, reason):
@@ -116,3 +123,41 @@ def test_a_failure_is_recorded_with_its_reason_and_forgotten_by_the_next_attempt
 def test_a_folder_without_a_trial_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no trial"):
         read_trial(tmp_path)
+
+
+def test_a_vanished_data_folder_is_the_users_to_mend_and_the_trial_is_trained_once_it_is_back(tmp_path):
+    spec = replace(TINY, {"data.name": "cifar10"})
+    trial, gone = Trial(root=tmp_path / "trials", spec=spec), tmp_path / "gone"
+    assert not run_trial(trial, dataclasses.replace(SETTINGS, data_dir=gone))
+    outcome = trial.outcome()
+    assert (outcome.status, outcome.reason) == (Status.FAILED, "user error")
+    assert outcome.detail.startswith(f"the data folder {gone} does not exist")
+
+
+def test_a_full_disk_is_the_users_to_mend(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    trial = Trial(root=tmp_path, spec=TINY)
+    with monkeypatch.context() as patch:
+        patch.setattr("resnet_lab.checkpoint.save_model", full)
+        assert not run_trial(trial, SETTINGS)
+    assert trial.outcome().reason == "user error"
+    assert run_trial(trial, SETTINGS)
+    assert trial.outcome() == Outcome(status=Status.COMPLETE)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data.train_images": 16},  # less than a batch
+        {"data.train_images": 100_000},
+        {"recipe.effective_blocks": 9},
+        {"model.name": "vgg16_bn", "model.depth": 20, "model.width": 16},
+    ],
+    ids=str,
+)
+def test_a_spec_that_no_mending_makes_trainable_is_refused(tmp_path, changes):
+    trial = Trial(root=tmp_path, spec=replace(TINY, changes))
+    assert not run_trial(trial, SETTINGS)
+    assert trial.outcome().reason == "refused"
