@@ -1,4 +1,4 @@
-"""Checkpoints: what was saved comes back, and what was damaged is told in one line or trained again."""
+"""Checkpoints: what was saved comes back, and damage is reported in one line."""
 
 import dataclasses
 import hashlib
@@ -101,13 +101,13 @@ def test_a_damaged_digest_is_noticed(saved, content):
     assert "has changed" in complaint(saved)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
+def test_a_file_that_is_not_there_is_reported(tmp_path):
     assert "No such file or directory" in complaint(tmp_path / "absent" / MODEL_FILE)
     with pytest.raises(UserError, match="cannot read the checkpoint"):
         load_model(tmp_path)
 
 
-def test_a_file_of_another_kind_is_told(tmp_path):
+def test_a_file_of_another_kind_is_reported(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("not a checkpoint\n" * 100)
     assert "is not a checkpoint of this project" in complaint(path)
@@ -117,13 +117,13 @@ def test_a_file_of_another_kind_is_told(tmp_path):
     "metadata",
     [None, {}, {"format": "pt"}, {"spec": "{"}, {"spec": "[]"}, {"spec": '{"model.dpth": 20}'}],
 )
-def test_safetensors_from_elsewhere_are_told(tmp_path, metadata):
+def test_safetensors_from_elsewhere_are_reported(tmp_path, metadata):
     path = tmp_path / "foreign.safetensors"
     save_file({"weight": torch.zeros(2)}, path, metadata=metadata)
     assert "is not a checkpoint of this project" in complaint(path)
 
 
-def test_tensors_that_do_not_fit_the_spec_are_told(tmp_path):
+def test_tensors_that_do_not_fit_the_spec_are_reported(tmp_path):
     save_model(tmp_path, replace(TINY, {"model.depth": 14}), trained())
     assert "holds other tensors than its spec builds" in complaint(tmp_path / MODEL_FILE)
 

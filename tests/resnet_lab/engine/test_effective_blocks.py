@@ -1,4 +1,4 @@
-"""Exactly m blocks a mini-batch."""
+"""Effective blocks: exactly m per mini-batch."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Foreign networks become ours: the same outputs, the right spec, everything a reader needs."""
+"""Import of foreign networks: the same outputs, the right spec, and every file a reader needs."""
 
 import hashlib
 import json
@@ -251,7 +251,7 @@ def test_our_own_checkpoint_is_read_once_and_hashed_once(tmp_path, monkeypatch):
     imported = import_checkpoint(tmp_path)
     assert [each for each in reads if each == path] == [path]
     assert [each for each in hashes if each >= size] == [size]
-    assert not hasattr(resnet_lab.checkpoint, "safe_open")  # which would read it again, unseen from here
+    assert not hasattr(resnet_lab.checkpoint, "safe_open")  # which would read it again and is not counted here
     assert not hasattr(resnet_lab.interchange.files, "safe_open")
     assert imported.run == spec
     assert imported.provenance.origin.sha256 == digest

@@ -18,8 +18,13 @@ def test_variables_are_set_within_the_block_and_put_back_after_it(monkeypatch):
 
 def test_they_are_put_back_after_an_error_and_where_the_block_removed_them(monkeypatch):
     monkeypatch.setenv("LAB_OLD", "old")
-    with pytest.raises(ValueError, match="its own"), environment_set({"LAB_OLD": "other", "LAB_NEW": "new"}):
-        del os.environ["LAB_NEW"]
-        raise ValueError("its own")
+
+    def fail():
+        with environment_set({"LAB_OLD": "other", "LAB_NEW": "new"}):
+            del os.environ["LAB_NEW"]
+            raise ValueError("its own")
+
+    with pytest.raises(ValueError, match="its own"):
+        fail()
     assert os.environ["LAB_OLD"] == "old"
     assert "LAB_NEW" not in os.environ

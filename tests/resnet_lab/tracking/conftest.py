@@ -1,4 +1,4 @@
-"""A real SQLite store for every test: made once a session (tests/conftest.py), copied into each test's folder."""
+"""A real SQLite store for every test: made once per session (tests/conftest.py), copied into each test's folder."""
 
 import shutil
 from pathlib import Path
@@ -30,7 +30,7 @@ def digits() -> DatasetRecord:
 
 @pytest.fixture
 def kept(tmp_path: Path) -> tuple[Path, Path]:
-    """A checkpoint with its digest beside it, and a config."""
+    """A checkpoint with its digest next to it, and a config."""
     checkpoint, config = tmp_path / "model.safetensors", tmp_path / "config.json"
     checkpoint.write_bytes(b"weights")
     Path(f"{checkpoint}.sha256").write_text("digest")

@@ -1,3 +1,5 @@
+"""Launch and trial runs: params, tags, epochs, files, models and endings."""
+
 import json
 import math
 from pathlib import Path

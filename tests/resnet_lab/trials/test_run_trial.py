@@ -86,7 +86,7 @@ def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(wh
     assert broken.result()["sha256"] == whole.result()["sha256"]
 
 
-def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(whole_and_broken):
+def test_a_damaged_resume_file_starts_it_again_with_the_same_weights(whole_and_broken):
     whole, broken = whole_and_broken
     state = broken.folder / "resume.pt"
     content = bytearray(state.read_bytes())
