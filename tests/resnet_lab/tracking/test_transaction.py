@@ -12,9 +12,9 @@ from resnet_lab.tracking import run as runs
 EPOCHS = [{"epoch": epoch, "val/error": 9.0 / epoch, "train/loss": 0.5} for epoch in (1, 2)]
 
 
-def finished(tracker: Tracker, kept: tuple[Path, Path], name: str) -> dict[str, object]:
+def finished(tracker: Tracker, saved: tuple[Path, Path], name: str) -> dict[str, object]:
     trial = tracker.start_launch("launch", {}, {}).start_trial(name, {"model.depth": 20}, {"arm": "a"})
-    trial.finish({"test/error": 5.0}, *kept, EPOCHS)
+    trial.finish({"test/error": 5.0}, *saved, EPOCHS)
     run = tracker.client.get_run(trial.run_id)
     model = tracker.client.get_logged_model(run.outputs.model_outputs[0].model_id)
     history = [(m.step, m.value) for m in tracker.client.get_metric_history(trial.run_id, "val/error")]
@@ -28,14 +28,14 @@ def finished(tracker: Tracker, kept: tuple[Path, Path], name: str) -> dict[str, 
 
 
 def test_the_store_holds_the_same_with_and_without(
-    tracker: Tracker, kept: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    tracker: Tracker, saved: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = finished(tracker, kept, "a")
+    shared = finished(tracker, saved, "a")
     assert shared["run"][0] == "FINISHED"  # type: ignore[index]  # `finished` says no more
-    assert sorted(each.name for each in (kept[0], kept[1])) == ["config.json", "model.safetensors"]
+    assert sorted(path.name for path in saved) == ["config.json", "model.safetensors"]
     for module in (runs, trial_run):
         monkeypatch.setattr(module, "one_transaction", lambda _: contextlib.contextmanager(lambda: iter([None]))())
-    assert finished(tracker, kept, "a") == shared
+    assert finished(tracker, saved, "a") == shared
 
 
 def test_what_fails_half_way_is_reported_and_leaves_the_store_as_it_was(tracker: Tracker, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import json
+from typing import NamedTuple
 
 import pytest
 
@@ -35,8 +36,13 @@ def interrupt_after(monkeypatch, epochs, error):
     monkeypatch.setattr(resnet_lab.engine.session.Session, "run_epoch", run_epoch)
 
 
+class Pair(NamedTuple):
+    whole: Trial
+    broken: Trial
+
+
 @pytest.fixture
-def whole_and_broken(tmp_path, monkeypatch):
+def pair(tmp_path, monkeypatch):
     """A trial that was trained to its end, and the same one interrupted after two of its three epochs."""
     whole, broken = Trial(root=tmp_path / "a", spec=TINY), Trial(root=tmp_path / "b", spec=TINY)
     run_trial(whole, SETTINGS)
@@ -44,7 +50,7 @@ def whole_and_broken(tmp_path, monkeypatch):
         interrupt_after(patch, 2, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
             run_trial(broken, SETTINGS)
-    return whole, broken
+    return Pair(whole, broken)
 
 
 def test_a_complete_trial_leaves_everything_a_reader_needs(tmp_path):
@@ -74,8 +80,8 @@ def test_a_complete_trial_is_not_trained_again(tmp_path, monkeypatch):
     assert run_trial(trial, SETTINGS)
 
 
-def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(whole_and_broken):
-    whole, broken = whole_and_broken
+def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(pair):
+    whole, broken = pair
     assert broken.result() is None
     # The process died after it had written a line of an epoch whose state was never saved, and half of another.
     with (broken.folder / "history.jsonl").open("a") as file:
@@ -86,8 +92,8 @@ def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(wh
     assert broken.result()["sha256"] == whole.result()["sha256"]
 
 
-def test_a_damaged_resume_file_starts_it_again_with_the_same_weights(whole_and_broken):
-    whole, broken = whole_and_broken
+def test_a_damaged_resume_file_starts_it_again_with_the_same_weights(pair):
+    whole, broken = pair
     state = broken.folder / "resume.pt"
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 1
