@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from resnet_lab.errors import RefusedError
-from resnet_lab.networks.build import residual_blocks
+from resnet_lab.networks.resnet import residual_blocks
 
 
 class EffectiveBlocks:

@@ -16,7 +16,7 @@ from ablations.choices import BlockKind
 from ablations.spec import BlockSpec
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.networks import build_network
-from resnet_lab.networks.build import ResNet
+from resnet_lab.networks.resnet import ResNet
 from resnet_lab.spec import ModelSpec
 
 IMAGES = torch.randn(6, 1, 8, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)

@@ -8,7 +8,7 @@ from resnet_lab.engine.initialise import initialise
 from resnet_lab.engine.session import Session
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
-from resnet_lab.networks.build import residual_blocks
+from resnet_lab.networks.resnet import residual_blocks
 from resnet_lab.networks.sizes import ONLY, SMALLEST
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import ModelName

@@ -5,8 +5,8 @@ import torch
 import torchvision
 from torch import nn
 
-from resnet_lab.networks.build import count_parameters, residual_blocks
-from resnet_lab.networks.resnet import ResNet
+from resnet_lab.networks.build import count_parameters
+from resnet_lab.networks.resnet import ResNet, residual_blocks
 
 DEPTHS = (20, 32, 44, 56, 110, 1202)
 # He et al. 2015, table 6, and its option C: computed from the paper's layer sizes.
