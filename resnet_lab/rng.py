@@ -45,9 +45,9 @@ def epoch_noise(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
 
 def draws_noise(model: nn.Module) -> bool:
     """Return whether a network in training draws from torch's generators."""
-    return draws_on_host(model) or any(isinstance(each, _DropoutNd) and each.p > 0 for each in model.modules())
+    return draws_on_host(model) or any(isinstance(module, _DropoutNd) and module.p > 0 for module in model.modules())
 
 
 def draws_on_host(model: nn.Module) -> bool:
     """Return whether a network decides by a number drawn on the host what a mini-batch computes (stochastic depth)."""
-    return any(getattr(each, "drop_path", 0) > 0 for each in model.modules())
+    return any(getattr(module, "drop_path", 0) > 0 for module in model.modules())

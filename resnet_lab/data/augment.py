@@ -140,7 +140,7 @@ def batches(
     """Return the full batches of one epoch: x [B, C, H, W] of `dtype`, channels_last, and y int64 [B].
 
     They lie on the device of the data. `padded` is `bordered(data, padding_of(recipe))`. The draws move to the device
-    once an epoch, and nothing waits for it after that. Raises UserError, at the call, where a batch exceeds the
+    once per epoch, and nothing waits for it after that. Raises UserError, at the call, where a batch exceeds the
     training images.
     """
     steps = steps_per_epoch(len(data.train), recipe.batch_size)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from resnet_lab.errors import UserError
+from resnet_lab.errors import RefusedError
 from resnet_lab.spec import DatasetName, DataSpec
 
 
@@ -35,10 +35,10 @@ CATALOG: Mapping[DatasetName, DatasetInfo] = MappingProxyType(
 
 
 def train_images(spec: DataSpec) -> int:
-    """Return how many images a run trains on. Raises UserError where the split has fewer than asked for."""
+    """Return how many images a run trains on. Raises RefusedError where the split has fewer than asked for."""
     available = CATALOG[spec.name].train
     if spec.train_images > available:
-        raise UserError(
+        raise RefusedError(
             f"data.train_images={spec.train_images} is more than {spec.name} has for training: "
             f"ask for at most {available}, or 0 for all"
         )
@@ -46,7 +46,9 @@ def train_images(spec: DataSpec) -> int:
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:
-    """Return the full batches in one pass over `images`. Raises UserError where there is not even one."""
+    """Return the full batches in one pass over `images`. Raises RefusedError where there is not even one."""
     if batch_size > images:
-        raise UserError(f"recipe.batch_size={batch_size} is more than all training images: set it to at most {images}")
+        raise RefusedError(
+            f"recipe.batch_size={batch_size} is more than all training images: set it to at most {images}"
+        )
     return images // batch_size

@@ -48,8 +48,8 @@ def load(spec: DataSpec, data_dir: Path | None = None, device: torch.device | st
     The training part is the first `spec.train_images` images of the fixed split, or all of it. Raises
     UserError as `ensure` does.
     """
-    kept = _kept.get((spec, data_dir))
-    return (kept if kept is not None else _read(spec, data_dir)).to(device)
+    data = _kept.get((spec, data_dir))
+    return (data if data is not None else _read(spec, data_dir)).to(device)
 
 
 def _read(spec: DataSpec, data_dir: Path | None) -> ImageData:

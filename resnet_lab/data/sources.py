@@ -56,11 +56,11 @@ def _source(name: DatasetName, folder: Path) -> tuple[Callable[[], Parts], Calla
         # Reading is the check, and takes a quarter of a second.
         read_idx = partial(idx.read, folder, idx.MNIST if name == DatasetName.MNIST else idx.FASHION_MNIST)
         return read_idx, read_idx
-    if name == DatasetName.CIFAR10 and (found := cifar_binary.find(folder)):
-        return partial(cifar_binary.read, found), partial(cifar_binary.verify, found)
+    if name == DatasetName.CIFAR10 and (binary := cifar_binary.find(folder)):
+        return partial(cifar_binary.read, binary), partial(cifar_binary.verify, binary)
     layout = cifar_python.CIFAR10 if name == DatasetName.CIFAR10 else cifar_python.CIFAR100
-    if found := cifar_python.find(folder, layout):
-        return partial(cifar_python.read, found, layout), partial(cifar_python.verify, found, layout)
+    if pickles := cifar_python.find(folder, layout):
+        return partial(cifar_python.read, pickles, layout), partial(cifar_python.verify, pickles, layout)
     raise UserError(_nothing_found(name, folder, layout.folder))
 
 

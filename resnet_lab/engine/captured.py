@@ -147,8 +147,8 @@ class CapturedRunner:
             self.buffers.step.zero_()
         for tensor in self._trained():
             # What the optimiser made just now starts from zero in every optimiser captured here.
-            kept = before.get(id(tensor))
-            tensor.copy_(kept[1]) if kept else tensor.zero_()
+            saved = before.get(id(tensor))
+            tensor.copy_(saved[1]) if saved else tensor.zero_()
         self._rewind()
 
     def _trained(self) -> Iterator[Tensor]:

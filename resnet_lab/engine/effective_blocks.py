@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from resnet_lab.errors import UserError
-from resnet_lab.networks.build import residual_blocks
+from resnet_lab.errors import RefusedError
+from resnet_lab.networks.resnet import residual_blocks
 
 
 class EffectiveBlocks:
@@ -14,7 +14,7 @@ class EffectiveBlocks:
         self.blocks = residual_blocks(model)
         self.count = count
         if count > len(self.blocks) or any(block.shortcut is None for block in self.blocks):
-            raise UserError(
+            raise RefusedError(
                 f"recipe.effective_blocks={count} needs {count} blocks with a shortcut, and this network has "
                 f"{sum(block.shortcut is not None for block in self.blocks)}: choose fewer"
             )

@@ -27,8 +27,8 @@ def load_state(path: Path) -> dict[str, Any] | None:
     if hashlib.sha256(content).digest() != digest:
         return None
     # Onto the CPU first, so that a trial begun on a GPU can go on without one.
-    kept = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    state: dict[str, Any] = _restored(kept["state"], kept["tensors"]) if "tensors" in kept else kept
+    loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    state: dict[str, Any] = _restored(loaded["state"], loaded["tensors"]) if "tensors" in loaded else loaded
     return state
 
 

@@ -34,7 +34,7 @@ def inspect(spec: ModelSpec, data: DatasetName) -> NetworkFacts:
     from resnet_lab.inspect.order import tail
     from resnet_lab.inspect.signature import digest, signature
     from resnet_lab.inspect.trace import trace
-    from resnet_lab.networks.build import ResNet, residual_blocks
+    from resnet_lab.networks.resnet import ResNet, residual_blocks
 
     info = CATALOG[data]
     traced = trace(spec, channels=info.channels, classes=info.classes, size=info.size)

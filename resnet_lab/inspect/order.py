@@ -8,7 +8,7 @@ from ablations.attention import SqueezeExcitation
 from ablations.block import ResidualBlock
 from ablations.scalars import Factor, Shift
 from ablations.shortcuts import Scale
-from resnet_lab.networks.build import ResNet, residual_blocks
+from resnet_lab.networks.resnet import ResNet, residual_blocks
 
 LETTERS: dict[str, tuple[str, tuple[type[nn.Module], ...]]] = {
     "c": ("convolution", (nn.Conv2d,)),

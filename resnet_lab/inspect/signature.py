@@ -14,7 +14,7 @@ from torch import nn
 from ablations.block import ResidualBlock
 from ablations.choices import Shortcut
 from ablations.shortcuts import Scale
-from resnet_lab.networks.build import ResNet
+from resnet_lab.networks.resnet import ResNet
 
 Step: TypeAlias = tuple[object, ...]
 Signature: TypeAlias = tuple[Step, ...]

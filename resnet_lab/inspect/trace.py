@@ -65,7 +65,7 @@ def trace(spec: ModelSpec, *, channels: int, classes: int, size: int) -> Trace:
         network=network,
         units=tuple(tracer.units),
         parameters=count_parameters(network),
-        flops=tracer.counter.total + tracer.spared,
+        flops=tracer.counter.total + tracer.skipped,
     )
 
 
@@ -73,7 +73,7 @@ def trace(spec: ModelSpec, *, channels: int, classes: int, size: int) -> Trace:
 class _Tracer:
     counter: FlopCounter = field(default_factory=FlopCounter)
     units: list[Unit] = field(default_factory=list)
-    spared: int = 0
+    skipped: int = 0
     """FLOPs of the blocks that were not run again."""
     _layers: list[Layer] = field(default_factory=list)
     _known: dict[tuple[Signature, Shape], Unit] = field(default_factory=dict)
@@ -102,7 +102,7 @@ class _Tracer:
             known = self._known.get(key) if key else None
             if known is None:
                 return self._first(name, module, forward, x, key)
-            self.spared += known.flops
+            self.skipped += known.flops
             self.units.append(replace(known, name=name))
             return x.new_empty((1, *known.output))
 

@@ -68,21 +68,21 @@ def import_checkpoint(
         return _own(file, normalise)
     names = translate(bare(file.tensors))
     given = {ours: file.tensors[name] for name, ours in names.items()}
-    found = infer(given)
-    formats = _formats(found.run.model, given)
+    inferred = infer(given)
+    formats = _formats(inferred.run.model, given)
     _check_format(path, format, formats)
-    coverage = compare(_skeleton(found), given, [name for name in file.tensors if name not in names])
+    coverage = compare(_skeleton(inferred), given, [name for name in file.tensors if name not in names])
     if not (coverage.complete or allow_partial):
         raise IncompleteError(path, coverage)
-    model = _build(found)
+    model = _build(inferred)
     _fill(model, given)
     provenance = Provenance(
-        channels=found.channels,
-        classes=found.classes,
-        normalisation=_normalisation(file, found.channels, normalise),
+        channels=inferred.channels,
+        classes=inferred.classes,
+        normalisation=_normalisation(file, inferred.channels, normalise),
         origin=_origin(file, formats[0] if format == Format.AUTO else format, coverage),
     )
-    return Imported(run=found.run, model=model, coverage=coverage, provenance=provenance)
+    return Imported(run=inferred.run, model=model, coverage=coverage, provenance=provenance)
 
 
 def write(imported: Imported, folder: Path) -> str:
@@ -142,20 +142,20 @@ def _normalisation(file: TensorFile, channels: int, wanted: Normalise) -> Normal
     return IMAGENET if wanted != Normalise.DATA and channels == len(IMAGENET.mean) else None
 
 
-def _skeleton(found: Inferred) -> nn.Module:
+def _skeleton(inferred: Inferred) -> nn.Module:
     """Build the network without memory: before the coverage is known, its size is only what a file claims."""
     try:
         with torch.device("meta"):
-            return build_network(found.run.model, channels=found.channels, classes=found.classes)
+            return build_network(inferred.run.model, channels=inferred.channels, classes=inferred.classes)
     except (RuntimeError, OverflowError):
-        raise UserError(f"no network can have a width of {found.run.model.width}: the file is damaged") from None
+        raise UserError(f"no network can have a width of {inferred.run.model.width}: the file is damaged") from None
 
 
-def _build(found: Inferred) -> nn.Module:
+def _build(inferred: Inferred) -> nn.Module:
     """Build the network; what a partial load leaves as it was is the same every time."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(found.run.seed)
-        return build_network(found.run.model, channels=found.channels, classes=found.classes).eval()
+        torch.manual_seed(inferred.run.seed)
+        return build_network(inferred.run.model, channels=inferred.channels, classes=inferred.classes).eval()
 
 
 def _fill(model: nn.Module, given: Mapping[str, Tensor]) -> None:

@@ -92,12 +92,12 @@ def translate(names: Mapping[str, str]) -> dict[str, str]:
     No two get the same. Our DenseNet-121 is torchvision's and keeps its names, so each of its names is one of ours.
     """
     dense = is_densenet(names.values())
-    found: dict[str, str] = {}
+    translated: dict[str, str] = {}
     for name, inner in names.items():
         ours = _OLD_DENSE.sub(r"\1\2.", inner) if dense else to_ours(inner)
-        if ours is not None and ours not in found.values():
-            found[name] = ours
-    return found
+        if ours is not None and ours not in translated.values():
+            translated[name] = ours
+    return translated
 
 
 def is_densenet(names: Iterable[str]) -> bool:

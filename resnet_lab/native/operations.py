@@ -33,11 +33,13 @@ def norm(
     def back() -> None:
         assert out.grad is not None
         dout, sums = out.grad, Buffer(2 * c, torch.float64)
-        kept = dout if act and pre is not None else None
+        masked = dout if act and pre is not None else None
         dy, add = program.gradient_buffer(y, in_place=True)
-        mask = out.data if kept is not None else None
+        mask = out.data if masked is not None else None
         gradients = program.parameter_gradient(module.weight), program.parameter_gradient(module.bias)
-        program.call("norm_backward", dout, kept, y.data, mask, add, dy, state, sums, *gradients, y.pixels, c, int(act))
+        program.call(
+            "norm_backward", dout, masked, y.data, mask, add, dy, state, sums, *gradients, y.pixels, c, int(act)
+        )
         for value in filter(None, (pre, post)):
             program.accumulate(value, dout)
 

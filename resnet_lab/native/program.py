@@ -47,7 +47,7 @@ class Call:
     arguments: tuple[Any, ...]
 
     def buffers(self) -> list[Buffer]:
-        return [each for each in self.arguments if isinstance(each, Buffer)]
+        return [argument for argument in self.arguments if isinstance(argument, Buffer)]
 
 
 @dataclass(eq=False, slots=True)
@@ -123,7 +123,10 @@ class Program:
 
     def gradient_views(self) -> list[tuple[nn.Parameter, torch.Tensor]]:
         """Return the parameters with their gradients, each of the parameter's shape."""
-        return [(each, buffer.view(-1).as_strided(each.shape, each.stride())) for each, buffer in self.gradients]
+        return [
+            (parameter, buffer.view(-1).as_strided(parameter.shape, parameter.stride()))
+            for parameter, buffer in self.gradients
+        ]
 
     def run_forward(self) -> None:
         for kernel, arguments in self.bound[: self.split]:

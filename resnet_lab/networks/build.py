@@ -8,7 +8,7 @@ from resnet_lab.networks.densenet import build_densenet121
 from resnet_lab.networks.densenet_bc import build_densenet_bc
 from resnet_lab.networks.mnist_cnn import build_mnist_cnn, build_mnist_cnn_deep
 from resnet_lab.networks.mnist_resnet import build_mnist_resnet
-from resnet_lab.networks.resnet import ResNet, build_resnet, residual_blocks
+from resnet_lab.networks.resnet import build_resnet
 from resnet_lab.networks.resnet_v2 import build_resnet50v2
 from resnet_lab.networks.sizes import check_size
 from resnet_lab.networks.vgg import build_vgg
@@ -20,7 +20,7 @@ def build_network(spec: ModelSpec, *, channels: int = 3, classes: int = 10, size
     """Build any network of the registry: [N, channels, H, W] images -> [N, classes] logits.
 
     Weights are torch's defaults until `resnet_lab.engine.initialise` draws them from a seed. `size` is the side of
-    the images in pixels; given, UserError says so where the network cannot read them.
+    the images in pixels; given, RefusedError says so where the network cannot read them.
     """
     if size is not None:
         check_size(spec.name, size)
@@ -47,6 +47,3 @@ def build_network(spec: ModelSpec, *, channels: int = 3, classes: int = 10, size
 def count_parameters(module: nn.Module) -> int:
     """Return the number of trainable scalars."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
-
-
-__all__ = ["ResNet", "build_network", "build_resnet", "count_parameters", "residual_blocks"]

@@ -4,7 +4,7 @@ from torch import nn
 
 
 def build_densenet121(*, channels: int, classes: int) -> nn.Module:
-    """Build the network for images of at least 29 pixels a side; the names of its tensors are torchvision's."""
+    """Build the network for images of at least 29 pixels per side; the names of its tensors are torchvision's."""
     from torchvision.models import densenet121
 
     network: nn.Module = densenet121(num_classes=classes)

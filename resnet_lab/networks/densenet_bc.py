@@ -32,7 +32,7 @@ class DenseLayer(nn.Module):
 
 
 def build_densenet_bc(spec: ModelSpec, *, channels: int, classes: int) -> nn.Sequential:
-    """Build the network of depth 6n+4 and growth rate `spec.width` for images of at least 4 pixels a side."""
+    """Build the network of depth 6n+4 and growth rate `spec.width` for images of at least 4 pixels per side."""
     growth = spec.width
     layers = (spec.depth - EXTRA_LAYERS[ModelName.DENSENET_BC]) // LAYERS_PER_UNIT
     width, stages = STEM * growth, nn.Sequential()

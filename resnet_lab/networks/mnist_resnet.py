@@ -10,7 +10,7 @@ from resnet_lab.networks.resnet import ResNet
 
 BLOCKS = 2
 WIDTHS = (16, 32, 64)
-MAP = 7  # pixels a side that 28 leave after two strides
+MAP = 7  # pixels per side that 28 leave after two strides
 HIDDEN = 128
 BLOCK = BlockSpec(shortcut=Shortcut.B)
 

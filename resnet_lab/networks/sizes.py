@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from resnet_lab.errors import UserError
+from resnet_lab.errors import RefusedError
 from resnet_lab.spec.choices import ModelName
 
 # Smallest side in pixels that still leaves one after all pooling; networks that are not here take any image.
@@ -22,15 +22,15 @@ ONLY: Mapping[ModelName, int] = MappingProxyType(
 
 
 def check_size(name: ModelName, size: int) -> None:
-    """Raise UserError where the network cannot read square images with a side of `size` pixels."""
+    """Raise RefusedError where the network cannot read square images with a side of `size` pixels."""
     only, smallest = ONLY.get(name, size), SMALLEST.get(name, 1)
     if size != only:
-        raise UserError(
+        raise RefusedError(
             f"{name} takes images of {only}x{only} pixels, not {size}x{size}: set data.name to mnist or fashion_mnist, "
             "or take another model.name"
         )
     if size < smallest:
-        raise UserError(
+        raise RefusedError(
             f"{name} needs images of at least {smallest}x{smallest} pixels, not {size}x{size}: set data.name to "
             "cifar10 or cifar100, or take another model.name"
         )

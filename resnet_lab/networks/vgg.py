@@ -23,7 +23,7 @@ HIDDEN: Mapping[ModelName, int] = MappingProxyType({ModelName.VGG15_BN: 1, Model
 
 
 def build_vgg(name: ModelName, *, channels: int, classes: int) -> nn.Sequential:
-    """Build vgg15_bn or vgg16_bn, for images of at least 32 pixels a side; tensors named as in torchvision's VGG."""
+    """Build vgg15_bn or vgg16_bn, for images of at least 32 pixels per side; tensors named as in torchvision's VGG."""
     from torchvision.models.vgg import cfgs, make_layers
 
     features = cast(nn.Sequential, make_layers(cfgs[CONFIGURATION], batch_norm=True))

@@ -30,11 +30,11 @@ def flatten(spec: object) -> dict[str, Value]:
 
 def pick(spec: object, names: Iterable[str]) -> dict[str, Value]:
     """Return some fields of a spec as `flatten` does. Raises AttributeError for a name that is not one."""
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for name in names:
         value = _reader(name)(spec)
-        found[name] = value.value if isinstance(value, StrEnum) else value
-    return found
+        values[name] = value.value if isinstance(value, StrEnum) else value
+    return values
 
 
 @cache
@@ -45,13 +45,13 @@ def _reader(name: str) -> Callable[[object], Any]:
 @cache
 def field_types(cls: type = RunSpec) -> Mapping[str, type]:
     """Return {dotted name: bool, int, float, str or a StrEnum} of every leaf field of a spec class."""
-    found: dict[str, type] = {}
+    kinds: dict[str, type] = {}
     for name, hint in get_type_hints(cls).items():
         if dataclasses.is_dataclass(hint):
-            found |= {f"{name}.{leaf}": kind for leaf, kind in field_types(hint).items()}  # type: ignore[arg-type]  # a class is hashable
+            kinds |= {f"{name}.{leaf}": kind for leaf, kind in field_types(hint).items()}  # type: ignore[arg-type]  # a class is hashable
         else:
-            found[name] = hint
-    return types.MappingProxyType(found)
+            kinds[name] = hint
+    return types.MappingProxyType(kinds)
 
 
 def replace(spec: Spec, changes: Mapping[str, Any]) -> Spec:

@@ -23,22 +23,6 @@ from resnet_lab.spec.choices import (
 )
 from resnet_lab.spec.families import check
 
-__all__ = [
-    "Augmentation",
-    "DataSpec",
-    "DatasetName",
-    "Init",
-    "ModelName",
-    "ModelSpec",
-    "Optimizer",
-    "Precision",
-    "RecipeSpec",
-    "RunSpec",
-    "Schedule",
-    "Stem",
-    "Warmup",
-]
-
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

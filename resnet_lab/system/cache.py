@@ -17,7 +17,7 @@ def cache_dir(name: str) -> Path:
 
 
 def keep(path: Path, content: bytes) -> None:
-    """Write a file of the cache. One that cannot be written is done without."""
+    """Write a file of the cache. Without effect where it cannot be written."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(path, content)
@@ -27,7 +27,7 @@ def digest_of(folders: Iterable[Path]) -> str:
     """Return the SHA-256 of every file below some folders, names and contents; compiled Python does not count."""
     digest = hashlib.sha256()
     for folder in folders:
-        for path in sorted(each for each in folder.rglob("*") if each.is_file() and each.suffix != ".pyc"):
+        for path in sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"):
             content = path.read_bytes()
             digest.update(f"{path.relative_to(folder)} {len(content)}\n".encode() + content)
     return digest.hexdigest()

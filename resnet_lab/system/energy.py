@@ -50,13 +50,13 @@ class Meter:
 
 def _ranges(root: Path) -> dict[Path, int]:
     """Return {counter: the value at which it wraps around to 0, in microjoules} of each package."""
-    found = {}
+    ranges = {}
     for folder in sorted(root.glob("intel-rapl:*")):
         if PACKAGE.fullmatch(folder.name):
             limit = _number(folder / "max_energy_range_uj")
             if limit:
-                found[folder / "energy_uj"] = limit + 1
-    return found
+                ranges[folder / "energy_uj"] = limit + 1
+    return ranges
 
 
 def _read(counters: Mapping[Path, int]) -> dict[Path, int]:

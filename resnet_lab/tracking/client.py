@@ -84,5 +84,5 @@ class _DropDuplicateTraceback(logging.Filter):
 
 def _drop_tracebacks() -> None:
     logger = logging.getLogger("mlflow.store.db.utils")
-    if not any(isinstance(each, _DropDuplicateTraceback) for each in logger.filters):
+    if not any(isinstance(known, _DropDuplicateTraceback) for known in logger.filters):
         logger.addFilter(_DropDuplicateTraceback())

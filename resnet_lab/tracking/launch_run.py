@@ -81,8 +81,8 @@ class LaunchRun(Run):
             "mlflow.parentRunId": self.run_id,
             **_with_commit(tags),
         }
-        shown = everything.pop("mlflow.runName", name)
-        run_id = create(self.client, self.experiment_id, shown, params, everything)
+        display_name = everything.pop("mlflow.runName", name)
+        run_id = create(self.client, self.experiment_id, display_name, params, everything)
         carried = {key: value for key, value in params.items() if on_model is None or key in on_model}
         trial = TrialRun(self.client, self.experiment_id, run_id, name, carried)
         if dataset is not None:

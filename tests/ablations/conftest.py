@@ -23,7 +23,7 @@ def _values(hint: Any, default: Any) -> list[Any]:
 
 @pytest.fixture(scope="package", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Tiny tensors: a second thread costs more than it brings, and starves whoever runs beside."""
+    """Tiny tensors: a second thread costs more than it brings, and starves other processes."""
     import torch
 
     before = torch.get_num_threads()

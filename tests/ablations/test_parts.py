@@ -76,7 +76,7 @@ def test_norms_take_the_width_of_what_they_follow():
     assert [part.num_features for part in parts if isinstance(part, nn.BatchNorm2d)] == [4, 8]
 
 
-def test_only_an_activation_whose_input_nobody_else_holds_works_in_place():
+def test_only_an_activation_whose_input_nothing_else_holds_works_in_place():
     def inplace(operations, *, fresh=False, norm="batch"):
         parts = sequence(operations, BlockSpec(norm=norm), 4, [conv3x3(4, 4)], fresh=fresh)
         return [part.inplace for part in parts if isinstance(part, nn.ReLU)]

@@ -16,14 +16,14 @@ from ablations.choices import BlockKind
 from ablations.spec import BlockSpec
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.networks import build_network
-from resnet_lab.networks.build import ResNet
+from resnet_lab.networks.resnet import ResNet
 from resnet_lab.spec import ModelSpec
 
 IMAGES = torch.randn(6, 1, 8, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
 def network(spec: BlockSpec) -> ResNet:
-    """Two blocks a stage: one that changes shape where there is a choice, one that never does."""
+    """Two blocks per stage: one that changes shape where there is a choice, one that never does."""
     depth = 20 if spec.kind == BlockKind.BOTTLENECK else 14
     net = build_network(ModelSpec(depth=depth, width=4, block=spec), channels=1)
     initialise(net, 0)
@@ -67,7 +67,7 @@ def groups(items, key):
 
 
 def logits(module: nn.Module, x: torch.Tensor = IMAGES) -> torch.Tensor:
-    torch.default_generator.manual_seed(0)  # for shortcuts dropped by chance; torch.manual_seed takes 2 ms a call
+    torch.default_generator.manual_seed(0)  # for shortcuts dropped by chance; torch.manual_seed takes 2 ms per call
     return module.train()(x)
 
 
@@ -95,7 +95,7 @@ def assert_all_move(module: nn.Module, outputs, loss, lr: float) -> None:
 
 @pytest.fixture
 def wide_squeeze(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Attention with many hidden units: the only one of a narrow block may be dead by the luck of the draw."""
+    """Attention with many hidden units: the only one of a narrow block may be dead by chance."""
     monkeypatch.setattr("ablations.attention.REDUCTION", 1)
 
 

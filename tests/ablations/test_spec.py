@@ -1,4 +1,4 @@
-"""The switches: typed, frozen, and each refusal a sentence whose advice works."""
+"""The switches: typed, frozen, and each refusal a message whose advice works."""
 
 import dataclasses
 import re
@@ -25,7 +25,7 @@ DEFAULTS = {field.name: field.default for field in dataclasses.fields(BlockSpec)
 
 
 def refusal(switches: dict[str, Any]) -> str | None:
-    """Return the sentence with which a combination is refused, or None for a legal one."""
+    """Return the message with which a combination is refused, or None for a legal one."""
     try:
         BlockSpec(**switches)
     except ValueError as error:
@@ -34,25 +34,25 @@ def refusal(switches: dict[str, Any]) -> str | None:
     return None
 
 
-def advice(sentence: str) -> list[dict[str, Any]]:
+def advice(message: str) -> list[dict[str, Any]]:
     """Return what the part after the colon says to do, one alternative after another."""
-    assert re.match(r"[a-z_]+(=\w+)? \w[^:]*: \w[^:]*$", sentence), sentence
+    assert re.match(r"[a-z_]+(=\w+)? \w[^:]*: \w[^:]*$", message), message
     found = []
-    for text in sentence.split(":")[1].split(", or "):
+    for text in message.split(":")[1].split(", or "):
         if settings := dict(re.findall(r"(\w+)=(\w+)", text)):
             found.append(settings)
         elif "leave" in text:
-            found.append({name: DEFAULTS[name] for name in re.findall(r"\w+", sentence) if name in DEFAULTS})
-    assert found, sentence
-    assert all(settings.keys() <= DEFAULTS.keys() for settings in found), sentence
+            found.append({name: DEFAULTS[name] for name in re.findall(r"\w+", message) if name in DEFAULTS})
+    assert found, message
+    assert all(settings.keys() <= DEFAULTS.keys() for settings in found), message
     return found
 
 
 def leads_to_a_legal_spec(switches: dict[str, Any], rounds: int = 4) -> bool:
-    sentence = refusal(switches)
-    if sentence is None or not rounds:
-        return sentence is None
-    return any(leads_to_a_legal_spec(switches | changes, rounds - 1) for changes in advice(sentence))
+    message = refusal(switches)
+    if message is None or not rounds:
+        return message is None
+    return any(leads_to_a_legal_spec(switches | changes, rounds - 1) for changes in advice(message))
 
 
 def test_the_default_is_the_baseline_of_he_et_al_2015():
@@ -65,7 +65,7 @@ def test_one_switch_of_the_papers_away_from_the_baseline_is_legal(name):
         assert refusal({name: value}) is None
 
 
-def test_every_refusal_is_one_sentence_whose_advice_leads_to_a_legal_spec(space):
+def test_every_refusal_is_one_line_whose_advice_leads_to_a_legal_spec(space):
     for switches in space:
         assert leads_to_a_legal_spec(switches), switches
 
@@ -88,7 +88,7 @@ def test_every_value_of_every_switch_is_in_some_legal_spec(space, legal):
         ({"shortcut": "none", "preactivation": "full"}, "preactivation=none"),
     ],
 )
-def test_a_combination_that_means_nothing_is_refused_with_what_to_change(switches, says):
+def test_an_invalid_combination_is_refused_with_what_to_change(switches, says):
     with pytest.raises(ValueError, match=re.escape(says)):
         BlockSpec(**switches)
 

@@ -1,4 +1,4 @@
-"""Checkpoints: what was saved comes back, and what was damaged is told in one line or trained again."""
+"""Checkpoints: what was saved comes back, and damage is reported in one line."""
 
 import dataclasses
 import hashlib
@@ -6,10 +6,10 @@ import json
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from resnet_lab.checkpoint import load_model, save_model
+from resnet_lab.checkpoint import load_model, parse_safetensors, save_model
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
@@ -101,13 +101,13 @@ def test_a_damaged_digest_is_noticed(saved, content):
     assert "has changed" in complaint(saved)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path):
+def test_a_file_that_is_not_there_is_reported(tmp_path):
     assert "No such file or directory" in complaint(tmp_path / "absent" / MODEL_FILE)
     with pytest.raises(UserError, match="cannot read the checkpoint"):
         load_model(tmp_path)
 
 
-def test_a_file_of_another_kind_is_told(tmp_path):
+def test_a_file_of_another_kind_is_reported(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("not a checkpoint\n" * 100)
     assert "is not a checkpoint of this project" in complaint(path)
@@ -117,13 +117,13 @@ def test_a_file_of_another_kind_is_told(tmp_path):
     "metadata",
     [None, {}, {"format": "pt"}, {"spec": "{"}, {"spec": "[]"}, {"spec": '{"model.dpth": 20}'}],
 )
-def test_safetensors_from_elsewhere_are_told(tmp_path, metadata):
+def test_safetensors_from_elsewhere_are_reported(tmp_path, metadata):
     path = tmp_path / "foreign.safetensors"
     save_file({"weight": torch.zeros(2)}, path, metadata=metadata)
     assert "is not a checkpoint of this project" in complaint(path)
 
 
-def test_tensors_that_do_not_fit_the_spec_are_told(tmp_path):
+def test_tensors_that_do_not_fit_the_spec_are_reported(tmp_path):
     save_model(tmp_path, replace(TINY, {"model.depth": 14}), trained())
     assert "holds other tensors than its spec builds" in complaint(tmp_path / MODEL_FILE)
 
@@ -138,3 +138,23 @@ def test_a_failing_write_keeps_the_old_checkpoint(saved, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         save_model(saved.parent, dataclasses.replace(TINY, seed=8), trained())
     assert load_model(saved).sha256 == before
+
+
+def test_a_file_is_parsed_from_memory_as_safetensors_reads_it_from_the_disk(saved):
+    tensors, metadata = parse_safetensors(saved.read_bytes())
+    with safe_open(saved, framework="pt") as file:
+        assert metadata == file.metadata()
+        assert list(tensors) == list(file.keys())
+        assert all(torch.equal(tensor, file.get_tensor(name)) for name, tensor in tensors.items())
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", b"\xff" * 100, (5).to_bytes(8, "little") + b'{"a"}'], ids=repr)
+def test_a_damaged_file_has_the_same_message_from_memory_as_from_the_disk(tmp_path, content):
+    path = tmp_path / MODEL_FILE
+    path.write_bytes(content)
+    messages = []
+    for read in (lambda: safe_open(path, framework="pt").__enter__(), lambda: parse_safetensors(content)):
+        with pytest.raises(SafetensorError) as error:
+            read()
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]

@@ -39,7 +39,7 @@ def test_a_negative_number_is_a_value():
 
 
 @pytest.mark.parametrize(
-    ("argv", "sentence"),
+    ("argv", "message"),
     [
         ("--model.dept 3", "Perhaps you meant model.depth"),
         ("--model.depth", "needs a value"),
@@ -49,8 +49,8 @@ def test_a_negative_number_is_a_value():
         ("--model.final_norm perhaps", "model.final_norm"),
     ],
 )
-def test_a_bad_field_is_one_sentence(argv, sentence):
-    with pytest.raises(UserError, match=sentence) as error:
+def test_a_bad_field_is_one_line(argv, message):
+    with pytest.raises(UserError, match=message) as error:
         take_fields(argv.split())
     assert "\n" not in str(error.value)
 

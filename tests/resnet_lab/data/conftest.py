@@ -1,4 +1,4 @@
-"""Ways in which a file goes bad, and what every complaint about one must look like."""
+"""Fixtures of damaged files, and the check of every error message about one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,10 +48,10 @@ def complaint() -> Callable[[Path, Callable[[], object]], str]:
     def check(path: Path, call: Callable[[], object]) -> str:
         with pytest.raises(UserError) as caught:
             call()
-        sentence = str(caught.value)
-        assert sentence.startswith(f"{path} "), sentence
-        assert "\n" not in sentence
-        assert "put the official file there, or give --data-dir" in sentence
-        return sentence
+        message = str(caught.value)
+        assert message.startswith(f"{path} "), message
+        assert "\n" not in message
+        assert "put the official file there, or give --data-dir" in message
+        return message
 
     return check

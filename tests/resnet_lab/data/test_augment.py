@@ -1,3 +1,5 @@
+"""Augmentation: crops, flips and batches are the draws, and the draws are functions of (seed, epoch)."""
+
 from dataclasses import replace
 
 import pytest

@@ -1,3 +1,5 @@
+"""The catalog: every set has its facts, and its counts refuse what is not there."""
+
 import subprocess
 import sys
 

@@ -1,3 +1,5 @@
+"""CIFAR-10's binary version: records, damaged files, and the published files."""
+
 from collections.abc import Callable
 from hashlib import sha1
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""The digits: scikit-learn's table, and where scikit-learn itself is asked."""
+
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Download of a set: on first use, repaired where damaged, reported where impossible."""
+
 import gzip
 from collections.abc import Callable
 from pathlib import Path
@@ -26,18 +28,18 @@ def refuse(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize("name", [name for name in DatasetName if name != "digits"])
 @pytest.mark.parametrize("use", [ensure, load])
-def test_without_a_network_one_sentence_names_set_and_remedy(
+def test_without_a_network_one_message_names_set_and_remedy(
     name: DatasetName, use: Callable[[DataSpec], object], cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(utils, "download_url", refuse)
     monkeypatch.setattr(utils, "download_and_extract_archive", refuse)
     with pytest.raises(UserError) as caught:
         use(DataSpec(name=name))
-    sentence = str(caught.value)
-    assert sentence.startswith(f"{name} could not be downloaded to {cache} (")
-    assert "no route to host" in sentence
-    assert "give --data-dir a folder that already holds it" in sentence
-    assert "\n" not in sentence
+    message = str(caught.value)
+    assert message.startswith(f"{name} could not be downloaded to {cache} (")
+    assert "no route to host" in message
+    assert "give --data-dir a folder that already holds it" in message
+    assert "\n" not in message
 
 
 def test_the_digits_are_neither_downloaded_nor_cached(cache: Path) -> None:

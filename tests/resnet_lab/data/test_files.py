@@ -1,3 +1,5 @@
+"""Published files: the intact file is read, any other refused by name."""
+
 from hashlib import md5, sha1
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""IDX files: plain and gzipped, with and without a digest, and the published files."""
+
 import gzip
 import hashlib
 import struct
@@ -63,7 +65,7 @@ def test_a_bad_file_is_named(
 
 
 @pytest.mark.parametrize("name", ["train_images", "train_images.gz"])
-def test_beside_its_gz_a_plain_file_of_unknown_digest_is_still_checked(
+def test_next_to_its_gz_a_plain_file_of_unknown_digest_is_still_checked(
     tmp_path: Path, name: str, complaint: Complaint
 ) -> None:
     files = write_set(tmp_path, "both", known=False)

@@ -1,3 +1,5 @@
+"""Loading data: sets as the catalog says, subsets, and error messages about data folders."""
+
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,10 +100,10 @@ def test_an_empty_data_folder_says_what_it_should_hold_and_downloads_nothing(
 ) -> None:
     with pytest.raises(UserError) as caught:
         ensure(DataSpec(name=DatasetName(name)), tmp_path)
-    sentence = str(caught.value)
-    assert sentence.startswith(str(tmp_path))
-    assert wanted in sentence
-    assert "--data-dir" in sentence
+    message = str(caught.value)
+    assert message.startswith(str(tmp_path))
+    assert wanted in message
+    assert "--data-dir" in message
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,3 +1,5 @@
+"""The fixed split: pinned, disjoint, complete."""
+
 from hashlib import sha256
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Mean, standard deviation and digest of images."""
+
 from hashlib import sha256
 
 import numpy as np

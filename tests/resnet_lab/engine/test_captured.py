@@ -91,8 +91,8 @@ def test_a_recorded_step_is_bit_equal_to_the_eager_one_to_the_end_of_the_last_sh
         assert_equal(eager, captured)
     assert captured.done
     assert eager.test() == captured.test()
-    recorder = captured.runner.capture
-    assert (recorder.recorded, recorder.replayed) == (1, SMALL.recipe.iterations)
+    capture = captured.runner.capture
+    assert (capture.recorded, capture.replayed) == (1, SMALL.recipe.iterations)
 
 
 @pytest.mark.parametrize("switches", CASES[:7], ids=named)
@@ -112,7 +112,7 @@ def test_a_captured_session_goes_on_from_a_state_of_either_engine(switches, tmp_
             assert_equal(again, expected)
 
 
-def test_a_session_restored_after_it_trained_records_anew():
+def test_a_session_restored_after_it_trained_records_again():
     first, captured = pair({})
     state = first.state()
     records = [captured.run_epoch()]

@@ -1,4 +1,4 @@
-"""Exactly m blocks a mini-batch."""
+"""Effective blocks: exactly m per mini-batch."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.session import Session
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
-from resnet_lab.networks.build import residual_blocks
+from resnet_lab.networks.resnet import residual_blocks
 from resnet_lab.spec import ModelSpec, RunSpec
 from resnet_lab.spec.fields import replace
 

@@ -1,4 +1,4 @@
-"""Weights from a seed: equal where name and shape are, of the right spread, and nobody else's business."""
+"""Weights from a seed: equal where name and shape are, of the right spread, without side effects."""
 
 import itertools
 
@@ -43,7 +43,7 @@ def test_parameters_of_equal_name_and_shape_start_equal_in_every_arm():
 
 
 def test_arms_that_only_move_things_share_every_convolution():
-    """The names must not depend on the placement, or arms would differ by their luck."""
+    """The names must not depend on the placement, or arms would differ by chance."""
     convolutions = [
         {name: tensor for name, tensor in weights(**arm).items() if "conv" in name}
         for arm in ({}, {"norm_position": "after_add"}, {"act_position": "none"}, {"preactivation": "full"})

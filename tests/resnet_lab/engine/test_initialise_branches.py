@@ -1,4 +1,4 @@
-"""How branches start: gates open as said, branches at zero, Fixup by its paper; the rest as it was drawn."""
+"""Initialisation of branches: gate biases, branches at zero, Fixup by its paper; the rest stays as drawn."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Muon on convolutions: the definition, any memory format, a state that round-trips, and AdamW beside it."""
+"""Muon on convolutions: the definition, any memory format, a state that round-trips, and AdamW for the rest."""
 
 import pytest
 import torch
@@ -135,7 +135,7 @@ def test_a_network_of_one_kind_of_layer_is_no_special_case(layer):
     optimizer.load_state_dict(optimizer.state_dict())
 
 
-def test_an_old_torch_is_told(monkeypatch):
+def test_an_old_torch_is_reported(monkeypatch):
     monkeypatch.delattr(torch.optim, "Muon")
     with pytest.raises(UserError, match=r"has no Muon: install torch 2\.9 or later"):
         Muon(list(nn.Linear(2, 2).parameters()), lr=0.1, momentum=0.9, weight_decay=0)

@@ -1,4 +1,4 @@
-"""Where and in what precision a run computes."""
+"""Device and precision of a run, by hardware and by request."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def test_auto_is_cuda_where_present_else_the_cpu(monkeypatch):
         ("cuda:99", "device 'cuda:99' is not on this machine: use --device cpu"),
     ],
 )
-def test_a_device_that_cannot_be_used_is_told_in_one_line(name, says):
+def test_a_device_that_cannot_be_used_is_reported_in_one_line(name, says):
     with pytest.raises(UserError) as raised:
         resolve_device(name)
     assert says in str(raised.value)
@@ -61,7 +61,7 @@ def test_gpus_compute_in_bf16_from_ampere_on(monkeypatch, capability, expected):
     assert resolve_dtype(Precision.AUTO, torch.device("cuda")) == expected
 
 
-def test_a_processor_without_bf16_units_and_a_torch_that_cannot_tell_compute_in_fp32(monkeypatch):
+def test_a_processor_without_bf16_units_and_a_torch_that_does_not_know_compute_in_fp32(monkeypatch):
     for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, check, lambda: False, raising=False)
     assert resolve_dtype(Precision.AUTO, CPU) == torch.float32

@@ -90,10 +90,10 @@ def engine_losses(session):
     return losses[-STEPS:]  # before them, a captured session warms up
 
 
-@pytest.mark.parametrize("recorder", [None, NoCapture()], ids=["eager", "captured"])
-def test_twenty_losses_equal_a_plain_loops_to_a_millionth(recorder):
+@pytest.mark.parametrize("capture", [None, NoCapture()], ids=["eager", "captured"])
+def test_twenty_losses_equal_a_plain_loops_to_a_millionth(capture):
     data, cpu = load(SPEC.data), torch.device("cpu")
-    losses = engine_losses(Session(SPEC, data, cpu, capture=recorder))
+    losses = engine_losses(Session(SPEC, data, cpu, capture=capture))
     assert len(losses) == STEPS
     assert losses[-1] < losses[0]
     assert losses == pytest.approx(plain_losses(data, cpu), abs=1e-6)

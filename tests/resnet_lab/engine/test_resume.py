@@ -1,4 +1,4 @@
-"""The state that a trial goes on from: what was kept comes back, and what was damaged is none."""
+"""Resume state: what was written comes back, and a damaged file counts as none."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ def test_a_state_comes_back(tmp_path):
     assert torch.equal(state["rng"], STATE["rng"])
 
 
-def test_without_a_state_the_run_starts_afresh(tmp_path):
+def test_without_a_state_the_run_starts_again(tmp_path):
     assert load_state(tmp_path / "resume.pt") is None
 
 
@@ -70,7 +70,7 @@ def test_a_state_of_before_tensors_were_laid_end_to_end_is_read(tmp_path):
     assert torch.equal(load_state(tmp_path / "resume.pt")["model"]["weight"], STATE["model"]["weight"])
 
 
-def test_a_keeper_writes_what_the_state_was_and_not_what_it_has_become(tmp_path):
+def test_a_writer_writes_what_the_state_was_and_not_what_it_has_become(tmp_path):
     weight = torch.zeros(3)
     with async_state_writer(tmp_path / "resume.pt") as writer:
         for epoch in (1, 2):
@@ -92,7 +92,7 @@ def test_an_error_leaves_the_last_state_on_the_disk(tmp_path):
     assert load_state(tmp_path / "resume.pt") == {"epoch": 3}
 
 
-def test_a_full_disk_is_told_with_the_next_state_or_at_the_end(tmp_path):
+def test_a_full_disk_is_reported_with_the_next_state_or_at_the_end(tmp_path):
     writer = AsyncStateWriter(tmp_path / "gone" / "resume.pt")
     writer.save({"epoch": 1})
     with pytest.raises(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""The engine: bit-equal resumption, honest records, and a test set that cannot be picked by."""
+"""The session: bit-equal resumption, exact records, and a test set that is read once."""
 
 import json
 
@@ -150,7 +150,7 @@ def test_global_random_state_has_no_say():
 
 
 def test_the_last_epoch_is_cut_at_the_number_of_iterations():
-    session = new_session(replace(TINY, {"recipe.iterations": 6}))  # 4 steps an epoch
+    session = new_session(replace(TINY, {"recipe.iterations": 6}))  # 4 steps per epoch
     assert session.run_epoch().iteration == 4
     assert session.run_epoch().iteration == 6
     assert session.done

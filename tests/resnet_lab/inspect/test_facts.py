@@ -1,4 +1,4 @@
-"""What is read from a network: depth, order, parameters and FLOPs against known answers and torch's own counter."""
+"""Facts of a network: depth, order, parameters and FLOPs against known answers and torch's own counter."""
 
 import pytest
 import torch
@@ -56,7 +56,7 @@ def test_stride_two_convolutions_between_stages_count():
 
 
 @pytest.mark.parametrize("shortcut", ["A", "B", "C", "none", "exclusive_gating", "conv1x1", "dropout"])
-def test_what_is_beside_the_main_path_does_not_count(shortcut):
+def test_what_is_off_the_main_path_does_not_count(shortcut):
     assert inspect(spec(model__block__shortcut=shortcut)).depth == 20
 
 

@@ -1,4 +1,4 @@
-"""Signatures: what they leave out, what they keep, and that they say no more than the function does."""
+"""Signatures: what they leave out, what they keep, and that equal functions have equal ones."""
 
 import pytest
 import torch

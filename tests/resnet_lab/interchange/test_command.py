@@ -1,4 +1,4 @@
-"""The commands as a user meets them."""
+"""The commands `python -m resnet_lab.interchange import` and `export`: output, files, exit codes."""
 
 import json
 import os

@@ -28,7 +28,7 @@ def test_counters_count_only_where_the_file_has_them():
     assert compare(model, given).tensors == 7
 
 
-def test_missing_unexpected_and_differing_are_told_apart():
+def test_missing_unexpected_and_differing_are_distinguished():
     model = tiny()
     given = dict(model.state_dict())
     del given["0.weight"]

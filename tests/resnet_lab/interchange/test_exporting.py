@@ -1,4 +1,4 @@
-"""Our networks load strictly into others' code, and compute the same there."""
+"""Export: our networks load strictly into others' code, and compute the same there."""
 
 import pytest
 import torch
@@ -116,8 +116,8 @@ def test_a_network_without_a_counterpart_is_refused(changes):
 
 def test_a_bad_target_is_refused(tmp_path, randomise):
     kept(tmp_path / "trial", randomise, {"depth": 8})
-    for out, sentence in (("out.onnx", "must end in"), ("no/out.pth", "cannot write")):
-        with pytest.raises(UserError, match=sentence):
+    for out, message in (("out.onnx", "must end in"), ("no/out.pth", "cannot write")):
+        with pytest.raises(UserError, match=message):
             export_checkpoint(tmp_path / "trial", tmp_path / out)
     with pytest.raises(UserError, match="cannot read the checkpoint"):
         export_checkpoint(tmp_path / "none", tmp_path / "out.pth")

@@ -1,4 +1,4 @@
-"""Files that lie: nothing of them runs, and each is refused in one sentence."""
+"""Malicious and damaged files: none of their code runs, and each is refused in one line."""
 
 import contextlib
 import io
@@ -96,7 +96,7 @@ def test_a_flipped_bit_is_refused_where_there_is_a_checksum(tmp_path):
     refused(path)
 
 
-def test_a_digest_beside_the_file_is_verified(tmp_path):
+def test_a_digest_next_to_the_file_is_verified(tmp_path):
     path = saved(tmp_path / "a.pth")
     (tmp_path / "a.pth.sha256").write_text("0" * 64 + "  a.pth\n")
     assert "SHA-256" in refused(path)

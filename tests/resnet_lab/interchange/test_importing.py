@@ -1,6 +1,8 @@
-"""Foreign networks become ours: the same outputs, the right spec, everything a reader needs."""
+"""Import of foreign networks: the same outputs, the right spec, and every file a reader needs."""
 
+import hashlib
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +11,9 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision import models
 
-from resnet_lab.checkpoint import load_model
+import resnet_lab.checkpoint
+import resnet_lab.interchange.files
+from resnet_lab.checkpoint import load_model, save_model
 from resnet_lab.data.images import Images
 from resnet_lab.data.load import load
 from resnet_lab.engine.evaluate import evaluate
@@ -234,3 +238,36 @@ def test_resnet56_is_read_whole(public_resnet56):
     assert imported.spec.depth == 56
     assert imported.coverage.complete
     assert imported.coverage.parameters == 853_018
+
+
+def test_our_own_checkpoint_is_read_once_and_hashed_once(tmp_path, monkeypatch):
+    spec = replace(RunSpec(), {"model.depth": 8, "data.name": "digits"})
+    digest = save_model(tmp_path, spec, build_network(spec.model, channels=1, classes=10))
+    path = tmp_path / "model.safetensors"
+    size, reads, hashes = path.stat().st_size, [], []
+    read_bytes, sha256 = Path.read_bytes, hashlib.sha256
+    monkeypatch.setattr(Path, "read_bytes", lambda self: reads.append(self) or read_bytes(self))
+    monkeypatch.setattr(hashlib, "sha256", lambda data=b"", **_: hashes.append(len(data)) or sha256(data))
+    imported = import_checkpoint(tmp_path)
+    assert [each for each in reads if each == path] == [path]
+    assert [each for each in hashes if each >= size] == [size]
+    assert not hasattr(resnet_lab.checkpoint, "safe_open")  # which would read it again and is not counted here
+    assert not hasattr(resnet_lab.interchange.files, "safe_open")
+    assert imported.run == spec
+    assert imported.provenance.origin.sha256 == digest
+    assert imported.coverage.complete
+
+
+def test_our_own_checkpoint_with_other_tensors_or_metadata_is_refused_as_by_load_model(tmp_path):
+    spec = replace(RunSpec(), {"model.depth": 14, "data.name": "digits"})
+    smaller = replace(spec, {"model.depth": 8})
+    save_model(tmp_path, spec, build_network(smaller.model, channels=1, classes=10))
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"weight": torch.zeros(2)}, foreign, metadata={"spec": "{"})
+    for path, words in ((tmp_path, "holds other tensors than its spec builds"), (foreign, "not a checkpoint of this")):
+        messages = []
+        for read in (import_checkpoint, load_model):
+            with pytest.raises(UserError, match=words) as error:
+                read(path)
+            messages.append(str(error.value))
+        assert messages[0] == messages[1]

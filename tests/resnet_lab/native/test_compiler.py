@@ -1,4 +1,4 @@
-"""The kernels are compiled once a machine, and their absence is a reason, not a crash."""
+"""The kernels are compiled once per machine, and their absence is a reason, not a crash."""
 
 import pytest
 import torch
@@ -69,7 +69,7 @@ def test_a_torn_library_is_compiled_again():
 
 
 @pytest.mark.usefixtures("fresh_cache")
-def test_what_the_compiler_made_but_nobody_can_load_is_a_reason(monkeypatch):
+def test_what_the_compiler_made_but_cannot_be_loaded_is_a_reason(monkeypatch):
     monkeypatch.setattr(compiler, "_compile", lambda *_: None)
     with pytest.raises(NoKernelsError, match="cannot be loaded"):
         library(torch.float32)

@@ -104,7 +104,7 @@ def test_a_gradient_at_fixed_statistics_is_torchs_own():
     assert x.grad is not None
 
 
-def test_batches_of_different_sizes_take_turns(differ):
+def test_batches_of_different_sizes_alternate(differ):
     ours, reference = pair({})
     for n in (6, 3, 6, 1):
         x, _ = images(n)
@@ -112,7 +112,7 @@ def test_batches_of_different_sizes_take_turns(differ):
             assert differ(ours.eval()(x), reference.eval()(x.double())) < 1
 
 
-def test_the_way_back_needs_hardly_more_memory_than_the_way_there():
+def test_the_backward_pass_needs_hardly_more_memory_than_the_forward_pass():
     ours, _ = pair({}, depth=56)
     ours.train()(images(32)[0])
     (lowered,) = ours._lowered.values()

@@ -22,7 +22,7 @@ def normed(channels: int) -> nn.BatchNorm2d:
 @TYPES
 @pytest.mark.parametrize("channels", [8, 16, 40])
 @pytest.mark.parametrize(("act", "side"), [(False, None), (True, None), (False, "pre"), (True, "pre"), (True, "post")])
-def test_norm_with_what_stands_beside_it(run, differ, dtype, channels, act, side):
+def test_norm_with_what_is_added_to_it(run, differ, dtype, channels, act, side):
     torch.manual_seed(channels)
     module = normed(channels)
     theirs = normed(channels).double()
@@ -71,7 +71,7 @@ def test_relu(run, dtype):
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_is_not_a_number_stays_so(run, value):
+def test_nan_stays_nan(run, value):
     x = torch.full((1, 8, 1, 1), value)
     assert torch.equal(run(op.relu, [x], x).out.isnan(), x.isnan())
     assert (

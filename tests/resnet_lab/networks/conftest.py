@@ -1,4 +1,4 @@
-"""What the tests of all networks share: building on the meta device, and copying weights by order."""
+"""Fixtures of the network tests: building on the meta device, and copying weights by order."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ def copy_in_order() -> Callable[[nn.Module, nn.Module], None]:
 
 @torch.no_grad()
 def shake(network: nn.Module) -> None:
-    """Make norms tell: scales, shifts and statistics that differ by channel."""
+    """Give norms scales, shifts and statistics that differ by channel, so that each of them matters."""
     generator = torch.Generator().manual_seed(0)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):

@@ -8,7 +8,7 @@ from resnet_lab.engine.initialise import initialise
 from resnet_lab.engine.session import Session
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
-from resnet_lab.networks.build import residual_blocks
+from resnet_lab.networks.resnet import residual_blocks
 from resnet_lab.networks.sizes import ONLY, SMALLEST
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import ModelName
@@ -17,8 +17,8 @@ from resnet_lab.spec.presets import PRESETS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-# The least of each family; families that are not here have one member.
-LEAST = {
+# The smallest of each family; families that are not here have one member.
+FIELDS = {
     "cifar_resnet": {"model.depth": 8, "model.width": 4},
     "wide_resnet": {"model.depth": 10},
     "imagenet_resnet": {"model.depth": 18, "model.width": 4, "model.stem": "imagenet"},
@@ -27,9 +27,9 @@ LEAST = {
 HAVE_BLOCKS = ("cifar_resnet", "wide_resnet", "imagenet_resnet", "resnet50v2", "mnist_resnet")
 
 
-def least(name):
+def smallest_run(name):
     changes = {"recipe.augmentation": "none", "recipe.batch_size": 4, "recipe.lr": 1e-3, "recipe.weight_decay": 0.0}
-    return replace(RunSpec(), {"model.name": name, "recipe.precision": "fp32"} | changes | LEAST.get(name, {}))
+    return replace(RunSpec(), {"model.name": name, "recipe.precision": "fp32"} | changes | FIELDS.get(name, {}))
 
 
 def smallest_size(name):
@@ -46,7 +46,7 @@ def noise(size, channels):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", list(ModelName))
 def test_every_network_trains_a_step_on_the_smallest_images_it_takes(name, channels):
-    session = Session(least(name), noise(smallest_size(name), channels), torch.device("cpu"))
+    session = Session(smallest_run(name), noise(smallest_size(name), channels), torch.device("cpu"))
     before = {key: tensor.clone() for key, tensor in session.model.named_parameters()}
     session.run_steps(1)
     after = dict(session.model.named_parameters())
@@ -58,7 +58,7 @@ def test_every_network_trains_a_step_on_the_smallest_images_it_takes(name, chann
 def test_every_weight_of_every_network_learns_on_usual_images(name):
     torch.manual_seed(0)
     size = ONLY.get(name, 32)
-    net = build_network(least(name).model, channels=1, classes=10, size=size)
+    net = build_network(smallest_run(name).model, channels=1, classes=10, size=size)
     initialise(net, 0)
     net(torch.randn(4, 1, size, size)).square().sum().backward()
     weights = {key: tensor for key, tensor in net.named_parameters() if tensor.dim() > 1}
@@ -67,9 +67,9 @@ def test_every_weight_of_every_network_learns_on_usual_images(name):
 
 
 @pytest.mark.parametrize("name", list(ModelName))
-def test_images_a_network_cannot_read_are_refused_in_a_sentence(name):
+def test_images_a_network_cannot_read_are_refused_in_one_line(name):
     smallest = smallest_size(name)
-    model = least(name).model
+    model = smallest_run(name).model
     with torch.device("meta"):
         net = build_network(model, channels=1, size=smallest).eval()
         assert net(torch.empty(1, 1, smallest, smallest)).shape == (1, 10)
@@ -85,7 +85,7 @@ def test_images_a_network_cannot_read_are_refused_in_a_sentence(name):
 @pytest.mark.parametrize("name", HAVE_BLOCKS)
 @torch.no_grad()
 def test_residual_blocks_are_a_skip_and_a_residual_in_every_network_that_has_them(name):
-    net = build_network(least(name).model, channels=1).eval()
+    net = build_network(smallest_run(name).model, channels=1).eval()
     initialise(net, 0)
     seen = {}
     for block in residual_blocks(net):
@@ -101,7 +101,7 @@ def test_residual_blocks_are_a_skip_and_a_residual_in_every_network_that_has_the
 @pytest.mark.parametrize("name", sorted(set(ModelName) - set(HAVE_BLOCKS)))
 def test_other_networks_have_no_residual_blocks(name):
     with torch.device("meta"):
-        assert residual_blocks(build_network(least(name).model)) == []
+        assert residual_blocks(build_network(smallest_run(name).model)) == []
 
 
 def test_an_unknown_network_is_refused_with_every_name_there_is():

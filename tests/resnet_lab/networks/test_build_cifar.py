@@ -118,7 +118,7 @@ def test_working_in_place_changes_no_bit_of_a_networks_logits_or_gradients(place
     assert all(torch.equal(ours, expected) for ours, expected in zip(*results, strict=True))
 
 
-def test_at_one_block_a_stage_c_is_refused_where_it_builds_the_network_of_b():
+def test_at_one_block_per_stage_c_is_refused_where_it_builds_the_network_of_b():
     """A bottleneck's first block changes shape in every stage, so that there is nothing left for C to project."""
     block = BlockSpec(kind="bottleneck", shortcut="C")
     with pytest.raises(ValueError, match=r"shortcut=C builds the same network as B: set block.shortcut=B, or depth=20"):

@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from resnet_lab.networks.build import count_parameters, residual_blocks
+from resnet_lab.networks.build import count_parameters
+from resnet_lab.networks.resnet import residual_blocks
 
 
 def conv(inputs, outputs, kernel):

@@ -5,8 +5,8 @@ import torch
 import torchvision
 from torch import nn
 
-from resnet_lab.networks.build import count_parameters, residual_blocks
-from resnet_lab.networks.resnet import ResNet
+from resnet_lab.networks.build import count_parameters
+from resnet_lab.networks.resnet import ResNet, residual_blocks
 
 DEPTHS = (20, 32, 44, 56, 110, 1202)
 # He et al. 2015, table 6, and its option C: computed from the paper's layer sizes.
@@ -26,9 +26,9 @@ OTHERS = {
 
 def main_path(network: nn.Module) -> int:
     """Count weighted layers as the papers do: convolutions and linear layers, no projections, no squeeze."""
-    beside = ("shortcut", "squeeze", "excite")
+    off_path = ("shortcut", "squeeze", "excite")
     layers = [name for name, module in network.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)]
-    return sum(not any(part in name.split(".") for part in beside) for name in layers)
+    return sum(not any(part in name.split(".") for part in off_path) for name in layers)
 
 
 @pytest.mark.parametrize("shortcut", CIFAR)
@@ -65,7 +65,7 @@ def test_wide_resnets_count_their_projections_into_the_depth(build):
 
 
 @pytest.mark.parametrize(("name", "plain", "depth"), [("se_resnet50", "resnet50", 50), ("se_resnet110", "", 110)])
-def test_squeeze_and_excitation_adds_two_layers_a_block_beside_the_main_path(build, name, plain, depth):
+def test_squeeze_and_excitation_adds_two_layers_per_block_off_the_main_path(build, name, plain, depth):
     with torch.device("meta"):
         net = build(name, classes=1000)
         base = build(plain, classes=1000) if plain else build(name, classes=1000, model__block__attention="none")

@@ -10,7 +10,7 @@ from resnet_lab.networks.build import count_parameters
 
 @pytest.fixture
 def net(build):
-    """A small image's worth of real weights, norms that tell."""
+    """A network with random weights, and norms that differ by channel."""
     torch.manual_seed(0)
     network = build("resnet50v2").eval()
     with torch.no_grad():

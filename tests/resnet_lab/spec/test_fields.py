@@ -1,4 +1,4 @@
-"""Dotted names: there and back, text for any value, and complaints that name what is meant."""
+"""Dotted names: there and back, text for any value, and error messages that name what is meant."""
 
 import contextlib
 import itertools
@@ -107,7 +107,7 @@ def test_a_part_of_a_spec_can_be_replaced_by_its_own_names():
         ("Seed", "seed"),
     ],
 )
-def test_a_typo_is_told_with_the_name_that_was_meant_and_all_valid_ones(name, meant):
+def test_a_typo_is_reported_with_the_name_that_was_meant_and_all_valid_ones(name, meant):
     for attempt in (lambda: replace(RunSpec(), {name: 1}), lambda: unflatten(RunSpec, {name: 1})):
         with pytest.raises(UserError) as raised:
             attempt()
@@ -134,7 +134,7 @@ def test_a_typo_is_told_with_the_name_that_was_meant_and_all_valid_ones(name, me
         ({"model.block.norm": "none", "model.block.norm_position": "after_add"}, "model.block: norm=none leaves"),
     ],
 )
-def test_a_bad_value_is_told_in_one_line_with_its_name(changes, says):
+def test_a_bad_value_is_reported_in_one_line_with_its_name(changes, says):
     with pytest.raises(UserError) as raised:
         replace(RunSpec(), changes)
     assert str(raised.value).startswith(says)
@@ -149,7 +149,7 @@ def test_assignments_are_split_at_the_first_equals_sign():
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", "null", '"model.depth"', '{"model.dpth": 20}', '{"seed": null}'])
-def test_json_that_is_no_spec_is_told_in_one_line(text):
+def test_json_that_is_no_spec_is_reported_in_one_line(text):
     with pytest.raises(UserError) as raised:
         from_json(text)
     assert len(str(raised.value).splitlines()) == 1

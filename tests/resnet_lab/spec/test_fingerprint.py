@@ -1,4 +1,4 @@
-"""The identity of a run: pinned, equal for equal specs only, and deaf to fields that did not exist."""
+"""Fingerprints: pinned, equal for equal specs only, and unchanged by fields that did not exist."""
 
 import dataclasses
 import re

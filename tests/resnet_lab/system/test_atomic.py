@@ -75,9 +75,14 @@ def test_a_folder_that_is_not_there_is_an_os_error(tmp_path):
         atomic.write(tmp_path / "absent" / "file.json", b"")
 
 
-def test_the_digest_beside_a_file_is_in_the_format_that_sha256sum_checks(tmp_path):
+def test_the_digest_next_to_a_file_is_in_the_format_that_sha256sum_checks(tmp_path):
     path = tmp_path / "model.safetensors"
     digest = atomic.write_with_digest(path, b"abc")
     assert digest == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
     assert atomic.digest_path(path) == tmp_path / "model.safetensors.sha256"
     assert atomic.digest_path(path).read_text() == f"{digest}  model.safetensors\n"
+
+
+def test_json_has_an_indent_of_two_and_a_lines_end(tmp_path):
+    atomic.write_json(tmp_path / "file.json", {"a": [1, None], "b": "ü"})
+    assert (tmp_path / "file.json").read_bytes() == b'{\n  "a": [\n    1,\n    null\n  ],\n  "b": "\\u00fc"\n}\n'

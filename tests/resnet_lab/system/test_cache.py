@@ -1,4 +1,4 @@
-"""The user's cache: its place, and the digest that tells code apart."""
+"""The user's cache: its place, and the digest that distinguishes code."""
 
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Energy meter: counters that wrap around, and machines without any."""
+
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ def package(root: Path, name: str, value: int, limit: int = 999) -> Path:
     return root / name / "energy_uj"
 
 
-def test_joules_of_all_packages_with_a_counter_that_begins_anew(tmp_path):
+def test_joules_of_all_packages_with_a_counter_that_wraps_around(tmp_path):
     first, second = package(tmp_path, "intel-rapl:0", 100), package(tmp_path, "intel-rapl:1", 900)
     part = package(tmp_path, "intel-rapl:0:0", 0)
     meter = Meter(tmp_path)
@@ -22,7 +24,7 @@ def test_joules_of_all_packages_with_a_counter_that_begins_anew(tmp_path):
     assert meter.stop() == pytest.approx((300 + 200) * 1e-6)
 
 
-def test_every_turn_is_seen_where_the_counter_is_read_in_between(tmp_path):
+def test_every_wrap_is_seen_where_the_counter_is_read_in_between(tmp_path):
     counter = package(tmp_path, "intel-rapl:0", 0)
     meter = Meter(tmp_path)
     for _ in range(3):

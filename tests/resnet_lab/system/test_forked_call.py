@@ -1,4 +1,4 @@
-"""Asking another process: answers come back, mistakes and deaths are told."""
+"""Calls in a forked process: results come back, errors and deaths are reported."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from resnet_lab.system.forked_call import submit
 
 
-def test_an_answer_comes_back_from_another_process():
+def test_a_result_comes_back_from_another_process():
     pid = submit(os.path.abspath, ".").result(60)
     assert pid == os.path.abspath(".")
 
@@ -15,3 +15,8 @@ def test_an_answer_comes_back_from_another_process():
 def test_a_process_that_dies_is_an_error():
     with pytest.raises(RuntimeError, match="_exit ended without an answer"):
         submit(os._exit, 3).result(60)
+
+
+def test_any_number_of_arguments_is_passed_on():
+    assert submit(os.path.join, "a", "b", "c").result(60) == os.path.join("a", "b", "c")
+    assert submit(int, "ff", base=16).result(60) == 255

@@ -1,4 +1,4 @@
-"""Ctrl-C at the moments that are hard: real signals in real processes."""
+"""Ctrl-C at difficult moments: real signals in real processes."""
 
 import signal
 import subprocess
@@ -9,14 +9,14 @@ import pytest
 from resnet_lab.system.interrupt import interruptible
 
 PRESS = "signal.raise_signal(signal.SIGINT)"
-HARD = {
+DIFFICULT = {
     "plain": PRESS,
     "while a dataclass is made": f"exec({PRESS!r})",
     "twice": f"try:\n        {PRESS}\n    finally:\n        {PRESS}",
-    "while it is dealt with": f"try:\n        {PRESS}\n    except KeyboardInterrupt:\n        {PRESS}\n        raise",
+    "while it is handled": f"try:\n        {PRESS}\n    except KeyboardInterrupt:\n        {PRESS}\n        raise",
     "in a finalizer": "Doomed()\n    time.sleep(20)",
     "at the very end": f"atexit.register(lambda: {PRESS})\n    {PRESS}",
-    "held": f"with held():\n        {PRESS}\n        print('held', flush=True)\n    time.sleep(20)",
+    "deferred": f"with deferred():\n        {PRESS}\n        print('deferred', flush=True)\n    time.sleep(20)",
 }
 
 
@@ -24,18 +24,18 @@ def run(body):
     """Run `body` as the block of an interruptible command, as `python -m` does."""
     source = (
         "import atexit, signal, time\n"
-        "from resnet_lab.system.interrupt import held, interruptible\n"
+        "from resnet_lab.system.interrupt import deferred, interruptible\n"
         f"class Doomed:\n    def __del__(self):\n        {PRESS}\n"
         f"with interruptible('interrupted'):\n    {body}\n"
     )
     return subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("when", HARD)
+@pytest.mark.parametrize("when", DIFFICULT)
 def test_ctrl_c_is_one_line_and_130(when):
-    done = run(HARD[when])
+    done = run(DIFFICULT[when])
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
-    assert done.stdout == ("held\n" if when == "held" else "")
+    assert done.stdout == ("deferred\n" if when == "deferred" else "")
 
 
 def test_ctrl_c_after_the_command_has_ended_changes_nothing():

@@ -1,7 +1,8 @@
-"""A real SQLite store for every test: made once a session (tests/conftest.py), copied into each test's folder."""
+"""A real SQLite store for every test: made once per session (tests/conftest.py), copied into each test's folder."""
 
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -28,11 +29,16 @@ def digits() -> DatasetRecord:
     return DatasetRecord(name="digits", digest="0123456789abcdef" * 4, source="scikit-learn", context="train")
 
 
+class Saved(NamedTuple):
+    checkpoint: Path
+    config: Path
+
+
 @pytest.fixture
-def kept(tmp_path: Path) -> tuple[Path, Path]:
-    """A checkpoint with its digest beside it, and a config."""
+def saved(tmp_path: Path) -> Saved:
+    """A checkpoint with its digest next to it, and a config."""
     checkpoint, config = tmp_path / "model.safetensors", tmp_path / "config.json"
     checkpoint.write_bytes(b"weights")
     Path(f"{checkpoint}.sha256").write_text("digest")
     config.write_text('{"seed": 0}')
-    return checkpoint, config
+    return Saved(checkpoint, config)

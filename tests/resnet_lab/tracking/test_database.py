@@ -1,3 +1,5 @@
+"""The local database: created atomically, validated, and refused where damaged."""
+
 import contextlib
 import sqlite3
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Links to MLflow's UI: the command, the sorted table, and no password in either."""
+
 import shlex
 
 from resnet_lab.tracking.links import deep_link, run_link, ui_command

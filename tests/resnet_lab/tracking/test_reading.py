@@ -1,3 +1,5 @@
+"""Reading runs back: rows from SQL equal those of the client."""
+
 import contextlib
 import os
 import shutil
@@ -12,7 +14,7 @@ from resnet_lab.tracking import DatasetRecord, Tracker, read_runs, reading
 
 @pytest.fixture
 def study(tracker: Tracker, digits: DatasetRecord) -> Tracker:
-    """Three trials of every end, and one that was deleted."""
+    """Three trials with every ending, and one that was deleted."""
     launch = tracker.start_launch("launch", {}, {"scale": "quick"})
     for number, end in enumerate(("FINISHED", "FAILED", "KILLED")):
         trial = launch.start_trial(f"cell-seed{number}", {"seed": number, "data.name": "digits"}, {}, digits)
@@ -36,7 +38,7 @@ def test_rows_are_the_trials_and_their_last_values(study: Tracker, out: Path) ->
     assert rows["cell-seed1"]["end_time"] >= rows["cell-seed1"]["start_time"]
 
 
-def test_the_tables_and_the_client_tell_the_same(study: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tables_and_the_client_give_the_same_rows(study: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     direct, finished = read_runs(study.uri, study.study), study.finished()
     monkeypatch.setattr(reading, "sqlite_path", lambda _: None)
     monkeypatch.setattr(reading, "_PAGE", 2)
@@ -59,7 +61,7 @@ def test_a_folder_without_a_database_is_refused_and_not_made(out: Path) -> None:
     assert not (out / "nowhere").exists()
 
 
-def test_an_archive_that_nobody_may_write_is_read_and_not_written(
+def test_an_archive_without_write_permission_is_read_and_not_written(
     study: Tracker, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with contextlib.closing(sqlite3.connect(out / "mlflow.db")) as connection:

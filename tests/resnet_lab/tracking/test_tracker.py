@@ -1,3 +1,5 @@
+"""The tracker of a study: opening, stale runs, other stores, error messages."""
+
 import contextlib
 import os
 import sqlite3
@@ -117,7 +119,7 @@ def test_a_relative_uri_is_made_absolute(out: Path, monkeypatch: pytest.MonkeyPa
     assert Tracker.open(out, "s").uri == f"sqlite:///{out}/mlflow.db"
 
 
-def test_a_server_that_is_not_there_is_one_sentence(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_not_there_is_one_line(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
     with pytest.raises(TrackingError, match="check MLFLOW_TRACKING_URI") as refusal:
         Tracker.open(out, "s")
@@ -125,7 +127,7 @@ def test_a_server_that_is_not_there_is_one_sentence(out: Path, monkeypatch: pyte
     assert "\n" not in str(refusal.value)
 
 
-def test_a_store_that_mlflow_refuses_is_one_sentence(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_mlflow_refuses_is_one_line(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", str(out / "mlruns"))
     with pytest.raises(TrackingError, match="check MLFLOW_TRACKING_URI"):
         Tracker.open(out, "s")

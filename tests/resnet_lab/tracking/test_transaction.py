@@ -1,4 +1,4 @@
-"""Calls that share a session leave what they leave one by one."""
+"""Calls in one transaction leave the same in the store as one by one."""
 
 import contextlib
 from pathlib import Path
@@ -12,33 +12,33 @@ from resnet_lab.tracking import run as runs
 EPOCHS = [{"epoch": epoch, "val/error": 9.0 / epoch, "train/loss": 0.5} for epoch in (1, 2)]
 
 
-def finished(tracker: Tracker, kept: tuple[Path, Path], name: str) -> dict[str, object]:
+def finished(tracker: Tracker, saved: tuple[Path, Path], name: str) -> dict[str, object]:
     trial = tracker.start_launch("launch", {}, {}).start_trial(name, {"model.depth": 20}, {"arm": "a"})
-    trial.finish({"test/error": 5.0}, *kept, EPOCHS)
+    trial.finish({"test/error": 5.0}, *saved, EPOCHS)
     run = tracker.client.get_run(trial.run_id)
     model = tracker.client.get_logged_model(run.outputs.model_outputs[0].model_id)
     history = [(m.step, m.value) for m in tracker.client.get_metric_history(trial.run_id, "val/error")]
     files = sorted(artifact.path for artifact in tracker.client.list_logged_model_artifacts(str(model.model_id)))
-    measured = {metric.key: metric.value for metric in model.metrics or []}
+    metrics = {metric.key: metric.value for metric in model.metrics or []}
     tags = {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")} | {"trial": ""}
     return {
         "run": (run.info.status, run.data.params, run.data.metrics, tags),
-        "model": (str(model.status), model.params, measured, history, files),
+        "model": (str(model.status), model.params, metrics, history, files),
     }
 
 
 def test_the_store_holds_the_same_with_and_without(
-    tracker: Tracker, kept: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    tracker: Tracker, saved: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = finished(tracker, kept, "a")
+    shared = finished(tracker, saved, "a")
     assert shared["run"][0] == "FINISHED"  # type: ignore[index]  # `finished` says no more
-    assert sorted(each.name for each in (kept[0], kept[1])) == ["config.json", "model.safetensors"]
+    assert sorted(path.name for path in saved) == ["config.json", "model.safetensors"]
     for module in (runs, trial_run):
         monkeypatch.setattr(module, "one_transaction", lambda _: contextlib.contextmanager(lambda: iter([None]))())
-    assert finished(tracker, kept, "a") == shared
+    assert finished(tracker, saved, "a") == shared
 
 
-def test_what_fails_half_way_is_told_and_leaves_the_store_as_it_was(tracker: Tracker, tmp_path: Path) -> None:
+def test_what_fails_half_way_is_reported_and_leaves_the_store_as_it_was(tracker: Tracker, tmp_path: Path) -> None:
     trial = tracker.start_launch("launch", {}, {}).start_trial("a", {}, {})
     maker = tracker.client._tracking_client.store.ManagedSessionMaker
     with pytest.raises(TrackingError, match="keep the checkpoint of a"):

@@ -1,3 +1,5 @@
+"""Launch and trial runs: params, tags, epochs, files, models and endings."""
+
 import json
 import math
 from pathlib import Path
@@ -110,9 +112,9 @@ def test_a_value_that_is_not_finite_is_left_out_and_tagged(trial: TrialRun, valu
     assert run.info.status == "FAILED"
 
 
-def test_a_finished_trial_keeps_its_checkpoint_as_a_model(trial: TrialRun, kept: tuple[Path, Path]) -> None:
+def test_a_finished_trial_keeps_its_checkpoint_as_a_model(trial: TrialRun, saved: tuple[Path, Path]) -> None:
     trial.log_epochs([{"epoch": 1, "train/loss": 1.0}])
-    trial.finish({"test/error": 0.25}, *kept)
+    trial.finish({"test/error": 0.25}, *saved)
     run = stored(trial)
     assert run.info.status == "FINISHED"
     assert run.data.metrics == {"train/loss": 1.0, "test/error": 0.25}
@@ -130,23 +132,23 @@ def test_a_finished_trial_keeps_its_checkpoint_as_a_model(trial: TrialRun, kept:
     }
 
 
-def test_a_model_carries_the_params_that_are_asked_for(tracker: Tracker, kept: tuple[Path, Path]) -> None:
+def test_a_model_carries_the_params_that_are_asked_for(tracker: Tracker, saved: tuple[Path, Path]) -> None:
     launch = tracker.start_launch("launch", {}, {})
     trial = launch.start_trial("a", {"model.depth": 20, "recipe.lr": 0.1}, {}, on_model=["model.depth"])
-    trial.finish({"test/error": 0.25}, *kept)
+    trial.finish({"test/error": 0.25}, *saved)
     run = stored(trial)
     (output,) = run.outputs.model_outputs
     assert trial.client.get_logged_model(output.model_id).params == {"model.depth": "20"}
     assert run.data.params == {"model.depth": "20", "recipe.lr": "0.1"}
 
 
-def test_what_is_no_folder_gets_the_files_through_the_client(kept: tuple[Path, Path]) -> None:
+def test_what_is_no_folder_gets_the_files_through_the_client(saved: tuple[Path, Path]) -> None:
     class Client:
         def log_model_artifacts(self, model_id: str, folder: str) -> None:
             self.seen = model_id, {path.name: path.read_bytes() for path in Path(folder).iterdir()}
 
     client, model = Client(), SimpleNamespace(artifact_location="s3://bucket/models/m-1", model_id="m-1")
-    store(client, model, *kept)  # type: ignore[arg-type]  # as much of both as it uses
+    store(client, model, *saved)  # type: ignore[arg-type]  # as much of both as it uses
     assert client.seen == ("m-1", {"model.safetensors": b"weights", "config.json": b'{"seed": 0}'})
 
 

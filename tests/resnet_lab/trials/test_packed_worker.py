@@ -1,4 +1,4 @@
-"""Trials in one process: what each leaves is what it leaves alone, and one that fails or stops ends alone."""
+"""Packed worker: each trial's results are those it has alone, and one that fails or stops ends alone."""
 
 import threading
 from dataclasses import replace as changed
@@ -83,7 +83,7 @@ def test_packed_trials_are_bit_equal_to_those_alone(tmp_path, engine):  # noqa: 
         assert figures(one) == figures(other)
 
 
-def test_a_trial_that_diverges_or_fails_does_not_hurt_its_neighbours(tmp_path, engine):  # noqa: ARG001  # as above
+def test_a_trial_that_diverges_or_fails_does_not_hurt_the_others(tmp_path, engine):  # noqa: ARG001  # as above
     arms = [{}, {"recipe.lr": 1e30}, {"data.train_images": 16}, {"seed": 1}]
     trials, alone = trials_in(tmp_path / "packed", arms), trials_in(tmp_path / "alone", [arms[0], arms[3]])
     codes = pack_them(trials)

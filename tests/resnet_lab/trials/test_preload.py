@@ -36,7 +36,7 @@ def test_the_server_holds_each_set_of_images_once():
     assert found == [[0, True, load(DIGITS.data).sha256], [100, True, load(FEWER.data).sha256]]
 
 
-def test_another_folder_is_read_anew(tmp_path):
+def test_another_folder_is_read_again(tmp_path):
     code = "s, folder = next(iter(_kept)); print(json.dumps([str(folder), load(s) is load(s)]))"
     assert in_server(preload.environment([DIGITS], settings(tmp_path)), code) == [str(tmp_path), False]
 

@@ -1,12 +1,17 @@
 """A trial's folder: complete, failed, interrupted, damaged."""
 
+import dataclasses
+import errno
 import json
+from typing import NamedTuple
 
 import pytest
 
 import resnet_lab.engine.session
 from resnet_lab.checkpoint import load_model
-from resnet_lab.errors import UserError
+from resnet_lab.errors import RefusedError, UserError
+from resnet_lab.outcomes import Outcome, Status
+from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial, read_trial
 from resnet_lab.trials.worker_settings import WorkerSettings
@@ -31,8 +36,13 @@ def interrupt_after(monkeypatch, epochs, error):
     monkeypatch.setattr(resnet_lab.engine.session.Session, "run_epoch", run_epoch)
 
 
+class Pair(NamedTuple):
+    whole: Trial
+    broken: Trial
+
+
 @pytest.fixture
-def whole_and_broken(tmp_path, monkeypatch):
+def pair(tmp_path, monkeypatch):
     """A trial that was trained to its end, and the same one interrupted after two of its three epochs."""
     whole, broken = Trial(root=tmp_path / "a", spec=TINY), Trial(root=tmp_path / "b", spec=TINY)
     run_trial(whole, SETTINGS)
@@ -40,7 +50,7 @@ def whole_and_broken(tmp_path, monkeypatch):
         interrupt_after(patch, 2, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
             run_trial(broken, SETTINGS)
-    return whole, broken
+    return Pair(whole, broken)
 
 
 def test_a_complete_trial_leaves_everything_a_reader_needs(tmp_path):
@@ -70,8 +80,8 @@ def test_a_complete_trial_is_not_trained_again(tmp_path, monkeypatch):
     assert run_trial(trial, SETTINGS)
 
 
-def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(whole_and_broken):
-    whole, broken = whole_and_broken
+def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(pair):
+    whole, broken = pair
     assert broken.result() is None
     # The process died after it had written a line of an epoch whose state was never saved, and half of another.
     with (broken.folder / "history.jsonl").open("a") as file:
@@ -82,8 +92,8 @@ def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(wh
     assert broken.result()["sha256"] == whole.result()["sha256"]
 
 
-def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(whole_and_broken):
-    whole, broken = whole_and_broken
+def test_a_damaged_resume_file_starts_it_again_with_the_same_weights(pair):
+    whole, broken = pair
     state = broken.folder / "resume.pt"
     content = bytearray(state.read_bytes())
     content[len(content) // 2] ^= 1
@@ -97,9 +107,12 @@ def test_a_damaged_resume_file_means_a_fresh_start_and_the_same_weights(whole_an
     ("error", "reason"),
     [
         (resnet_lab.engine.session.DivergenceError("the training loss is nan"), "diverged"),
-        (UserError("no such file"), "refused"),
+        (RefusedError("the combination is invalid"), "refused"),
+        (UserError("no such file"), "user error"),
+        (OSError(errno.ENOSPC, "No space left on device"), "user error"),
+        (OSError(errno.EIO, "Input/output error"), "OSError"),
         (MemoryError(), "out of memory"),
-        (OSError(28, "No space left on device"), "OSError"),
+        (RuntimeError("out of luck"), "RuntimeError"),
     ],
 )
 def test_a_failure_is_recorded_with_its_reason_and_forgotten_by_the_next_attempt(tmp_path, monkeypatch, error, reason):
@@ -116,3 +129,41 @@ def test_a_failure_is_recorded_with_its_reason_and_forgotten_by_the_next_attempt
 def test_a_folder_without_a_trial_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no trial"):
         read_trial(tmp_path)
+
+
+def test_a_vanished_data_folder_is_the_users_to_mend_and_the_trial_is_trained_once_it_is_back(tmp_path):
+    spec = replace(TINY, {"data.name": "cifar10"})
+    trial, gone = Trial(root=tmp_path / "trials", spec=spec), tmp_path / "gone"
+    assert not run_trial(trial, dataclasses.replace(SETTINGS, data_dir=gone))
+    outcome = trial.outcome()
+    assert (outcome.status, outcome.reason) == (Status.FAILED, "user error")
+    assert outcome.detail.startswith(f"the data folder {gone} does not exist")
+
+
+def test_a_full_disk_is_the_users_to_mend(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    trial = Trial(root=tmp_path, spec=TINY)
+    with monkeypatch.context() as patch:
+        patch.setattr("resnet_lab.checkpoint.save_model", full)
+        assert not run_trial(trial, SETTINGS)
+    assert trial.outcome().reason == "user error"
+    assert run_trial(trial, SETTINGS)
+    assert trial.outcome() == Outcome(status=Status.COMPLETE)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data.train_images": 16},  # less than a batch
+        {"data.train_images": 100_000},
+        {"recipe.effective_blocks": 9},
+        {"model.name": "vgg16_bn", "model.depth": 20, "model.width": 16},
+    ],
+    ids=str,
+)
+def test_a_spec_that_no_mending_makes_trainable_is_refused(tmp_path, changes):
+    trial = Trial(root=tmp_path, spec=replace(TINY, changes))
+    assert not run_trial(trial, SETTINGS)
+    assert trial.outcome().reason == "refused"

@@ -1,4 +1,4 @@
-"""How many trials at once pay off: the choice, and the measuring with a stand-in for a graph. Nothing is timed."""
+"""Concurrent throughput: the best number of trials, measured with a stand-in for a graph; nothing is timed."""
 
 import pytest
 import torch
@@ -23,12 +23,12 @@ def test_the_fewest_that_come_near_the_best_are_chosen(found, best):
 
 def test_sessions_train_together_across_the_end_of_the_images():
     made = []
-    together = ConcurrentSessions(SPEC, noise_images(SPEC, CPU, 3), CPU, lambda: made.append(NoCapture()) or made[-1])
-    assert together.rate(1, 2) > 0
-    assert together.rate(2, 4) > 0
+    sessions = ConcurrentSessions(SPEC, noise_images(SPEC, CPU, 3), CPU, lambda: made.append(NoCapture()) or made[-1])
+    assert sessions.rate(1, 2) > 0
+    assert sessions.rate(2, 4) > 0
     assert len(made) == 2
-    assert [session.iteration for session in together._sessions] == [1 + 2 + 4, 1 + 4]
-    assert [session.spec.seed for session in together._sessions] == [0, 0]
+    assert [session.iteration for session in sessions._sessions] == [1 + 2 + 4, 1 + 4]
+    assert [session.spec.seed for session in sessions._sessions] == [0, 0]
 
 
 def simulate(monkeypatch, answers):
@@ -60,6 +60,6 @@ def test_doubling_ends_where_memory_does(monkeypatch):
     assert concurrent_throughput(SPEC, "cpu") == {1: 1.0, 2: 2.0}
 
 
-def test_there_is_a_most(monkeypatch):
+def test_there_is_a_maximum(monkeypatch):
     simulate(monkeypatch, {1: 1.0, 2: 2.0, 4: 4.0, 8: 8.0, 16: 16.0})
     assert best_count(concurrent_throughput(SPEC, "cpu")) == 16

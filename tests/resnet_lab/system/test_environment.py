@@ -1,0 +1,30 @@
+"""Environment variables set for a while: each is afterwards as it was."""
+
+import os
+
+import pytest
+
+from resnet_lab.system.environment import environment_set
+
+
+def test_variables_are_set_within_the_block_and_put_back_after_it(monkeypatch):
+    monkeypatch.setenv("LAB_OLD", "old")
+    monkeypatch.delenv("LAB_NEW", raising=False)
+    with environment_set({"LAB_OLD": "other", "LAB_NEW": "new"}):
+        assert (os.environ["LAB_OLD"], os.environ["LAB_NEW"]) == ("other", "new")
+    assert os.environ["LAB_OLD"] == "old"
+    assert "LAB_NEW" not in os.environ
+
+
+def test_they_are_put_back_after_an_error_and_where_the_block_removed_them(monkeypatch):
+    monkeypatch.setenv("LAB_OLD", "old")
+
+    def fail():
+        with environment_set({"LAB_OLD": "other", "LAB_NEW": "new"}):
+            del os.environ["LAB_NEW"]
+            raise ValueError("its own")
+
+    with pytest.raises(ValueError, match="its own"):
+        fail()
+    assert os.environ["LAB_OLD"] == "old"
+    assert "LAB_NEW" not in os.environ

@@ -1,0 +1,76 @@
+"""Outcomes: which errors have which reason, and which reasons are final, charged and retried."""
+
+import errno
+
+import pytest
+
+from resnet_lab.engine.session import DivergenceError
+from resnet_lab.errors import RefusedError, UserError
+from resnet_lab.outcomes import MAX_RETRIES, Reason, reason_for, reason_of
+from resnet_lab.tracking import TrackingError
+from resnet_lab.trials.run_trial import OrphanedError, _describe
+
+RULES = {
+    # reason: (final, charged, retried after the first failure)
+    Reason.DIVERGED: (True, True, False),
+    Reason.REFUSED: (True, True, False),
+    Reason.USER_ERROR: (False, False, False),
+    Reason.OUT_OF_MEMORY: (False, True, True),
+    Reason.ORPHANED: (False, True, True),
+    Reason.INTERRUPTED: (False, False, False),
+    Reason.PRUNED: (False, False, False),
+    Reason.CRASHED: (False, True, True),
+}
+
+
+def test_every_reason_has_its_rules():
+    assert set(RULES) == set(Reason)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_is_final_charged_and_retried_by_its_rules(reason):
+    assert (reason.is_final, reason.is_charged, reason.is_retried(1)) == RULES[reason]
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_no_reason_is_retried_more_than_three_times(reason):
+    assert reason.is_retried(MAX_RETRIES) == RULES[reason][2]
+    assert not reason.is_retried(MAX_RETRIES + 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "reason"),
+    [
+        (RefusedError("an invalid combination"), "refused", Reason.REFUSED),
+        (UserError("the data folder does not exist"), "user error", Reason.USER_ERROR),
+        (TrackingError("MLflow could not answer"), "user error", Reason.USER_ERROR),
+        (OSError(errno.ENOSPC, "No space left on device"), "user error", Reason.USER_ERROR),
+        (PermissionError(errno.EACCES, "Permission denied"), "user error", Reason.USER_ERROR),
+        (OSError(errno.EIO, "Input/output error"), "OSError", Reason.CRASHED),
+        (MemoryError(), "out of memory", Reason.OUT_OF_MEMORY),
+        (RuntimeError("an illegal access"), "RuntimeError", Reason.CRASHED),
+    ],
+    ids=repr,
+)
+def test_an_error_is_recorded_as_a_text_that_is_read_back_as_its_reason(error, text, reason):
+    assert reason_for(error) == text
+    assert reason_of(text) == reason
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (DivergenceError("the training loss is nan"), "diverged"),
+        (OrphanedError("the driver is gone"), "orphaned"),
+        (UserError("mend it"), "user error"),
+        (RefusedError("no"), "refused"),
+    ],
+)
+def test_a_worker_records_its_own_errors_too(error, text):
+    record = _describe(error)
+    assert (str(record["reason"]), record["detail"]) == (text, str(error))
+
+
+@pytest.mark.parametrize("text", [None, "", "killed by signal 9", "exit code 1", "RuntimeError", "Diverged"])
+def test_any_other_text_is_a_crash(text):
+    assert reason_of(text) == Reason.CRASHED
