@@ -45,7 +45,7 @@ def lesion_table(study: Study, options: Options) -> None:
     trials = trials_of(plan, options.out)
     by_name = {trial.name: trial for trial in trials}
     runs = [{**run, **_damage(by_name[str(run["trial"])], options)} for run in outcomes(plan, trials)]
-    rows = summarise(runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline(), measure=MEASURE)
+    rows = summarise(runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline(), metric=MEASURE)
     console = Console()
     console.print(render(rows, title="Mean damage of deleting one block (points of test error)", width=console.width))
     folder = options.out / "reports" / plan.title

@@ -31,7 +31,7 @@ def data_uri(path: Path) -> str:
 
 
 def to_markdown(document: Document) -> str:
-    """Return the document in Markdown; figures are named beside it."""
+    """Return the document in Markdown; figures are named by their file in the same folder."""
     parts = [f"# {escape(document.title)}", escape(document.subtitle)]
     for section in document.sections:
         parts.append(f"## {escape(section.title)}")

@@ -1,4 +1,4 @@
-"""What stands in each cell of a study's main table, as text."""
+"""Cells of a study's main table, as text."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ def field_headers(rows: Sequence[ArmRow], *, merged: bool) -> list[str]:
 
 
 def field_cells(rows: Sequence[ArmRow], *, merged: bool) -> list[list[str]]:
-    """Return the values under `field_headers`; the merged column tells what differs from the baseline."""
+    """Return the values under `field_headers`; the merged column says what differs from the baseline."""
     reference = next((row.arm for row in rows if row.is_baseline), {})
     return [
         [

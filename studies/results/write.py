@@ -13,7 +13,8 @@ from analysis.comparison.compare import compare
 from analysis.figures.arms import plot_arms
 from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.stamp import fresh_files
-from analysis.tables.table import explain, markdown, render
+from analysis.tables.footnotes import explain
+from analysis.tables.table import markdown, render
 from resnet_lab.system import atomic
 from resnet_lab.trials.trial import Trial
 from studies.audit import text as audit_text

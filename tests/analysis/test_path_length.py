@@ -15,7 +15,7 @@ from analysis.path_length import Options, examine, main
 from analysis.paths.rows import Conventions, PathReport, rows, summary
 from analysis.paths.sampling import PathNorm
 from analysis.paths.spectrum import Spectrum
-from analysis.paths.text import sentences, table
+from analysis.paths.text import notes, table
 from resnet_lab.checkpoint import save_model
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.networks import build_network
@@ -143,7 +143,7 @@ def test_a_thousand_layers_fit_the_table_and_overflow_nothing():
     console = Console(width=80, record=True, file=StringIO())
     console.print(table(report))
     assert all(len(line) <= 80 for line in console.export_text().splitlines())
-    text = "\n".join(sentences(report))
+    text = "\n".join(notes(report))
     assert "294 lengths" in text
     assert "the batch's statistics" in text
     assert "the stem's output" in text

@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from analysis.comparison.arms import summarise
+from analysis.tables.footnotes import explain
 from analysis.tables.labels import short_names
-from analysis.tables.table import explain, markdown, render
+from analysis.tables.table import markdown, render
 
 DEPTH = "model.depth"
 VALUES = {

@@ -85,7 +85,7 @@ def test_the_page_says_what_was_found_and_that_it_is_no_comparison(folder):
         "The best 3 of 3 complete runs",  # the run that was proposed twice is one
         "| recipe.lr | 0.75 |",
         "stopped early",
-        "the combination means nothing",
+        "the combination is invalid",
         "| 2 | after_add | 0.5 | pruned |",
         "14 of 20: 6 were not run",
         "28 s",
