@@ -58,7 +58,7 @@ def judge(
     margin: float = MARGIN,
     noted: Sequence[str] = (),
 ) -> Verdict:
-    """Apply the rule to our test errors (per cent), one a seed; under a published failure a diverged one is inf.
+    """Apply the rule to our test errors (per cent), one per seed; under a published failure a diverged one is inf.
 
     What is `noted` is passed on and changes nothing.
     """

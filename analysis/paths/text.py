@@ -35,7 +35,7 @@ def table(report: PathReport) -> Table:
 
 
 def notes(report: PathReport) -> list[str]:
-    """Return what the table shows, how it was measured and what it cannot say, a line each."""
+    """Return what the table shows, how it was measured and what it cannot say, one line each."""
     totals, n, conventions = summary(report), report.blocks, report.conventions
     left = ", ".join(f"{deleted}: {_percent(share)}" for deleted, share in totals["effective_left"].items())
     hidden = n + 1 - len(_listed(rows(report)))

@@ -58,7 +58,7 @@ def _block(block: Block) -> str:
         case Code():
             return "\n".join(f"    {line}" for line in block.text.splitlines())
         case Link():
-            address = re.sub(r"[()\s<>]", lambda found: f"%{ord(found[0]):02X}", block.address)
+            address = re.sub(r"[()\s<>]", lambda match: f"%{ord(match[0]):02X}", block.address)
             return f"[{escape(block.label)}]({address})" if block.safe else escape(f"{block.label}: {block.address}")
 
 

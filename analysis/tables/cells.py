@@ -57,7 +57,7 @@ def number_cells(rows: Sequence[ArmRow], gap: str = " ") -> list[list[str]]:
 
 
 def changes(arm: Mapping[str, Value], reference: Mapping[str, Value]) -> str:
-    """Return what an arm changes in the baseline, a line each; `baseline` for the baseline itself."""
+    """Return what an arm changes in the baseline, one line per field; `baseline` for the baseline itself."""
     short = short_names(arm)
     changed = [f"{short[name]}={value}" for name, value in arm.items() if reference.get(name) != value]
     lines = [line if len(line) <= LONG else line.replace("=", "=\n  ", 1) for line in changed]

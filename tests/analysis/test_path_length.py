@@ -1,4 +1,4 @@
-"""The command: what it prints and writes, what it logs, and how it refuses."""
+"""The command `analysis.path_length`: output, files, logging and refusals."""
 
 import json
 import shutil
@@ -150,9 +150,9 @@ def test_a_thousand_layers_fit_the_table_and_overflow_nothing():
 
 
 def test_the_summary_knows_the_papers_counts():
-    facts = summary(report_of(54))
-    assert facts["mean_length"] == 27
-    assert facts["central_share"] >= 0.95
-    assert facts["peak_length"] == 0
+    figures = summary(report_of(54))
+    assert figures["mean_length"] == 27
+    assert figures["central_share"] >= 0.95
+    assert figures["peak_length"] == 0
     # 1 - 1.5^-8 = 0.961 is the first to exceed 95 %.
-    assert (facts["effective_low"], facts["effective_high"]) == (0, 7)
+    assert (figures["effective_low"], figures["effective_high"]) == (0, 7)

@@ -28,7 +28,7 @@ def design(data: ReportData) -> Iterator[Block]:
         ]
     )
     if plan.aliases:
-        yield Text("Effects this design cannot tell apart:")
+        yield Text("Effects this design confounds:")
         yield Items([(alias.partition(" = ")[0], "= " + alias.partition(" = ")[2]) for alias in plan.aliases])
     yield from _audit(data)
 

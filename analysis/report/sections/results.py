@@ -45,19 +45,19 @@ def _number(value: float, form: str = ".2f") -> str:
 
 def comparisons(data: ReportData) -> Iterator[Block]:
     """Yield the table of paired comparisons, and what each of its columns is."""
-    found = data.comparisons
-    if not found:
+    tested = data.comparisons
+    if not tested:
         return
-    ranked = any(each.wilcoxon for each in found)
+    ranked = any(each.wilcoxon for each in tested)
     headers = ["pairs", "difference [95 %]", "sd", "p t", "p Holm", "p flip", *(["p Wilcoxon"] if ranked else [])]
     yield Table(
         caption="Each arm against the baseline of its context, seed by seed, in points of test error.",
         headers=[*short_names(data.context).values(), "arm", *headers, "d_z", "gain", "detectable"],
-        rows=[_comparison(data, each, ranked) for each in found],
+        rows=[_comparison(data, each, ranked) for each in tested],
         left=len(data.context) + 1,
-        breaks=context_breaks([each.row.context for each in found]),
+        breaks=context_breaks([each.row.context for each in tested]),
     )
-    yield Text(_legend(found), note=True)
+    yield Text(_legend(tested), note=True)
 
 
 def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
@@ -78,10 +78,10 @@ def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
     ]
 
 
-def _legend(found: Sequence[Comparison]) -> str:
-    floors = [each.floor_sign_flip for each in found if not math.isnan(each.floor_sign_flip)]
+def _legend(tested: Sequence[Comparison]) -> str:
+    floors = [each.floor_sign_flip for each in tested if not math.isnan(each.floor_sign_flip)]
     floor = f"; it cannot be under {min(floors):.2g} with this number of pairs" if floors else ""
-    ranks = [each.wilcoxon.floor for each in found if each.wilcoxon]
+    ranks = [each.wilcoxon.floor for each in tested if each.wilcoxon]
     return "\n".join(
         [
             "sd: of the paired differences. p t: two-sided paired t test, uncorrected; p Holm: corrected over all.",

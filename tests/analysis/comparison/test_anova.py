@@ -1,3 +1,5 @@
+"""Analysis of variance against a textbook and a least-squares fit."""
+
 import itertools
 import math
 
