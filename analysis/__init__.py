@@ -1,4 +1,4 @@
-"""The measurements: reads runs and checkpoints into statistics, figures and tables. Trains nothing."""
+"""Analysis of runs and checkpoints: statistics, figures, tables and reports. Trains nothing."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ __all__ = ["load_study"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for when it is asked for: `import analysis` alone costs nothing."""
+    """Import what is asked for on first use: `import analysis` alone loads nothing."""
     if name == "load_study":
         from analysis.results.load import load_study
 

@@ -69,29 +69,29 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command. Exits with 2 for a mistake of the user's, 130 on Ctrl-C."""
     with reporting(), interruptible(INTERRUPTED):
         options = parse(Options, prog="python -m analysis.path_length", description=DESCRIPTION, argv=argv)
-        _measure(options)
+        _examine_all(options)
 
 
-def _measure(options: Options) -> None:
-    """Measure each network, write its report and log it; loads torch, so not before the options are known."""
+def _examine_all(options: Options) -> None:
+    """Examine each network, write its report and log it; loads torch, so not before the options are known."""
     from rich.console import Console
 
     from analysis.inputs.progress_bar import progress_bars
     from analysis.inputs.targets import resolve
     from analysis.paths.rows import Row, rows
-    from analysis.paths.text import sentences, table
+    from analysis.paths.text import notes, table
 
     printed: list[Row] = []
-    notes, console = Console(stderr=True), Console()
+    log, console = Console(stderr=True), Console()
     for target in resolve(options):
-        with progress_bars(notes) as progress:
+        with progress_bars(log) as progress:
             report = examine(target, options, progress)
         printed += rows(report)
         folder = _write(report, target, options)
         if not options.json:
             console.print(table(report))
-            console.print("\n".join(sentences(report)), highlight=False, style="dim")
-        notes.print(f"tables and figures: {folder}", highlight=False, soft_wrap=True)
+            console.print("\n".join(notes(report)), highlight=False, style="dim")
+        log.print(f"tables and figures: {folder}", highlight=False, soft_wrap=True)
     if options.json:
         print(json.dumps(printed, indent=1, allow_nan=False))
 

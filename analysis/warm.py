@@ -1,4 +1,4 @@
-"""Load the packages of tables and figures while a core has nothing else to do."""
+"""Pre-import of plotting packages in a thread."""
 
 import importlib
 import threading

@@ -28,7 +28,7 @@ class Effect:
     factors: tuple[str, ...]
     """Dotted names."""
     sum_of_squares: float
-    freedom: int
+    df: int
     f: float
     p: float
     """Uncorrected; nan, as `f`, where the residuals have no spread."""
@@ -47,7 +47,7 @@ class Anova:
     """Seeds with a result in some cell and not in all."""
     block_sum_of_squares: float
     error_sum_of_squares: float
-    error_freedom: int
+    error_df: int
 
 
 def factors_of(trials: Sequence[TrialRow], arm: Sequence[str]) -> list[str]:
@@ -67,10 +67,10 @@ def anova(
         crossed = len(cells) == math.prod(map(len, levels))
         if len(names) > 1 and crossed:
             seeds = sorted(set.intersection(*(set(cell) for cell in cells.values())))
-            every = set().union(*cells.values())
+            any_cell = set().union(*cells.values())
             if len(seeds) > 1:
                 place = dict(zip(context, setting, strict=True))
-                tables.append(_table(place, names, cells, seeds, len(every) - len(seeds)))
+                tables.append(_table(place, names, cells, seeds, len(any_cell) - len(seeds)))
     return tables
 
 
@@ -89,14 +89,14 @@ def _table(
     parts = _parts(y, len(names))
     block = y.mean(axis=tuple(range(len(names))), keepdims=True) - y.mean()
     error = _squares(y - sum(parts.values()) - block, y.size)
-    freedom = (len(seeds) - 1) * (y.size // len(seeds) - 1)
+    df = (len(seeds) - 1) * (y.size // len(seeds) - 1)
     flat = error <= 1e-12 * max(_squares(y, y.size), 1e-300)
     noise = math.nan if flat else error
     effects = []
     for chosen, part in parts.items():
         if chosen:
             own = math.prod(len(levels[i]) - 1 for i in chosen)
-            effects.append(_effect([names[i] for i in chosen], _squares(part, y.size), own, noise, freedom))
+            effects.append(_effect([names[i] for i in chosen], _squares(part, y.size), own, noise, df))
     return Anova(
         context=context,
         effects=tuple(effects),
@@ -104,7 +104,7 @@ def _table(
         left_out=left_out,
         block_sum_of_squares=_squares(block, y.size),
         error_sum_of_squares=error,
-        error_freedom=freedom,
+        error_df=df,
     )
 
 
@@ -128,16 +128,16 @@ def _squares(part: "Array", size: int) -> float:
     return float((part**2).sum()) * size / part.size
 
 
-def _effect(factors: Sequence[str], squares: float, freedom: int, error: float, error_freedom: int) -> Effect:
+def _effect(factors: Sequence[str], squares: float, df: int, error: float, error_df: int) -> Effect:
     """Test an effect against the error's sum of squares; where that is nan, so are the test and the share."""
     from scipy.special import fdtrc  # scipy.stats would add half a second to the import
 
-    f = squares / freedom / (error / error_freedom)
+    f = squares / df / (error / error_df)
     return Effect(
         factors=tuple(factors),
         sum_of_squares=squares,
-        freedom=freedom,
+        df=df,
         f=f,
-        p=float(fdtrc(freedom, error_freedom, f)),
+        p=float(fdtrc(df, error_df, f)),
         partial_eta_squared=squares / (squares + error),
     )

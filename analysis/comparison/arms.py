@@ -1,4 +1,4 @@
-"""The arms of a study: each one's seeds in a row of numbers, and its paired comparison with the baseline."""
+"""Arms of a study: summary of the seeds of each, and its paired difference from the baseline."""
 
 import dataclasses
 import math
@@ -22,7 +22,7 @@ class ArmRow:
     context: Mapping[str, Value]
     is_baseline: bool
     n: int
-    """Complete trials, one a seed: what the numbers from `mean` to `maximum` are made of."""
+    """Complete trials, one per seed: what the numbers from `mean` to `maximum` are made of."""
     failed: int
     missing: int
     """Trials that were planned and have not ended."""
@@ -75,7 +75,7 @@ def summarise(
 
 
 def trials_of(trials: Sequence[TrialRow], rows: Sequence[ArmRow]) -> Callable[[ArmRow], list[TrialRow]]:
-    """Return what gives the trials of a row, one of `rows`: grouped once, not looked for again for each arm."""
+    """Return a function from a row, one of `rows`, to its trials: they are grouped once, not searched for each arm."""
     names = [*rows[0].context, *rows[0].arm] if rows else []
     groups = group(trials, names)
 

@@ -1,4 +1,4 @@
-"""Every arm against its baseline, seed by seed: the tests, the effect and what so many seeds could have found.
+"""Paired comparison of every arm with its baseline: tests, effect size and sensitivity.
 
 It extends `analysis.comparison.arms`, whose rows hold the arms' own numbers and the paired t test.
 """
@@ -28,7 +28,7 @@ from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
 POWER, ALPHA = 0.8, 0.05
-KEPT_APART = ("row", "wilcoxon", "equivalence")
+COMPOUND = ("row", "wilcoxon", "equivalence")
 """Fields of a comparison that have numbers of their own."""
 
 
@@ -43,7 +43,7 @@ class Comparison:
     p_sign_flip: float
     """Exact two-sided permutation p, uncorrected; nan past 20 pairs."""
     floor_sign_flip: float
-    """The least p that so many pairs can give."""
+    """The least p that this number of pairs can give."""
     wilcoxon: SignedRanks | None
     """None below six pairs that differ."""
     dz: float
@@ -51,7 +51,7 @@ class Comparison:
     pairing_gain: float
     """How many times the seeds an unpaired comparison would have needed."""
     detectable: float
-    """Points: the least difference that so many pairs of this spread find with power 80 % at alpha 5 %."""
+    """Points: the least difference that this number of pairs of this spread detects with power 80 % at alpha 5 %."""
     equivalence: Equivalence | None = None
     """Two one-sided tests within the margin; None where no margin was given."""
     p_tost_holm: float = math.nan
@@ -60,7 +60,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sensitivity:
-    """What a study's number of seeds could have found, over its comparisons; points with power 80 % at alpha 5 %."""
+    """What a study's number of seeds can detect, over its comparisons; points with power 80 % at alpha 5 %."""
 
     comparisons: int
     pairs: int
@@ -70,7 +70,7 @@ class Sensitivity:
     """The median."""
     most: float
     sd_low: float
-    """The true sd lies, in 95 of 100 cases, between these multiples of one seen in so many pairs."""
+    """The true sd lies, in 95 of 100 cases, between these multiples of one seen in this number of pairs."""
     sd_high: float
 
 
@@ -82,14 +82,14 @@ def compare(
     The rows are those of `summarise` for the same trials and metric. A margin above 0, in points, adds the test of
     equivalence within it.
     """
-    found, own = [], trials_of(trials, rows)
+    comparisons, own = [], trials_of(trials, rows)
     for row in rows:
         if row.pairs:
             reference = next(r for r in rows if r.is_baseline and r.context == row.context)
             pairs = _pairs(*(results_by_seed(own(each), metric) for each in (row, reference)))
-            found.append(_comparison(row, pairs, margin))
-    corrected = holm([each.equivalence.p if each.equivalence else math.nan for each in found])
-    return [dataclasses.replace(each, p_tost_holm=p) for each, p in zip(found, corrected, strict=True)]
+            comparisons.append(_comparison(row, pairs, margin))
+    corrected = holm([each.equivalence.p if each.equivalence else math.nan for each in comparisons])
+    return [dataclasses.replace(each, p_tost_holm=p) for each, p in zip(comparisons, corrected, strict=True)]
 
 
 def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float) -> Comparison:
@@ -112,22 +112,22 @@ def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float
 
 
 def sensitivity(comparisons: Sequence[Comparison]) -> Sensitivity | None:
-    """Return what the study could have found, or None where no comparison has a spread."""
+    """Return what the study could have detected, or None where no comparison has a spread."""
     known = [c for c in comparisons if not math.isnan(c.detectable)]
     if not known:
         return None
     from scipy.special import chdtri
 
     pairs, effects = min(c.row.pairs for c in known), [c.detectable for c in known]
-    freedom = pairs - 1
+    df = pairs - 1
     return Sensitivity(
         comparisons=len(known),
         pairs=pairs,
         least=min(effects),
         typical=median(effects),
         most=max(effects),
-        sd_low=math.sqrt(freedom / float(chdtri(freedom, 0.025))),
-        sd_high=math.sqrt(freedom / float(chdtri(freedom, 0.975))),
+        sd_low=math.sqrt(df / float(chdtri(df, 0.025))),
+        sd_high=math.sqrt(df / float(chdtri(df, 0.975))),
     )
 
 
@@ -135,8 +135,8 @@ def as_dict(comparison: Comparison) -> dict[str, Value | None]:
     """Return a comparison as JSON takes it: arm and context by their dotted names at the top level, nan as None."""
     row, ranks, within = comparison.row, comparison.wilcoxon, comparison.equivalence
     own = {name: getattr(row, name) for name in ("pairs", "difference", "difference_low", "difference_high", "p")}
-    kept = [field.name for field in dataclasses.fields(comparison) if field.name not in KEPT_APART]
-    values = own | {"p_holm": row.p_holm} | {name: getattr(comparison, name) for name in kept}
+    names = [field.name for field in dataclasses.fields(comparison) if field.name not in COMPOUND]
+    values = own | {"p_holm": row.p_holm} | {name: getattr(comparison, name) for name in names}
     values["difference_sd"] = values.pop("sd")  # a row of the CSV has the arm's own sd too
     values |= {"p_wilcoxon": ranks.p if ranks else math.nan, "floor_wilcoxon": ranks.floor if ranks else math.nan}
     values["p_tost"] = within.p if within else math.nan

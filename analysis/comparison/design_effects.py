@@ -1,4 +1,4 @@
-"""What the arms of a design say together: the steps of a ladder, and the main effects of a two-level fraction.
+"""Effects of a design: the steps of a ladder, and the main effects of a two-level fraction.
 
 Against the baseline alone, a rung holds all the steps before it, and a run of a fraction many switches at once.
 """
@@ -43,14 +43,14 @@ def ladder_steps(
     trials: Sequence[TrialRow], rows: Sequence[ArmRow], levels: Levels, metric: str = TEST_ERROR
 ) -> list[DesignEffect]:
     """Return every pair of arms of a context that differ by one switch, one level on, in the order of the levels."""
-    found = []
+    effects = []
     for one, other in itertools.permutations(rows, 2):
         changed = [name for name in levels if one.arm[name] != other.arm[name]]
         if one.context == other.context and len(changed) == 1 and _next(levels[changed[0]], one, other, changed[0]):
             before, after = (_results(trials, row, metric) for row in (one, other))
             pairs = [after[seed] - before[seed] for seed in before if seed in after]
-            found.append(_effect(one.context, changed[0], (one, other), one.arm, pairs))
-    return _corrected(found)
+            effects.append(_effect(one.context, changed[0], (one, other), one.arm, pairs))
+    return _corrected(effects)
 
 
 def _next(levels: Sequence[Value], one: ArmRow, other: ArmRow, name: str) -> bool:
@@ -66,7 +66,7 @@ def main_effects(
     (Montgomery, chapter 8). What a fraction aliases with a main effect is in it. A fraction that lost arms, refused
     or merged, is out of balance, and its effects would hold each other: nothing is returned for it.
     """
-    found = []
+    effects = []
     for here in _by_context(rows):
         if not _balanced(here, levels):
             continue
@@ -76,8 +76,8 @@ def main_effects(
             sides = [[each for row, each in zip(here, results, strict=True) if row.arm[name] == v] for v in (low, high)]
             contrast = [fmean(r[seed] for r in sides[1]) - fmean(r[seed] for r in sides[0]) for seed in sorted(seeds)]
             ends = [next(row for row in here if row.arm[name] == value) for value in (low, high)]
-            found.append(_effect(here[0].context, name, (ends[0], ends[1]), {}, contrast))
-    return _corrected(found)
+            effects.append(_effect(here[0].context, name, (ends[0], ends[1]), {}, contrast))
+    return _corrected(effects)
 
 
 def _balanced(rows: Sequence[ArmRow], levels: Levels) -> bool:
@@ -119,6 +119,6 @@ def _effect(
     )
 
 
-def _corrected(found: Sequence[DesignEffect]) -> list[DesignEffect]:
-    corrected = holm([each.p for each in found])
-    return [dataclasses.replace(each, p_holm=p) for each, p in zip(found, corrected, strict=True)]
+def _corrected(effects: Sequence[DesignEffect]) -> list[DesignEffect]:
+    corrected = holm([each.p for each in effects])
+    return [dataclasses.replace(each, p_holm=p) for each, p in zip(effects, corrected, strict=True)]

@@ -1,4 +1,4 @@
-"""Published figures, and which of them a run can be held against."""
+"""Published figures, and which of them a run can be compared with."""
 
 import tomllib
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Published:
     exact: bool = False
     """Whether it is listed only for runs that have the fields of its recipe."""
     recipe_stated: bool = True
-    """Whether the recipe is known well enough to be held against ours."""
+    """Whether the recipe is known well enough to be compared with ours."""
 
     @property
     def text(self) -> str:
@@ -84,9 +84,9 @@ def figures_for(spec: RunSpec) -> list[Published]:
     changed = {n: v for n, v in flatten(spec).items() if n.startswith("model.") and v != defaults[n]}
     known = {figure.data for figure in figures()}
     data = spec.data.name.value if spec.data.name.value in known else DatasetName.CIFAR10.value
-    found = [figure for figure in figures() if _changes(figure) == changed and figure.data == data]
+    same = [figure for figure in figures() if _changes(figure) == changed and figure.data == data]
     ours = flatten(spec)
-    return [each for each in found if not each.exact or all(ours[n] == v for n, v in each.recipe.items())]
+    return [each for each in same if not each.exact or all(ours[n] == v for n, v in each.recipe.items())]
 
 
 def _changes(figure: Published) -> dict[str, Value]:
@@ -98,7 +98,7 @@ def deviations(spec: RunSpec, figure: Published) -> list[str]:
     """Return how a run's data and recipe differ from the figure's: `recipe.iterations 320 (published 64000)`.
 
     Any of them makes the two incomparable. Precision is left out: it is measured here to lie within the noise. What
-    the sources leave open about the images is told by `noted`.
+    the sources leave open about the images is returned by `noted`.
     """
     ours = flatten(spec)
     theirs = flatten(replace(RunSpec(), {"data.name": figure.data, **figure.model, **figure.recipe}))
@@ -111,7 +111,7 @@ def deviations(spec: RunSpec, figure: Published) -> list[str]:
 
 
 def noted(spec: RunSpec, figure: Published) -> list[str]:
-    """Return what may differ and cannot be settled from the sources; it is told beside a verdict and decides nothing.
+    """Return what may differ and cannot be settled from the sources; printed next to a verdict, it decides nothing.
 
     Here every run holds images out for validation, 5,000 of CIFAR's 50,000, and trains on the rest. He et al. 2015
     chose their schedule on such a split; on what the final networks were trained, the sources do not say.

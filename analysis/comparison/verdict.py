@@ -1,4 +1,4 @@
-"""The verdict against a published figure, by a rule written down and simulated.
+"""Verdict on a published figure, by a rule that is written down and simulated.
 
 Our n results have mean m and sd s. If the published runs came from the same distribution, their statistic T of r runs
 (mean, median or best) lies around m + s E(T) with variance s^2 (1/n + V(T)), E and V for standard normal draws; so
@@ -13,12 +13,12 @@ where E is not 0, s is freed of its bias and its own variance is added.
     reproduced         the figure lies inside the limits, and they are no wider than MARGIN
     contradicted       the figure lies outside the limits
 
-Where the published figure is a failure, a median above some error, our k of n results above it are held against a
-median exactly there by the sign test: reproduced where so many, contradicted where so few, come about in at most 5 of
-100 cases; else underpowered, as with fewer than five seeds always. A diverged trial is above every error.
+Where the published figure is a failure, a median above some error, our k of n results above it are tested against a
+median exactly there by the sign test: reproduced where k or more, contradicted where k or fewer, come about in at
+most 5 of 100 cases; else underpowered, as with fewer than five seeds always. A diverged trial is above every error.
 
 What may differ but is stated nowhere, such as whether the held-out 5,000 images were trained on in the end, is noted
-beside the verdict and decides nothing: the rates above are those of the rule alone.
+next to the verdict and decides nothing: the rates above are those of the rule alone.
 """
 
 import math
@@ -48,7 +48,7 @@ class Verdict:
     name: Name
     deviations: tuple[str, ...]
     noted: tuple[str, ...] = ()
-    """What may differ and nobody can settle: told beside the verdict, without a part in it."""
+    """What may differ and nobody can settle: printed next to the verdict, without a part in it."""
 
 
 def judge(
@@ -58,7 +58,7 @@ def judge(
     margin: float = MARGIN,
     noted: Sequence[str] = (),
 ) -> Verdict:
-    """Apply the rule to our test errors (per cent), one a seed; under a published failure a diverged one is inf.
+    """Apply the rule to our test errors (per cent), one per seed; under a published failure a diverged one is inf.
 
     What is `noted` is passed on and changes nothing.
     """
@@ -81,7 +81,7 @@ def judge(
 
 
 def failing(failed: Sequence[bool]) -> Name:
-    """Return the verdict on a published failure, by the sign test of how many of our runs fail."""
+    """Return the verdict on a published failure, by the sign test of the number of our runs that fail."""
     from scipy.special import bdtr
 
     n, k = len(failed), sum(failed)
@@ -111,7 +111,7 @@ def _c4(n: int) -> float:
 
 @cache
 def moments(statistic: Statistic, runs: int) -> tuple[float, float]:
-    """Return mean and variance of the statistic of so many standard normal draws, by numerical integration."""
+    """Return mean and variance of the statistic of `runs` standard normal draws, by numerical integration."""
     if statistic == "mean":
         return 0.0, 1 / runs
     import numpy as np

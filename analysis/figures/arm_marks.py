@@ -1,4 +1,4 @@
-"""The marks of a figure of arms: seeds, intervals and failures in their lanes, on an axis that suits them."""
+"""Marks of the arms figure: seeds, intervals and failures in their lanes, on an axis that suits them."""
 
 import math
 from typing import TYPE_CHECKING
@@ -38,7 +38,7 @@ def _draw_interval(axes: "Axes", x: float, interval: tuple[float, float, float],
 
 
 def _draw_end(axes: "Axes", x: float, y: float, shape: str, colour: Colour) -> None:
-    """A cap where the interval ends, an arrow where it goes on beyond the axis."""
+    """Draw a cap where the interval ends, an arrow where it goes on beyond the axis."""
     size, line, order = (30, 1.8, 3) if shape == "_" else (48, 0.0, 5)
     axes.scatter([x], [y], s=size, marker=shape, color=colour, linewidths=line, zorder=order, clip_on=False)
 

@@ -1,4 +1,4 @@
-"""A figure of one panel: contexts along x, a lane for each arm, drawn from the lines of `plot_data`.
+"""The arms figure, of one panel: contexts along x, a lane for each arm, drawn from the lines of `plot_data`.
 
 seaborn's own bars are not used: its default interval, a bootstrap, covers 75 % at three seeds.
 """
@@ -108,8 +108,8 @@ def _legend(figure: "Figure", axes: "Axes", title: str, labels: Sequence[str], c
     from matplotlib.lines import Line2D
     from matplotlib.transforms import ScaledTranslation
 
-    looks = [arm_style(index) for index in range(len(labels))]
-    handles = [Line2D([], [], color=c, marker=m, mec="black", mew=0.6, ms=6, lw=1.6) for c, m in looks]
+    styles = [arm_style(index) for index in range(len(labels))]
+    handles = [Line2D([], [], color=c, marker=m, mec="black", mew=0.6, ms=6, lw=1.6) for c, m in styles]
     below = ScaledTranslation(0, -BELOW, figure.dpi_scale_trans)
     axes.legend(
         handles,

@@ -48,7 +48,7 @@ def plot_data(
     context: Sequence[str],
     metric: str,
 ) -> "pd.DataFrame":
-    """Return a line for each seed, each failed trial and each arm's interval, told apart by `shows`.
+    """Return a line for each seed, each failed trial and each arm's interval, distinguished by `shows`.
 
     `shows` is "seed" (seed and value, in the unit of the metric), "failed" (seed and reason) or "interval"
     (n, mean and Student-t limits); cells that do not apply are empty.

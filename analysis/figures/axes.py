@@ -42,7 +42,7 @@ def _ends(values: Sequence[float], lows: Sequence[float], highs: Sequence[float]
 
 
 def spans_decades(values: Sequence[float]) -> bool:
-    """Say whether a linear axis would press the arms together: one near chance beside others that learnt."""
+    """Return whether a linear axis would press the arms together: one near chance, others that learnt."""
     return bool(values) and min(values) > 0.1 and max(values) > 5 * min(values) and max(values) > min(values) + 20
 
 

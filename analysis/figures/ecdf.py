@@ -1,4 +1,4 @@
-"""The empirical distribution of the test error: which share of an arm's seeds came out at most so bad."""
+"""Empirical distribution of the test error over an arm's seeds."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,13 +24,13 @@ CAPTION = "each step is a seed; further left is better, steeper is steadier"
 
 def plot_ecdf(trials: Sequence[TrialRow], rows: Sequence[ArmRow], *, out: Path, metric: str = TEST_ERROR) -> list[Path]:
     """Write out.png, .svg and .csv for the arms of at least SEEDS seeds; [] where there is none."""
-    shown = [row for row in rows if row.n >= SEEDS]
-    if not shown:
+    rows_drawn = [row for row in rows if row.n >= SEEDS]
+    if not rows_drawn:
         return []
-    names = {"arm": tuple(shown[0].arm), "context": tuple(shown[0].context)}
-    frame = plot_data(trials, shown, **names, metric=metric)
+    names = {"arm": tuple(rows_drawn[0].arm), "context": tuple(rows_drawn[0].context)}
+    frame = plot_data(trials, rows_drawn, **names, metric=metric)
     seeds = frame[frame["shows"] == "seed"][[*names["context"], *names["arm"], "seed", "value"]]
-    return draw_and_save(lambda: _figure(seeds, shown, metric), seeds, out)
+    return draw_and_save(lambda: _figure(seeds, rows_drawn, metric), seeds, out)
 
 
 def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], metric: str) -> Any:

@@ -38,8 +38,8 @@ def progress_data(trials: Sequence[Row]) -> "pd.DataFrame":
             continue
         if row["state"] == Status.COMPLETE:
             best = min(best, row[VAL_ERROR]) if best == best else row[VAL_ERROR]  # nan is not itself
-        kept = {name: row[name] for name in ("number", "state", VAL_ERROR)}
-        lines.append({**kept, "best_so_far": best})
+        fields = {name: row[name] for name in ("number", "state", VAL_ERROR)}
+        lines.append({**fields, "best_so_far": best})
     frame = pd.DataFrame(lines, columns=["number", "state", VAL_ERROR, "best_so_far"])
     return frame.astype({VAL_ERROR: float, "best_so_far": float})
 

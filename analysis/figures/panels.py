@@ -1,4 +1,4 @@
-"""Figures of several panels, one a context, that share one legend of the arms."""
+"""Figures of several panels, one per context, that share one legend of the arms."""
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -20,12 +20,12 @@ WIDTH, NARROW = 7.2, 5.2
 """Inches: two columns of a journal, and one panel with few arms."""
 PANEL_HEIGHT = 2.5
 LINE, SMALL_LINE = 0.17, 0.12
-"""Inches a line of the key and of the caption takes."""
+"""Height of a line of the key and of the caption, in inches."""
 
 
 @dataclass(frozen=True, slots=True)
 class FigureText:
-    """A figure's words: its title, and what stands under it in small letters."""
+    """Text of a figure: its title, and the caption under it."""
 
     title: str
     caption: str
@@ -42,13 +42,13 @@ def contexts_of(rows: Sequence[ArmRow]) -> list[Mapping[str, Value]]:
 
 
 def in_panels(
-    rows: Sequence[ArmRow], sheet: FigureText, draw: Callable[["Axes", ArmRow, Mapping[str, object]], None]
+    rows: Sequence[ArmRow], text: FigureText, draw: Callable[["Axes", ArmRow, Mapping[str, object]], None]
 ) -> "Figure":
     """Draw each row into the panel of its context with its arm's colour and line, and a legend under all."""
     contexts, arms = contexts_of(rows), arms_of(rows)
     baseline = next((row.arm for row in rows if row.is_baseline), {})
     labels = [values_label(arm) + (" (baseline)" if arm == baseline else "") for arm in arms]
-    figure, axes = grid(len(contexts), sheet, key=(names_label(arms[0]), labels))
+    figure, axes = grid(len(contexts), text, key=(names_label(arms[0]), labels))
     for panel, context in zip(axes, contexts, strict=True):
         panel.set_title(full_label(context), fontsize=9)
         for row in rows:
@@ -59,7 +59,7 @@ def in_panels(
 
 
 def grid(
-    count: int, sheet: FigureText, columns: int = 3, key: tuple[str, Sequence[str]] = ("", ()), width: float = 0.0
+    count: int, text: FigureText, columns: int = 3, key: tuple[str, Sequence[str]] = ("", ()), width: float = 0.0
 ) -> tuple["Figure", list["Axes"]]:
     """Return a figure of `count` panels, at most `columns` side by side, above the caption and the key of the arms.
 
@@ -72,7 +72,7 @@ def grid(
     down = -(-count // across)
     width = width or (WIDTH if across > 1 or len(key[1]) > 4 else NARROW)
     across_key = max(min(int(width / (LETTER * max(map(len, key[1]), default=0) + 0.6)), 4, len(key[1])), 1)
-    caption = textwrap.fill(sheet.caption, int(width / SMALL_LETTER))
+    caption = textwrap.fill(text.caption, int(width / SMALL_LETTER))
     key_height = LINE * (1 - (-len(key[1]) // across_key)) + 0.1 if key[1] else 0.0
     heights = 0.3 + PANEL_HEIGHT * down, key_height + SMALL_LINE * (caption.count("\n") + 1) + 0.1
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
@@ -80,7 +80,7 @@ def grid(
     axes = [top.add_subplot(down, across, index + 1) for index in range(count)]
     for panel in axes:
         sns.despine(ax=panel)
-    top.suptitle(textwrap.fill(sheet.title, int(width / TITLE_LETTER)), x=0.01, ha="left", fontsize=10)
+    top.suptitle(textwrap.fill(text.title, int(width / TITLE_LETTER)), x=0.01, ha="left", fontsize=10)
     foot.text(0.01, 0.03, caption, ha="left", va="bottom", fontsize=7, color="0.35")
     if key[1]:
         _legend(foot, key, across_key)
@@ -90,9 +90,9 @@ def grid(
 def _legend(foot: "SubFigure", key: tuple[str, Sequence[str]], columns: int) -> None:
     from matplotlib.lines import Line2D
 
-    looks = [(arm_style(i)[0], LINES[i % len(LINES)]) for i in range(len(key[1]))]
+    styles = [(arm_style(i)[0], LINES[i % len(LINES)]) for i in range(len(key[1]))]
     foot.legend(
-        [Line2D([], [], color=colour, ls=line, lw=1.6) for colour, line in looks],
+        [Line2D([], [], color=colour, ls=line, lw=1.6) for colour, line in styles],
         key[1],
         title=key[0],
         ncols=columns,

@@ -1,4 +1,4 @@
-"""The fields of a search as axes: where a value stands between the ends of its range, and what is written beside it."""
+"""Axes of the search figure: the place of a field's value within its range, and the ticks."""
 
 import math
 from collections.abc import Mapping

@@ -24,7 +24,7 @@ MARKERS = "osD^vPXp*"
 
 
 def palette() -> list[Colour]:
-    """Return the ten colours of every figure, told apart by colour-blind readers too."""
+    """Return the ten colours of every figure, distinct for colour-blind readers too."""
     import seaborn as sns
 
     colours: list[Colour] = sns.color_palette("colorblind", 10)

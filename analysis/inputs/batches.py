@@ -1,4 +1,4 @@
-"""Sets of images as batches that can be gone through again and again."""
+"""Images as batches that can be iterated over again."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from resnet_lab.data.augment import normalise
 from resnet_lab.data.images import ImageData, Images
 
 CPU_BATCH, GPU_BATCH = 250, 1000
-"""On a CPU a quarter of a thousand keeps the activations of one block near the cache, and those kept in memory."""
+"""On a CPU a quarter of a thousand keeps the activations of one block near the cache, and the kept ones in memory."""
 
 
 @dataclass(frozen=True, slots=True)

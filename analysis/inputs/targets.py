@@ -1,4 +1,4 @@
-"""What an analysis is asked to look at: checkpoints by path, by MLflow run or by study, each with its images."""
+"""Networks to analyse: checkpoints by path, by MLflow run or by study, each with its images."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,19 +87,21 @@ def _load(name: str, path: Path, run_id: str | None, options: Inputs, device: to
     from resnet_lab.interchange.importing import import_checkpoint
 
     imported = import_checkpoint(path)
-    kept = imported.provenance
+    provenance = imported.provenance
     spec = replace(imported.run.data, name=options.dataset or imported.run.data.name)
     data = load(spec, options.data_dir, device)
     channels = data.test.pixels.shape[3]
-    if kept.classes != data.classes or kept.channels != channels:
+    if provenance.classes != data.classes or provenance.channels != channels:
         raise UserError(
-            f"{path} reads {kept.channels} channels and tells {kept.classes} classes apart, but {spec.name} has "
+            f"{path} reads {provenance.channels} channels and has {provenance.classes} classes, but {spec.name} has "
             f"{channels} and {data.classes}: name its own data set with --dataset"
         )
-    if kept.normalisation is not None:
-        mean, std = (data.mean.new_tensor(values) for values in (kept.normalisation.mean, kept.normalisation.std))
+    if provenance.normalisation is not None:
+        mean, std = (
+            data.mean.new_tensor(values) for values in (provenance.normalisation.mean, provenance.normalisation.std)
+        )
         data = replace(data, mean=mean, std=std)
-    ours = kept.origin is None or kept.origin.format == "resnet_lab"
+    ours = provenance.origin is None or provenance.origin.format == "resnet_lab"
     model = imported.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
     own_seed = imported.run.seed if ours else None
     return Target(name=name, model=model, spec=imported.run, data=data, device=device, own_seed=own_seed, run_id=run_id)

@@ -1,4 +1,4 @@
-"""Lesions: what a trained network does without some of its blocks (Veit, Wilber and Belongie 2016, arXiv 1605.06431).
+"""Lesion study of a trained network: its error without some of its blocks (Veit et al. 2016, arXiv 1605.06431).
 
 from analysis.lesions import run
 rows = run(torchvision.models.resnet18(weights="DEFAULT"), loader=loader)

@@ -1,4 +1,4 @@
-"""The lesion experiments: which networks each of them asks for. Nothing here runs one."""
+"""The lesion experiments: the networks that each asks for. Nothing here runs one."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Ways to damage a residual block: what stands in for its branch."""
+"""Lesion modes: what stands in for the branch of a residual block."""
 
 import copy
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The panels of the lesion figures, each drawn on given axes from a frame of tidy rows."""
+"""Panels of the lesion figures, each drawn on given axes from a frame of tidy rows."""
 
 from typing import TYPE_CHECKING, Any
 

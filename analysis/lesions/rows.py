@@ -1,4 +1,4 @@
-"""Findings as tidy rows: one network, one row."""
+"""Findings as tidy rows, one per network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ def as_rows(findings: Sequence[Finding], block_set: BlockSet | None = None) -> l
     recalibrated alike) and `interaction` in points. `block` is 0-based: a number, the lesioned blocks, or an order.
     """
     base = {finding.bn_batches: finding.outcome.error for finding in findings if finding.case.experiment == "base"}
-    together = _interactions(findings, base)
-    return [_row(finding, block_set, base[finding.bn_batches], together) for finding in findings]
+    interaction = _interactions(findings, base)
+    return [_row(finding, block_set, base[finding.bn_batches], interaction) for finding in findings]
 
 
-def _row(finding: Finding, block_set: BlockSet | None, base: float, together: dict[tuple[Any, ...], float]) -> Row:
+def _row(finding: Finding, block_set: BlockSet | None, base: float, interaction: dict[tuple[Any, ...], float]) -> Row:
     case, outcome, batches = finding.case, finding.outcome, finding.bn_batches
     interval = outcome.interval()
     single = isinstance(case.block, int)
@@ -48,7 +48,7 @@ def _row(finding: Finding, block_set: BlockSet | None, base: float, together: di
         "downsamples": block_set.changes_shape(case.block) if block_set and isinstance(case.block, int) else None,
         "draw": case.draw,
         "tau": case.tau,
-        "interaction": None if single else together.get((case.experiment, case.mode, batches, case.block)),
+        "interaction": None if single else interaction.get((case.experiment, case.mode, batches, case.block)),
         "wrong": sum(outcome.wrong),
         "images": sum(outcome.images),
     }

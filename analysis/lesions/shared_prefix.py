@@ -1,7 +1,7 @@
 """Errors of networks that share a prefix, which is computed once.
 
 A lesioned network equals the whole one up to its first lesion. Networks are tuples of modules run one after the other,
-told apart by the identity of their modules; visited in lexicographic order, each common prefix is run once per batch.
+compared by the identity of their modules; visited in lexicographic order, each common prefix is run once per batch.
 The modules see the same tensors as in a full pass, so the numbers are those of a full pass, bit for bit.
 """
 
@@ -77,10 +77,10 @@ def logits_of(
     """
     order, shared = _plan(networks) if reuse else (list(range(len(networks))), [0] * len(networks))
     inputs: dict[int, Tensor] = {0: x}
-    kept = frozenset(shared)
+    branch_points = frozenset(shared)
     for index, start in zip(order, shared, strict=True):
         with torch.inference_mode(), autocast(x.device, dtype):
-            logits = _run(networks[index], start, inputs, kept).float()
+            logits = _run(networks[index], start, inputs, branch_points).float()
         yield index, logits
 
 
@@ -94,12 +94,12 @@ def _count(y: Tensor, classes: int) -> Tensor:
     return counts
 
 
-def _run(network: Network, start: int, inputs: dict[int, Tensor], kept: frozenset[int]) -> Tensor:
+def _run(network: Network, start: int, inputs: dict[int, Tensor], branch_points: frozenset[int]) -> Tensor:
     """Run the modules from position `start` on and keep the inputs of those positions where others will go on."""
     x = inputs[start]
     for position in range(start, len(network)):
         x = network[position](x)
-        if position + 1 in kept:
+        if position + 1 in branch_points:
             inputs[position + 1] = x
     return x
 

@@ -1,4 +1,4 @@
-"""The figure of a path spectrum: how many paths, how strong one is, what all of a length carry together."""
+"""Figure of a path spectrum: number of paths, gradient of one, gradient of all of a length."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,17 +54,22 @@ def _counts(axes: "Axes", frame: "pd.DataFrame", colours: Sequence[Colour]) -> N
 
 def _single(axes: "Axes", frame: "pd.DataFrame", colours: Sequence[Colour]) -> None:
     """Draw the mean norm of one path, its interval in the same share of the mean as that of the contribution."""
-    seen = frame[frame["path_norm"] > 0]
-    scale = seen["path_norm"] / seen["monte_carlo"]
-    _points(axes, seen["length"], (seen["path_norm"], seen["low"] * scale, seen["high"] * scale), colours[SAMPLED])
+    sampled = frame[frame["path_norm"] > 0]
+    scale = sampled["path_norm"] / sampled["monte_carlo"]
+    _points(
+        axes,
+        sampled["length"],
+        (sampled["path_norm"], sampled["low"] * scale, sampled["high"] * scale),
+        colours[SAMPLED],
+    )
     axes.set_title("gradient of one path", loc="left")
     axes.set_ylabel("mean norm")
 
 
 def _contributions(axes: "Axes", frame: "pd.DataFrame", colours: Sequence[Colour]) -> None:
-    seen = frame[frame["monte_carlo"] > 0]
+    sampled = frame[frame["monte_carlo"] > 0]
     label = "paths x mean norm of one"
-    _points(axes, seen["length"], (seen["monte_carlo"], seen["low"], seen["high"]), colours[SAMPLED], label)
+    _points(axes, sampled["length"], (sampled["monte_carlo"], sampled["low"], sampled["high"]), colours[SAMPLED], label)
     exact = frame[frame["norm_ratio"] > 0]
     axes.plot(exact["length"], exact["norm_ratio"], color=colours[EXACT], marker="o", ms=3, lw=1, label="exact sum")
     axes.set_title("gradient of all paths of a length", loc="left")

@@ -48,7 +48,7 @@ class Recording:
         return sum(isinstance(link, Block) for link in self.links)
 
     def backwards(self) -> Iterator[Block | VJP]:
-        """Yield the links from last to first; what each had to build is forgotten when the next is asked for."""
+        """Yield the links from last to first; what each had to build is released when the next is asked for."""
         for link in reversed(self.links):
             yield link
             link.release()

@@ -1,4 +1,4 @@
-"""The paths of one network as tidy rows and as the few figures that sum them up."""
+"""Path lengths of one network as tidy rows, and their summary."""
 
 import math
 from collections.abc import Sequence
@@ -53,21 +53,21 @@ class PathReport:
 
 
 def rows(report: PathReport) -> list[Row]:
-    """Return one row a length.
+    """Return one row per length.
 
     `norm_ratio` is ||G_k|| / ||G||; `monte_carlo` is C(n, k) times the mean norm of single paths, over ||G|| too, with
     its 95 % Student-t interval `low`..`high`; `ratio` is the first over the second: 1 where all paths of a length point
     the same way, near 0 where they cancel. `complete` says that all paths were taken, so that there is no error.
     """
-    shown = report.conventions
+    conventions = report.conventions
     common = {
         "residual": report.spectrum.residual,
         "network": report.name,
-        "at": shown.at,
-        "bn": shown.bn,
-        "images": shown.images,
-        "dataset": shown.dataset,
-        "seed": shown.seed,
+        "at": conventions.at,
+        "bn": conventions.bn,
+        "images": conventions.images,
+        "dataset": conventions.dataset,
+        "seed": conventions.seed,
     }
     counts = path_counts.counts(report.blocks)
     return [_row(report, count, sampled) | common for count, sampled in zip(counts, report.sampled, strict=True)]
@@ -101,8 +101,8 @@ def _times(count: int, value: float, scale: float) -> float | None:
 
 
 def summary(report: PathReport) -> Row:
-    """Return what the rows come to."""
-    found, n = report.effective, report.blocks
+    """Return the summary of the rows."""
+    effective, n = report.effective, report.blocks
     low, high = path_counts.central_interval(n)
     return {
         "network": report.name,
@@ -112,12 +112,14 @@ def summary(report: PathReport) -> Row:
         "central_high": high,
         "central_share": path_counts.share_between(n, low, high),
         "peak_length": report.peak,
-        "effective_low": found.low,
-        "effective_high": found.high,
-        "effective_mass": found.share,
+        "effective_low": effective.low,
+        "effective_high": effective.high,
+        "effective_mass": effective.share,
         "effective_target": SHARE,
-        "effective_paths": path_counts.share_between(n, found.low, found.high),
-        "effective_left": {str(d): path_counts.effective_left(n, d, found.low, found.high) for d in _deletions(n)},
+        "effective_paths": path_counts.share_between(n, effective.low, effective.high),
+        "effective_left": {
+            str(d): path_counts.effective_left(n, d, effective.low, effective.high) for d in _deletions(n)
+        },
         "gradient_norm": report.spectrum.gradient,
         "residual": report.spectrum.residual,
     }

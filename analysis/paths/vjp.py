@@ -1,7 +1,7 @@
 """Vector-Jacobian products of a network's parts for many gradients at once, at a recorded input.
 
 Autograd's batched form runs them no faster on a CPU than one by one, so the parts that make up a ResNet have rules of
-their own: the leading axis joins the batch, and a ReLU keeps one byte a number. Every other part is traced.
+their own: the leading axis joins the batch, and a ReLU keeps one byte per number. Every other part is traced.
 """
 
 from abc import ABC, abstractmethod

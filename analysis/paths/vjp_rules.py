@@ -1,4 +1,4 @@
-"""Running a network's parts while keeping how gradients go back through each of them."""
+"""VJP rules: a network's parts run forward while the way back through each is recorded."""
 
 from collections.abc import Callable
 
@@ -47,8 +47,8 @@ def record_residual(block: Residual, h: Tensor) -> Recorded:
     y, vjp = record(block.branch, h)
     if block.training or not block.drop_path:
         return y, vjp
-    kept = y.new_tensor(1 - block.drop_path)
-    return y * kept, compose([vjp, ScaleVJP(kept)])
+    keep = y.new_tensor(1 - block.drop_path)
+    return y * keep, compose([vjp, ScaleVJP(keep)])
 
 
 def record_function(function: Callable[[Tensor], Tensor], x: Tensor) -> Recorded:

@@ -1,4 +1,4 @@
-"""Writes the report of a finished study or open search anew.
+"""Report of a finished study or open search, written again.
 
 python -m analysis.report bn_placement                      every report of the study under runs/
 python -m analysis.report runs/reports/bn_placement-quick-digits
@@ -14,7 +14,7 @@ from tyro.conf import Positional, arg
 from resnet_lab.system.command import parse, reporting
 
 PROG = "python -m analysis.report"
-DESCRIPTION = "Writes the report of a finished study or search anew: HTML, Markdown, LaTeX, CSV and figures."
+DESCRIPTION = "Writes the report of a finished study or search again: HTML, Markdown, LaTeX, CSV and figures."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

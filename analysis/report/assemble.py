@@ -1,4 +1,4 @@
-"""What every report does to become files: sections of blocks, figures by their place, one page in two formats."""
+"""Assembly of a report: sections of blocks, figures by their place, one page in two formats."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,8 +16,8 @@ Parts = Mapping[str, list[Iterable[Block]]]
 
 def sections(parts: Parts) -> list[Section]:
     """Return the sections that have blocks."""
-    made = [Section(title, [block for part in made_of for block in part]) for title, made_of in parts.items()]
-    return [section for section in made if section.blocks]
+    every = [Section(title, [block for part in blocks for block in part]) for title, blocks in parts.items()]
+    return [section for section in every if section.blocks]
 
 
 def picture(captions: Mapping[str, str], folder: Path, name: str) -> Iterator[Block]:
@@ -28,7 +28,7 @@ def picture(captions: Mapping[str, str], folder: Path, name: str) -> Iterator[Bl
 
 
 def now() -> str:
-    """Return the time as reports tell it."""
+    """Return the time as reports print it."""
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 

@@ -59,7 +59,7 @@ class ReportData(Traces):
         try:
             return cls.of(plan, runs, folder.audit(), folder.launch(), folder.trials)
         except KeyError as error:
-            raise UserError(f"{folder.path} lacks {error}: run the study again, which writes it again") from None
+            raise UserError(f"{folder.path} lacks {error}: run the study again, which rewrites it") from None
 
     @property
     def arm(self) -> tuple[str, ...]:

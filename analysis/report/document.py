@@ -22,7 +22,7 @@ class Table:
     headers: Sequence[str]
     rows: Sequence[Sequence[str]]
     left: int
-    """So many columns from the left are text, the others numbers set to the right."""
+    """Columns from the left that are text; the others are numbers, set to the right."""
     strong: frozenset[int] = frozenset()
     """Rows to stress: the baselines."""
     breaks: frozenset[int] = frozenset()
@@ -41,7 +41,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Terms, each with what is said of it; a line break is kept."""
+    """Terms with their descriptions; a line break is kept."""
 
     items: Sequence[tuple[str, str]]
     kind: str = "items"
@@ -49,7 +49,7 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Lines to be typed, or identifiers to be compared: set as they are."""
+    """Lines to be typed, or identifiers to be compared: set verbatim."""
 
     text: str
     kind: str = "code"

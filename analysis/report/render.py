@@ -31,7 +31,7 @@ def data_uri(path: Path) -> str:
 
 
 def to_markdown(document: Document) -> str:
-    """Return the document in Markdown; figures are named beside it."""
+    """Return the document in Markdown; figures are named by their file in the same folder."""
     parts = [f"# {escape(document.title)}", escape(document.subtitle)]
     for section in document.sections:
         parts.append(f"## {escape(section.title)}")
@@ -58,7 +58,7 @@ def _block(block: Block) -> str:
         case Code():
             return "\n".join(f"    {line}" for line in block.text.splitlines())
         case Link():
-            address = re.sub(r"[()\s<>]", lambda found: f"%{ord(found[0]):02X}", block.address)
+            address = re.sub(r"[()\s<>]", lambda match: f"%{ord(match[0]):02X}", block.address)
             return f"[{escape(block.label)}]({address})" if block.safe else escape(f"{block.label}: {block.address}")
 
 

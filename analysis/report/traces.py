@@ -1,4 +1,4 @@
-"""What trials left in their folders, read when a section asks for it."""
+"""Files of trials, read when a section asks for them."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Traces:
-    """Files of trials by the trial's name, and what the last launch knew. A trial whose folder is gone has none."""
+    """Files of trials by the trial's name, and launch.json. A trial whose folder is gone has none."""
 
     launch: Json
     """launch.json: command line, seconds, joules and links of the last launch."""

@@ -26,7 +26,8 @@ from analysis.report.sections.summary import summary
 from analysis.results.plan_record import ReportSection
 from analysis.results.report_folder import ReportFolder
 from analysis.tables.audit_words import audit_lines
-from analysis.tables.table import explain, markdown
+from analysis.tables.footnotes import explain
+from analysis.tables.table import markdown
 from resnet_lab.system import atomic
 
 FIGURES = {

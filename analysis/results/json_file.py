@@ -14,7 +14,7 @@ def read_json(path: Path) -> object:
     except OSError as error:
         raise UserError(f"cannot read {path} ({error.strerror}): run the study again") from None
     except ValueError:
-        raise UserError(f"{path} is not JSON: run the study again, which writes it again") from None
+        raise UserError(f"{path} is not JSON: run the study again, which rewrites it") from None
     return content
 
 

@@ -45,7 +45,7 @@ def load_study(study: str | Path, out: Path = Path("runs")) -> "pd.DataFrame":
 
 
 def _row(folder: Path, run: TrialRow, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """What the report knew gives way to what the trial's folder holds.
+    """Return the row of a trial: the report's, overridden by what the trial's folder holds.
 
     A field that the trial's code did not know yet has its default: adding a field keeps old results.
     """

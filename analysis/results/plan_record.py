@@ -52,10 +52,10 @@ class PlanRecord:
 
     @classmethod
     def from_dict(cls, content: Json, source: object = "plan.json") -> Self:
-        """Return the record of a plan.json of any version. Raises UserError, naming `source`, where a key lacks."""
+        """Return the record of a plan.json of any version. Raises UserError, naming `source`, for a missing key."""
         missing = [name for name in NEEDED if name not in content]
         if missing:
-            raise UserError(f"{source} lacks {missing[0]!r}: run the study again, which writes it again")
+            raise UserError(f"{source} lacks {missing[0]!r}: run the study again, which rewrites it")
         optional = {name: content[name] for name in OPTIONAL if content.get(name)}
         return cls(
             **{name: content[name] for name in NEEDED},

@@ -1,4 +1,4 @@
-"""Where a study's files are: its reports by path or name, and the trials behind them."""
+"""Folders of reports, by path or name, and the trials behind them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class ReportFolder:
         return PlanRecord.read(self.path / "plan.json")
 
     def runs(self) -> list[TrialRow]:
-        """Return runs.json, a row a run; of a search, the trials it ran. Raises UserError where it cannot be read."""
+        """Return runs.json, a row per run; of a search, the trials it ran. Raises UserError where it cannot be read."""
         if self.is_search:
             return [row for row in self.search().get("trials", ()) if row.get("trial")]
         content = read_json(self.path / "runs.json")
@@ -59,7 +59,7 @@ class ReportFolder:
         return read_object(path) if path.exists() else None
 
     def launch(self) -> Json:
-        """Return launch.json: what the last launch knew of its command, time and tracking; {} where there is none."""
+        """Return launch.json: command line, times and links of the last launch; {} where there is none."""
         path = self.path / "launch.json"
         return read_object(path) if path.exists() else {}
 
@@ -74,9 +74,9 @@ def find_reports(study: str | Path, out: Path) -> list[ReportFolder]:
         return [ReportFolder(path)]
     name, root = str(study), out / REPORTS
     known = sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
-    found = [each for each in known if each == name] or [each for each in known if each.startswith(f"{name}-")]
-    found = [each for each in found if ReportFolder(root / each).is_whole]
-    if not found:
+    named = [each for each in known if each == name] or [each for each in known if each.startswith(f"{name}-")]
+    reports = [report for each in named if (report := ReportFolder(root / each)).is_whole]
+    if not reports:
         there = f"there are {', '.join(known)}" if known else "there is none yet"
         raise UserError(f"no report of a study {name!r} in {root} ({there}): name one, its folder, or another --out")
-    return [ReportFolder(root / each) for each in found]
+    return reports

@@ -1,4 +1,4 @@
-"""Trials as the analysis reads them: one mapping each, with dotted names as keys.
+"""Trial rows: one mapping per trial, with dotted names as keys.
 
 Every trial has the fields that the analysis is asked to group by, "seed", "status" ("complete", "failed" or
 "missing": planned and not ended), "reason" (text or None) and, if complete, the metric, such as "test/error"

@@ -47,7 +47,7 @@ def paired_t(differences: Iterable[float]) -> float:
     """Return the two-sided p of Student's paired t test from the n differences.
 
     It is nan for fewer than two. Differences that are all 0 give 1. Differences that are all equal and not 0
-    give nan: a spread of 0 comes from a measure in coarse steps (one image of the test set), not from
+    give nan: a spread of 0 comes from a metric in coarse steps (one image of the test set), not from
     certainty, so the test is not defined there (R's t.test refuses likewise); a p of 0 would claim too much.
     """
     from scipy.special import stdtr

@@ -33,7 +33,7 @@ def sign_flip(differences: Sequence[float]) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedRanks:
-    """Wilcoxon's test: its p, and the least p that so many pairs can give."""
+    """Wilcoxon's test: its p, and the least p that this number of pairs can give."""
 
     p: float
     floor: float
@@ -81,8 +81,8 @@ class Equivalence:
 def tost(differences: Sequence[float], margin: float, alpha: float = 0.05) -> Equivalence:
     """Return the paired test of |mean difference| < margin, in the unit of the differences.
 
-    p and limits are nan below two pairs, and for differences without spread, which come from a measure in coarse
-    steps and not from certainty (as in `statistics.paired_t`). Raises ValueError for a margin of 0 or less.
+    p and limits are nan below two pairs, and for differences without spread, which come from a metric in coarse
+    steps and not from certainty (as in `intervals.paired_t`). Raises ValueError for a margin of 0 or less.
     """
     if margin <= 0:
         raise ValueError(f"a margin of {margin} leaves nothing to be equivalent within: give one above 0")

@@ -1,4 +1,4 @@
-"""How many seeds an effect takes, and what a given number of seeds could have seen: two-sided t tests, exact power.
+"""Power of two-sided t tests: seeds that an effect takes, and the effect that a number of seeds detects.
 
 The noncentral t distribution throughout (Cohen 1988, chapter 2): no normal approximation, which is wrong at n = 3.
 """
@@ -11,7 +11,7 @@ MAX_SEEDS = 100_000
 
 
 def power(effect: float, sd: float, n: int, *, kind: Kind = "independent", alpha: float = 0.05) -> float:
-    """Return the chance to find a difference of `effect` with `n` seeds an arm.
+    """Return the chance to find a difference of `effect` with `n` seeds per arm.
 
     `sd` is that of one arm's results (independent) or of the differences (paired), in the unit of the effect. 0 for
     fewer than two seeds. Raises ValueError for an sd that is not positive.
@@ -21,18 +21,18 @@ def power(effect: float, sd: float, n: int, *, kind: Kind = "independent", alpha
         return 0.0
     from scipy import stats
 
-    freedom, scale = (n - 1, math.sqrt(n)) if kind == "paired" else (2 * n - 2, math.sqrt(n / 2))
+    df, scale = (n - 1, math.sqrt(n)) if kind == "paired" else (2 * n - 2, math.sqrt(n / 2))
     shift = abs(effect) / sd * scale
-    critical = stats.t.ppf(1 - alpha / 2, freedom)
+    critical = stats.t.ppf(1 - alpha / 2, df)
     # Far out the distribution function of scipy loses its last digits: a chance stays one.
-    chance = stats.nct.sf(critical, freedom, shift) + stats.nct.cdf(-critical, freedom, shift)
+    chance = stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift)
     return float(min(max(chance, 0.0), 1.0)) if math.isfinite(chance) else 1.0
 
 
 def seeds_needed(
     effect: float, sd: float, *, kind: Kind = "independent", alpha: float = 0.05, wanted: float = 0.8
 ) -> int:
-    """Return the least number of seeds an arm with which the power is at least `wanted`.
+    """Return the least number of seeds per arm with which the power is at least `wanted`.
 
     Raises ValueError for an effect of 0, which no number finds, and past MAX_SEEDS.
     """
@@ -42,7 +42,7 @@ def seeds_needed(
     while power(effect, sd, high, kind=kind, alpha=alpha) < wanted:
         low, high = high, high * 2
         if high > MAX_SEEDS:
-            raise ValueError(f"more than {MAX_SEEDS} seeds an arm would be needed: the effect is lost in the spread")
+            raise ValueError(f"more than {MAX_SEEDS} seeds per arm would be needed: the effect is lost in the spread")
     while high - low > 1:
         middle = (low + high) // 2
         if power(effect, sd, middle, kind=kind, alpha=alpha) < wanted:

@@ -1,4 +1,4 @@
-"""Seeds until it is decided: repeated looks at paired differences, with intervals that hold at all looks together.
+"""Sequential comparison: repeated looks at paired differences, with intervals that hold at all looks together.
 
 A look at n pairs has the Student-t interval of confidence 1 - level. One `level` serves all looks of a schedule, as in
 Pocock (1977, Biometrika 64), and is made so that under normal differences *no* look's interval misses the true mean
@@ -39,7 +39,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What one look says of an arm: its differences (arm minus baseline; less is better), corrected limits."""
+    """The decision on an arm at one look: its differences (arm minus baseline; less is better), corrected limits."""
 
     decision: Decision
     pairs: int
@@ -68,11 +68,11 @@ def level(schedule: tuple[int, ...], alpha: float) -> float:
     if len(schedule) == 1:
         return alpha
     random = np.random.default_rng(20_240_517)
-    least = [least_p(random.standard_normal((CHUNK, schedule[-1])), schedule, alpha) for _ in range(PATHS // CHUNK)]
+    smallest = [least_p(random.standard_normal((CHUNK, schedule[-1])), schedule, alpha) for _ in range(PATHS // CHUNK)]
     rank = alpha * PATHS - SAFETY * math.sqrt(PATHS * alpha * (1 - alpha))
     if rank < 1:
-        raise ValueError(f"an alpha of {alpha:g} is finer than {PATHS:,} simulated paths can tell: compare fewer arms")
-    return max(alpha / len(schedule), float(np.sort(np.concatenate(least))[math.floor(rank) - 1]))
+        raise ValueError(f"an alpha of {alpha:g} is finer than {PATHS:,} simulated paths resolve: compare fewer arms")
+    return max(alpha / len(schedule), float(np.sort(np.concatenate(smallest))[math.floor(rank) - 1]))
 
 
 def least_p(differences: "Array", schedule: Sequence[int], alpha: float) -> "Array":
@@ -104,23 +104,23 @@ def decide(
     Better or worse: the corrected interval lies wholly below -margin or above +margin. Equivalent: it lies within
     them (never at a margin of 0). `arms` is how many comparisons were planned, also those no longer looked at; by
     default those given. An arm that lost pairs to failed seeds is off the schedule: it is held to alpha / looks / arms
-    (Bonferroni). Differences without any spread come from a measure in coarse steps and decide nothing.
+    (Bonferroni). Differences without any spread come from a metric in coarse steps and decide nothing.
     Raises ValueError for more pairs than the look has.
     """
     count = len(differences_by_arm) if arms is None else arms
-    each = level(tuple(schedule), alpha / max(count, 1))
+    threshold = level(tuple(schedule), alpha / max(count, 1))
     judged = {}
     for key, differences in differences_by_arm.items():
         if len(differences) > schedule[look]:
             raise ValueError(f"{key}: {len(differences)} pairs at a look of {schedule[look]}")
         whole = len(differences) == schedule[look]
-        interval = _interval(differences, each if whole else alpha / max(count, 1) / len(schedule))
+        interval = _interval(differences, threshold if whole else alpha / max(count, 1) / len(schedule))
         judged[key] = Judgement(decision=_decision(interval, margin), pairs=len(differences), interval=interval)
     return judged
 
 
-def _interval(differences: Sequence[float], each: float) -> Interval:
-    interval = t_interval(differences, confidence=1 - each)
+def _interval(differences: Sequence[float], threshold: float) -> Interval:
+    interval = t_interval(differences, confidence=1 - threshold)
     if len(differences) > 1 and stdev(differences) <= ROUNDING * max(map(abs, differences)):
         return Interval(interval.mean, math.nan, math.nan)
     return interval

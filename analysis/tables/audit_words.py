@@ -1,4 +1,4 @@
-"""An audit in words: audit.json as lines of at most 80 columns, and one difference as a sentence or table cells."""
+"""An audit in words: audit.json as lines of at most 80 columns, one difference as text or as table cells."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,18 +48,18 @@ def left_out_lines(
 ) -> list[str]:
     """Return which cells are not run, and why: `fields` with the `reason` or with the cell they are the `same_as`."""
     arm, context = tuple(arm), tuple(context)
-    told = [
+    texts = [
         *((cell["fields"], f"refused: {cell['reason']}") for cell in refused),
         *(
             (cell["fields"], f"merged: builds the same network as {full_label(_part(cell['same_as'], arm))}")
             for cell in merged
         ),
     ]
-    return _wrapped(_grouped(told, arm, context))
+    return _wrapped(_grouped(texts, arm, context))
 
 
 def alias_lines(aliases: Sequence[str]) -> list[str]:
-    """Return which effects a fractional design cannot tell apart, or nothing."""
+    """Return which effects a fractional design confounds, or nothing."""
     return ["aliases: this design cannot tell apart", *_wrapped(aliases)] if aliases else []
 
 

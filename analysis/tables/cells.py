@@ -1,4 +1,4 @@
-"""What stands in each cell of a study's main table, as text."""
+"""Cells of a study's main table, as text."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ def field_headers(rows: Sequence[ArmRow], *, merged: bool) -> list[str]:
 
 
 def field_cells(rows: Sequence[ArmRow], *, merged: bool) -> list[list[str]]:
-    """Return the values under `field_headers`; the merged column tells what differs from the baseline."""
+    """Return the values under `field_headers`; the merged column says what differs from the baseline."""
     reference = next((row.arm for row in rows if row.is_baseline), {})
     return [
         [
@@ -57,7 +57,7 @@ def number_cells(rows: Sequence[ArmRow], gap: str = " ") -> list[list[str]]:
 
 
 def changes(arm: Mapping[str, Value], reference: Mapping[str, Value]) -> str:
-    """Return what an arm changes in the baseline, a line each; `baseline` for the baseline itself."""
+    """Return what an arm changes in the baseline, one line per field; `baseline` for the baseline itself."""
     short = short_names(arm)
     changed = [f"{short[name]}={value}" for name, value in arm.items() if reference.get(name) != value]
     lines = [line if len(line) <= LONG else line.replace("=", "=\n  ", 1) for line in changed]

@@ -1,4 +1,4 @@
-"""The sentences under a study's main table: what its numbers are, and what they cannot show."""
+"""Footnotes of a study's main table: what its numbers are, and what they cannot show."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,15 +8,15 @@ from analysis.stats.intervals import t_factor
 from analysis.tables.labels import full_label, short_names
 from resnet_lab.spec.choices import Value
 
-SHOWN = 5
-"""So many failures are spelt out; the rest are counted."""
+MAX_LISTED = 5
+"""Failures listed at most; the rest are counted."""
 
 
 def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
-    """Return the sentences that tell unit, interval, test, correction, reach and failures, one a line."""
+    """Return unit, interval, test, correction, sensitivity and failures in words, one sentence per line."""
     if not rows:
         return "No trials."
-    parts = [_errors(rows), _differences(rows, baseline), _reach(rows), _undefined(rows), _failures(rows)]
+    parts = [_errors(rows), _differences(rows, baseline), _sensitivity(rows), _undefined(rows), _failures(rows)]
     return "\n".join(part for part in parts if part)
 
 
@@ -42,8 +42,8 @@ def _differences(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
     )
 
 
-def _reach(rows: Sequence[ArmRow]) -> str:
-    """Say how large an effect has to be for the table to show it, at its largest number of pairs."""
+def _sensitivity(rows: Sequence[ArmRow]) -> str:
+    """Return how large an effect has to be for the table to show it, at its largest number of pairs."""
     pairs, tested = max(row.pairs for row in rows), _tested(rows)
     if not tested:
         return ""
@@ -62,7 +62,7 @@ def _undefined(rows: Sequence[ArmRow]) -> str:
 
 def _failures(rows: Sequence[ArmRow]) -> str:
     failed, missing = sum(row.failed for row in rows), sum(row.missing for row in rows)
-    told = [f"{full_label({**row.context, **row.arm})}, {why}" for row in rows for why in row.reasons]
+    failures = [f"{full_label({**row.context, **row.arm})}, {why}" for row in rows for why in row.reasons]
     parts = []
     if failed:
         total = sum(row.n + row.failed + row.missing for row in rows)
@@ -71,8 +71,8 @@ def _failures(rows: Sequence[ArmRow]) -> str:
         parts.append(f"{missing} {'has' if missing == 1 else 'have'} not ended")
     if not parts:
         return ""
-    more = f"; and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
-    listed = f": {'; '.join(told[:SHOWN])}{more}" if told else ""
+    more = f"; and {len(failures) - MAX_LISTED} more" if len(failures) > MAX_LISTED else ""
+    listed = f": {'; '.join(failures[:MAX_LISTED])}{more}" if failures else ""
     return f"{' and '.join(parts)}; no mean counts them{listed}."
 
 

@@ -1,4 +1,4 @@
-"""How arms and contexts are called in tables and figures, where a dotted name is too long."""
+"""Short names of arms and contexts for tables and figures, where a dotted name is too long."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,9 +6,9 @@ from resnet_lab.spec.choices import Value
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
-    """Return {dotted name: as many of its last parts as tell it from the others, one if possible}."""
-    every = list(dict.fromkeys(names))
-    return {name: _shortest(name, [other for other in every if other != name]) for name in every}
+    """Return {dotted name: its shortest tail that no other name has, one part if possible}."""
+    unique = list(dict.fromkeys(names))
+    return {name: _shortest(name, [other for other in unique if other != name]) for name in unique}
 
 
 def _shortest(name: str, others: Sequence[str]) -> str:

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from analysis.comparison.arms import ArmRow
 from analysis.tables.cells import context_breaks, field_cells, field_headers, number_cells, number_headers
-from analysis.tables.footnotes import explain
 
 
 class Layout(NamedTuple):
@@ -21,7 +20,7 @@ class Layout(NamedTuple):
     gap: str
     """What stands between an estimate and its interval."""
     merged: bool
-    """One column for the arm, telling what differs from the baseline."""
+    """One column for the arm, with what differs from the baseline."""
 
 
 LAYOUTS = (
@@ -35,7 +34,7 @@ LAYOUTS = (
 
 
 def render(rows: Sequence[ArmRow], *, title: str, width: int = 80) -> Table:
-    """Return the table of the rows, at most `width` columns wide: a row an arm, a line between contexts."""
+    """Return the table of the rows, at most `width` columns wide: a row per arm, a rule between contexts."""
     console = Console(width=10_000)
     for layout in LAYOUTS:
         table = _build(rows, title, layout)
@@ -81,6 +80,3 @@ def _header(name: str, layout: Layout) -> Text:
 
 def _escaped(cell: str) -> str:
     return cell.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
-
-
-__all__ = ["explain", "markdown", "render"]

@@ -16,7 +16,8 @@ from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.stamp import fresh_files
 from analysis.report.write import table_texts, write_page, write_tables
 from analysis.results.plan_record import PlanRecord, ReportSection
-from analysis.tables.table import explain, render
+from analysis.tables.footnotes import explain
+from analysis.tables.table import render
 from resnet_lab.outcomes import Status
 from resnet_lab.trials.trial import Trial
 from studies.audit import text as audit_text

@@ -1,4 +1,4 @@
-"""A finished study on disk, made up: for what reads and shows studies."""
+"""Fixture: a finished study on disk, made up."""
 
 import json
 

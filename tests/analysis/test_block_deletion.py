@@ -1,4 +1,4 @@
-"""The command, on a ResNet-20 that was trained for two epochs of digits."""
+"""The command `analysis.block_deletion`, on a ResNet-20 trained for two epochs of digits."""
 
 import json
 import os
@@ -179,7 +179,7 @@ def test_files_are_logged_where_there_is_a_store(trial, tmp_path, capsys, empty_
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
-def test_a_mistake_is_told_in_one_line(trial, tmp_path, capsys, argv, message):
+def test_a_mistake_is_one_line(trial, tmp_path, capsys, argv, message):
     assert message in refusal(capsys, "--checkpoint", trial.folder, "--out", tmp_path, *argv)
 
 

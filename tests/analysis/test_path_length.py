@@ -1,4 +1,4 @@
-"""The command: what it prints and writes, what it logs, and how it refuses."""
+"""The command `analysis.path_length`: output, files, logging and refusals."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ from analysis.path_length import Options, examine, main
 from analysis.paths.rows import Conventions, PathReport, rows, summary
 from analysis.paths.sampling import PathNorm
 from analysis.paths.spectrum import Spectrum
-from analysis.paths.text import sentences, table
+from analysis.paths.text import notes, table
 from resnet_lab.checkpoint import save_model
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.networks import build_network
@@ -143,16 +143,16 @@ def test_a_thousand_layers_fit_the_table_and_overflow_nothing():
     console = Console(width=80, record=True, file=StringIO())
     console.print(table(report))
     assert all(len(line) <= 80 for line in console.export_text().splitlines())
-    text = "\n".join(sentences(report))
+    text = "\n".join(notes(report))
     assert "294 lengths" in text
     assert "the batch's statistics" in text
     assert "the stem's output" in text
 
 
 def test_the_summary_knows_the_papers_counts():
-    facts = summary(report_of(54))
-    assert facts["mean_length"] == 27
-    assert facts["central_share"] >= 0.95
-    assert facts["peak_length"] == 0
+    figures = summary(report_of(54))
+    assert figures["mean_length"] == 27
+    assert figures["central_share"] >= 0.95
+    assert figures["peak_length"] == 0
     # 1 - 1.5^-8 = 0.961 is the first to exceed 95 %.
-    assert (facts["effective_low"], facts["effective_high"]) == (0, 7)
+    assert (figures["effective_low"], figures["effective_high"]) == (0, 7)

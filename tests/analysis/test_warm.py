@@ -1,4 +1,4 @@
-"""Loading in the background."""
+"""Pre-import in a thread."""
 
 import sys
 

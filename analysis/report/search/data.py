@@ -9,6 +9,7 @@ from analysis.figures.search_axes import Axis
 from analysis.report.traces import Json, Traces
 from analysis.results.report_folder import SEARCH, ReportFolder
 from resnet_lab.errors import UserError
+from resnet_lab.metrics import VAL_ERROR
 from resnet_lab.outcomes import Status
 
 NEEDED = ("study", "question", "scale", "dataset", "algorithm", "pruner", "budget", "epochs", "seed", "importance")
@@ -19,13 +20,13 @@ class SearchData(Traces):
     """One search. `trials` are in the order of proposal, each as search.json has it."""
 
     content: Json
-    """The rest of search.json: what was asked, and how."""
+    """search.json: question, space, settings, winner and trials."""
     space: Sequence[Axis]
     trials: Sequence[Json]
 
     @classmethod
     def of(cls, content: Json, launch: Json, trials_root: Path) -> Self:
-        """Return the search that is in memory as search.json has it. Raises KeyError where a key lacks."""
+        """Return the search that is in memory as search.json has it. Raises KeyError where a key is missing."""
         missing = [name for name in NEEDED if name not in content]
         if missing:
             raise KeyError(missing[0])
@@ -47,14 +48,14 @@ class SearchData(Traces):
             return cls.of(content, folder.launch(), folder.trials)
         except KeyError as error:
             place = folder.path / SEARCH
-            raise UserError(f"{place} lacks {error}: run the search again, which writes it again") from None
+            raise UserError(f"{place} lacks {error}: run the search again, which rewrites it") from None
 
     @property
     def ranked(self) -> list[Json]:
-        """The complete trials, the least validation error first, a run that was proposed twice only once."""
+        """The complete trials by validation error, the least first; a run proposed twice counts once."""
         complete = [row for row in self.trials if row["state"] == Status.COMPLETE]
         once = {row["trial"]: row for row in reversed(complete)}
-        return sorted(once.values(), key=lambda row: (row["val/error"], row["number"]))
+        return sorted(once.values(), key=lambda row: (row[VAL_ERROR], row["number"]))
 
     @property
     def unfinished(self) -> list[Json]:
@@ -62,5 +63,5 @@ class SearchData(Traces):
         return [row for row in self.trials if row["state"] != Status.COMPLETE]
 
     def values(self, row: Json) -> dict[str, Any]:
-        """Return what a trial chose, by field."""
+        """Return the values of a trial, by field."""
         return {axis.field: row[axis.field] for axis in self.space}

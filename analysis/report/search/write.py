@@ -17,35 +17,35 @@ FIGURES = {
 }
 
 
-def write_search(facts: SearchData, folder: Path) -> list[Path]:
+def write_search(data: SearchData, folder: Path) -> list[Path]:
     """Write report.html, report.md, table.tex, trials.csv and the figures; return all paths.
 
     launch.json, which a report that is written again reads, is no part of it and is not among the paths.
     """
-    write_launch(facts.launch, folder)
+    write_launch(data.launch, folder)
     figures = [
-        *plot_parallel(facts.trials, facts.space, out=folder / "parallel"),
-        *plot_progress(facts.trials, out=folder / "progress"),
+        *plot_parallel(data.trials, data.space, out=folder / "parallel"),
+        *plot_progress(data.trials, out=folder / "progress"),
     ]
-    headers, rows = page.best_table(facts)
-    tables = {"table.tex": tabular(headers, rows, len(facts.space) + 1), "trials.csv": csv_text(facts.trials)}
-    return [*write_document(compose(facts, folder), folder, tables), *figures]
+    headers, rows = page.best_table(data)
+    tables = {"table.tex": tabular(headers, rows, len(data.space) + 1), "trials.csv": csv_text(data.trials)}
+    return [*write_document(compose(data, folder), folder, tables), *figures]
 
 
-def compose(facts: SearchData, folder: Path) -> Document:
+def compose(data: SearchData, folder: Path) -> Document:
     """Return the report without a format; the figures are those that lie in the folder."""
-    content = facts.content
+    content = data.content
     parts: Parts = {
-        "Summary": [page.summary(facts)],
-        "Search": [page.asked(facts)],
-        "Best trials": [page.best_trials(facts)],
-        "Importance": [page.importance(facts)],
+        "Summary": [page.summary(data)],
+        "Search": [page.asked(data)],
+        "Best trials": [page.best_trials(data)],
+        "Importance": [page.importance(data)],
         "Parallel coordinates": [picture(FIGURES, folder, "parallel")],
         "Optimisation history": [picture(FIGURES, folder, "progress")],
-        "Pruned and failed trials": [page.unfinished(facts)],
-        "Costs": [page.costs(facts)],
-        "Environment": [environment(facts)],
-        "How to reproduce": [page.confirm(facts), reproduce(facts)],
+        "Pruned and failed trials": [page.unfinished(data)],
+        "Costs": [page.costs(data)],
+        "Environment": [environment(data)],
+        "How to reproduce": [page.confirm(data), reproduce(data)],
     }
     place = f"study {content['study']} at scale {content['scale']} on {content['dataset']}"
     return Document(

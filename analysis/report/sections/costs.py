@@ -19,20 +19,20 @@ BACKWARD = 3
 PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 
-def costs(facts: ReportData) -> Iterator[Block]:
+def costs(data: ReportData) -> Iterator[Block]:
     """Yield time, speed, parameters and FLOPs of each arm, and the whole."""
-    rows = facts.rows
+    rows = data.rows
     fields = field_headers(rows, merged=False)
     headers = ["parameters", "FLOPs/image", "training FLOPs", "s/trial", "images/s"]
     yield Table(
         caption="Cost of one trial, mean over the complete ones.",
         headers=[*fields, *headers],
-        rows=[[*names, *_cost(facts, row)] for names, row in zip(field_cells(rows, merged=False), rows, strict=True)],
+        rows=[[*names, *_cost(data, row)] for names, row in zip(field_cells(rows, merged=False), rows, strict=True)],
         left=len(fields),
         breaks=context_breaks([row.context for row in rows]),
     )
-    seconds = sum(float(run.get("time/train_s") or 0) for run in facts.runs)
-    yield Items([("Training, all trials", seconds_or_hours(seconds)), *last_launch(facts)])
+    seconds = sum(float(run.get("time/train_s") or 0) for run in data.runs)
+    yield Items([("Training, all trials", seconds_or_hours(seconds)), *last_launch(data)])
     yield Text(
         "FLOPs/image: 2 x multiply-adds of the forward pass, counted by torch. training FLOPs: about"
         f" {BACKWARD} forward passes for each image seen.",
@@ -40,28 +40,28 @@ def costs(facts: ReportData) -> Iterator[Block]:
     )
 
 
-def last_launch(facts: Traces) -> list[tuple[str, str]]:
+def last_launch(data: Traces) -> list[tuple[str, str]]:
     """Return wall time and energy of the last launch, as far as they were measured."""
-    joules = facts.launch.get("energy_j")
+    joules = data.launch.get("energy_j")
     energy = f"{joules / 3600:.2f} Wh over the last launch (processor packages, RAPL)" if joules else "not measured"
-    whole = facts.launch.get("seconds", {})
-    wall = [("Wall time of the last launch", seconds_or_hours(sum(whole.values())))] if whole else []
+    parts = data.launch.get("seconds", {})
+    wall = [("Wall time of the last launch", seconds_or_hours(sum(parts.values())))] if parts else []
     return [*wall, ("Energy", energy)]
 
 
 def seconds_or_hours(seconds: float) -> str:
-    """Return `42 s`, or hours where there are many."""
+    """Return `42 s`, or `2.5 h` from an hour and a half on."""
     return f"{seconds:.0f} s" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _cost(facts: ReportData, row: ArmRow) -> list[str]:
+def _cost(data: ReportData, row: ArmRow) -> list[str]:
     names = {**row.context, **row.arm}
-    cells = (facts.audit or {}).get("cells", ())
+    cells = (data.audit or {}).get("cells", ())
     built: Mapping[str, Any] = next((cell for cell in cells if all(cell[n] == v for n, v in names.items())), {})
-    done = [run for run in facts.runs_of(row) if run["status"] == Status.COMPLETE]
-    speeds = [s for run in done for e in facts.histories[run["trial"]] if (s := e.get("time/images_per_s"))]
-    seconds = [float(run["time/train_s"]) for run in done if "time/train_s" in run]
-    seen = _images_seen(facts, done)
+    complete = [run for run in data.runs_of(row) if run["status"] == Status.COMPLETE]
+    speeds = [s for run in complete for e in data.histories[run["trial"]] if (s := e.get("time/images_per_s"))]
+    seconds = [float(run["time/train_s"]) for run in complete if "time/train_s" in run]
+    seen = _images_seen(data, complete)
     flops = built.get("flops")
     return [
         f"{built['parameters']:,}" if built else "n/a",
@@ -78,12 +78,12 @@ def large(value: float) -> str:
     return f"{value / 1000**power:.3g} {PREFIXES[power]}".rstrip()
 
 
-def _images_seen(facts: ReportData, done: Sequence[Mapping[str, Any]]) -> float:
-    seen = (images_seen(facts, str(run["trial"]), run.get("iterations", 0)) for run in done)
+def _images_seen(data: ReportData, runs: Sequence[Mapping[str, Any]]) -> float:
+    seen = (images_seen(data, str(run["trial"]), run.get("iterations", 0)) for run in runs)
     return next((count for count in seen if count), 0.0)
 
 
-def images_seen(facts: Traces, trial: str, iterations: int) -> float:
+def images_seen(data: Traces, trial: str, iterations: int) -> float:
     """Return how many images a trial has seen after n iterations; 0 where its folder is gone."""
-    config = json.loads(facts.configs.get(trial) or "{}")
+    config = json.loads(data.configs.get(trial) or "{}")
     return float(config.get("recipe.batch_size", 0) * iterations)

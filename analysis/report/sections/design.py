@@ -1,4 +1,4 @@
-"""Section `Design and audit`: what was asked, of which networks, and what they are as built."""
+"""Section `Design and audit`: question, factors, seeds, and the networks as built."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ def design(data: ReportData) -> Iterator[Block]:
         ]
     )
     if plan.aliases:
-        yield Text("Effects this design cannot tell apart:")
+        yield Text("Effects this design confounds:")
         yield Items([(alias.partition(" = ")[0], "= " + alias.partition(" = ")[2]) for alias in plan.aliases])
     yield from _audit(data)
 
@@ -57,9 +57,9 @@ def _audit(data: ReportData) -> Iterator[Block]:
         )
         return
     yield Table(
-        caption="Audit: where arms, as built, differ from the baseline of their context beside their names.",
+        caption="Audit: where arms, as built, differ from the baseline of their context besides their names.",
         headers=[*short_names(data.context).values(), "arm", "what", "baseline", "arm has", "change"],
-        rows=[_difference(each) for each in differences],
+        rows=[_difference(difference) for difference in differences],
         left=len(data.context) + 2,
     )
 

@@ -1,4 +1,4 @@
-"""Whether arms are equivalent to their baseline, where the study was told what difference does not matter."""
+"""Equivalence of arms with their baseline, for studies that name a margin."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,15 +9,15 @@ from analysis.tables.cells import changes, context_breaks, estimate, p_text
 from analysis.tables.labels import full_label, short_names
 
 
-def equivalence(facts: ReportData) -> Iterator[Block]:
+def equivalence(data: ReportData) -> Iterator[Block]:
     """Yield a row for each comparison with its 90 % interval and the two one-sided tests; nothing without a margin."""
-    found = [each for each in facts.comparisons if each.equivalence]
-    if not found:
+    tested = [each for each in data.comparisons if each.equivalence]
+    if not tested:
         return
     yield Table(
-        caption=f"Equivalence with the baseline within {facts.margin:g} points either way.",
+        caption=f"Equivalence with the baseline within {data.margin:g} points either way.",
         headers=[
-            *short_names(facts.context).values(),
+            *short_names(data.context).values(),
             "arm",
             "result",
             "pairs",
@@ -25,9 +25,9 @@ def equivalence(facts: ReportData) -> Iterator[Block]:
             "p TOST",
             "p Holm",
         ],
-        rows=[_row(facts, each) for each in found],
-        left=len(facts.context) + 2,
-        breaks=context_breaks([each.row.context for each in found]),
+        rows=[_row(data, each) for each in tested],
+        left=len(data.context) + 2,
+        breaks=context_breaks([each.row.context for each in tested]),
     )
     yield Text(
         "p TOST: two one-sided paired t tests (Schuirmann 1987) of a difference beyond the margin; p Holm: corrected"
@@ -37,12 +37,12 @@ def equivalence(facts: ReportData) -> Iterator[Block]:
     )
 
 
-def _row(facts: ReportData, each: Comparison) -> list[str]:
+def _row(data: ReportData, each: Comparison) -> list[str]:
     row, within = each.row, each.equivalence
     assert within is not None
     return [
         *map(str, row.context.values()),
-        changes(row.arm, facts.baseline),
+        changes(row.arm, data.baseline),
         "equivalent" if is_equivalent(each) else "not shown",
         str(row.pairs),
         estimate("+.2f", row.difference, within.low, within.high),
@@ -57,10 +57,10 @@ def is_equivalent(comparison: Comparison) -> bool:
 
 
 def equivalent_arms(comparisons: Sequence[Comparison], margin: float) -> str:
-    """Return in a sentence which arms are equivalent to their baseline, or nothing without a margin."""
+    """Return, as one line, which arms are equivalent to their baseline, or nothing without a margin."""
     tested = [each for each in comparisons if each.equivalence]
     if not tested:
         return ""
     names = [full_label({**each.row.context, **each.row.arm}) for each in tested if is_equivalent(each)]
-    told = "; ".join(names) or "none"
-    return f"Equivalent to the baseline within {margin:g} points, after Holm's correction: {told}."
+    listed = "; ".join(names) or "none"
+    return f"Equivalent to the baseline within {margin:g} points, after Holm's correction: {listed}."

@@ -1,4 +1,4 @@
-"""What did not come out, and what the whole cost."""
+"""Section `Failed trials`: trials without a result, and why."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,12 +9,12 @@ from analysis.tables.labels import full_label
 from resnet_lab.outcomes import Status
 
 
-def failures(facts: ReportData) -> Iterator[Block]:
+def failures(data: ReportData) -> Iterator[Block]:
     """Yield every failed or unfinished trial with its reason, or that there is none."""
-    names = (*facts.context, *facts.arm)
+    names = (*data.context, *data.arm)
     rows = [
         [full_label({name: run[name] for name in names}), str(run["seed"]), str(run["status"]), _why(run), run["trial"]]
-        for run in facts.runs
+        for run in data.runs
         if run["status"] != Status.COMPLETE
     ]
     if not rows:

@@ -1,4 +1,4 @@
-"""The section that holds our numbers against published ones."""
+"""Section `Published figures`: verdicts on published test errors by our own."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from analysis.results.trials import results_by_seed
 from analysis.tables.cells import changes, estimate
 from analysis.tables.labels import full_label
 from resnet_lab.errors import UserError
+from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import Reason, Status
 from resnet_lab.spec import DatasetName, RunSpec
 from resnet_lab.spec.fields import from_json
@@ -28,25 +29,25 @@ RULE = (
 )
 
 
-def verdicts(facts: ReportData) -> list[tuple[ArmRow, Verdict]]:
+def verdicts(data: ReportData) -> list[tuple[ArmRow, Verdict]]:
     """Return a verdict for each published figure of each arm's network, in the order of the table."""
-    found = []
-    for row in facts.rows:
-        spec = _spec(facts, row)
-        runs = facts.runs_of(row)
-        results = list(results_by_seed(runs, "test/error").values())
+    judged = []
+    for row in data.rows:
+        spec = _spec(data, row)
+        runs = data.runs_of(row)
+        results = list(results_by_seed(runs, TEST_ERROR).values())
         diverged = [math.inf for run in runs if run["status"] == Status.FAILED and run.get("reason") == Reason.DIVERGED]
         if spec is not None:
             for figure in figures_for(spec):
                 ours = [*results, *diverged] if figure.fails else results
-                found.append((row, judge(figure, ours, deviations(spec, figure), noted=noted(spec, figure))))
-    return found
+                judged.append((row, judge(figure, ours, deviations(spec, figure), noted=noted(spec, figure))))
+    return judged
 
 
-def _spec(facts: ReportData, row: ArmRow) -> RunSpec | None:
+def _spec(data: ReportData, row: ArmRow) -> RunSpec | None:
     """Return the spec of an arm, or None where no trial of it has begun or its fields are of another version."""
-    for run in facts.runs_of(row):
-        text = facts.configs.get(str(run["trial"]))
+    for run in data.runs_of(row):
+        text = data.configs.get(str(run["trial"]))
         if text:
             try:
                 return from_json(text)
@@ -55,39 +56,39 @@ def _spec(facts: ReportData, row: ArmRow) -> RunSpec | None:
     return None
 
 
-def published(facts: ReportData) -> Iterator[Block]:
+def published(data: ReportData) -> Iterator[Block]:
     """Yield the table of verdicts, what differs from the published protocols, and the rule."""
-    found = verdicts(facts)
-    if not found:
+    judged = verdicts(data)
+    if not judged:
         yield Text("No figure is published for these networks that this project knows of.")
         return
-    notes = list(dict.fromkeys(note for _, verdict in found for note in _notes(verdict)))
-    data = " and ".join(dict.fromkeys(_DATA[verdict.published.data] for _, verdict in found))
+    notes = list(dict.fromkeys(note for _, verdict in judged for note in _notes(verdict)))
+    names = " and ".join(dict.fromkeys(_DATA[verdict.published.data] for _, verdict in judged))
     yield Table(
-        caption=f"Published test errors ({data}, per cent) and ours.",
+        caption=f"Published test errors ({names}, per cent) and ours.",
         headers=["network", "verdict", "source", "protocol", "published", "ours [95 %]", "n", "limits"],
-        rows=[_row(facts, row, verdict, notes) for row, verdict in found],
+        rows=[_row(data, row, verdict, notes) for row, verdict in judged],
         left=4,
-        breaks=_breaks([row for row, _ in found]),
+        breaks=_breaks([row for row, _ in judged]),
     )
     if notes:
-        yield Items([(f"({_letter(i)}) {kind}", ", ".join(told)) for i, (kind, told) in enumerate(notes)])
+        yield Items([(f"({_letter(i)}) {kind}", ", ".join(parts)) for i, (kind, parts) in enumerate(notes)])
     yield Text(RULE, note=True)
 
 
 def _notes(verdict: Verdict) -> list[Note]:
     """Return what differs, and what is only noted."""
-    told = [("differs in", verdict.deviations), ("noted, not counted", verdict.noted)]
-    return [(kind, what) for kind, what in told if what]
+    notes = [("differs in", verdict.deviations), ("noted, not counted", verdict.noted)]
+    return [(kind, parts) for kind, parts in notes if parts]
 
 
-def _row(facts: ReportData, row: ArmRow, verdict: Verdict, notes: Sequence[Note]) -> list[str]:
+def _row(data: ReportData, row: ArmRow, verdict: Verdict, notes: Sequence[Note]) -> list[str]:
     source = verdict.published
     mark = "".join(f" ({_letter(notes.index(note))})" for note in _notes(verdict))
     unsaid = bool(verdict.deviations) or math.isnan(verdict.low)
     limits = "n/a" if unsaid else f"{verdict.low:.2f} to {verdict.high:.2f}"
     return [
-        "\n".join([*([full_label(row.context)] if row.context else []), changes(row.arm, facts.baseline)]),
+        "\n".join([*([full_label(row.context)] if row.context else []), changes(row.arm, data.baseline)]),
         f"{verdict.name}{mark}",
         f"{source.source}, {source.table}",
         source.protocol,
@@ -103,4 +104,5 @@ def _letter(index: int) -> str:
 
 
 def _breaks(rows: Sequence[ArmRow]) -> frozenset[int]:
+    """Return where the verdicts of another arm begin."""
     return frozenset(i for i, row in enumerate(rows) if i and rows[i - 1] is not row)

@@ -1,4 +1,4 @@
-"""The last sections: in what environment it was run, and how to run it again."""
+"""Sections `Environment` and `How to reproduce`."""
 
 import shlex
 from collections import Counter
@@ -13,21 +13,22 @@ PLAIN = ("host", "system", "processor", "cores", "memory_gib", "device", "gpu", 
 FLAGS = ("cpu_capability", "deterministic_algorithms", "cudnn_deterministic", "cudnn_benchmark")
 
 
-def environment(facts: Traces) -> Iterator[Block]:
+def environment(data: Traces) -> Iterator[Block]:
     """Yield code, packages, hardware and flags; where trials differ, each value with its number of trials."""
-    every = list(facts.environments.values())
-    if not every:
+    environments = list(data.environments.values())
+    if not environments:
         yield Text("No trial has recorded its environment.")
         return
     names = ("python", *PLAIN, *FLAGS)
-    items = [("code", _told([_code(env) for env in every]))]
-    items.append(("packages", _told([_packages(env) for env in every])))
-    items += [(name, text) for name in names if (text := _told([env.get(name) for env in every]))]
-    items.append(("data", _told([_data(env) for env in every])))
+    items = [("code", _counted([_code(env) for env in environments]))]
+    items.append(("packages", _counted([_packages(env) for env in environments])))
+    items += [(name, text) for name in names if (text := _counted([env.get(name) for env in environments]))]
+    items.append(("data", _counted([_data(env) for env in environments])))
     yield Items([(name.replace("_", " "), text) for name, text in items if text])
 
 
-def _told(values: Sequence[object]) -> str:
+def _counted(values: Sequence[object]) -> str:
+    """Return the one value of all trials, or each value with its number of trials."""
     counts = Counter(str(value) for value in values if value is not None)
     if len(counts) < 2:
         return next(iter(counts), "")
@@ -45,28 +46,28 @@ def _packages(env: Mapping[str, Any]) -> str:
 
 
 def _data(env: Mapping[str, Any]) -> str:
-    data = env.get("data") or {}
-    return f"{data.get('name')}, SHA-256 {data.get('sha256')}" if data else ""
+    images = env.get("data") or {}
+    return f"{images.get('name')}, SHA-256 {images.get('sha256')}" if images else ""
 
 
-def reproduce(facts: Traces) -> Iterator[Block]:
+def reproduce(data: Traces) -> Iterator[Block]:
     """Yield the commands that made the trials, the last launch first, and where MLflow shows them."""
-    every = [facts.launch.get("argv"), *(env.get("argv") for env in facts.environments.values())]
-    commands = list(dict.fromkeys(command(argv) for argv in every if argv))
-    shas = list(dict.fromkeys(str(env["git_sha"]) for env in facts.environments.values() if env.get("git_sha")))
+    launches = [data.launch.get("argv"), *(env.get("argv") for env in data.environments.values())]
+    commands = list(dict.fromkeys(command(argv) for argv in launches if argv))
+    shas = list(dict.fromkeys(str(env["git_sha"]) for env in data.environments.values() if env.get("git_sha")))
     yield Code("\n".join([*(f"git checkout {sha}" for sha in shas[-1:]), *commands]))
-    if any(env.get("git_dirty") for env in facts.environments.values()):
+    if any(env.get("git_dirty") for env in data.environments.values()):
         yield Text("The code had uncommitted changes, which no commit holds.", note=True)
-    if facts.launch.get("ui_command"):
+    if data.launch.get("ui_command"):
         yield Text("The trials in MLflow: start its interface, then open the links.")
-        yield Code(str(facts.launch["ui_command"]))
+        yield Code(str(data.launch["ui_command"]))
     for label, key in (("this study's trials", "deep_link"), ("this launch, with its files", "launch_link")):
-        if facts.launch.get(key):
-            yield Link(label, str(facts.launch[key]))
+        if data.launch.get(key):
+            yield Link(label, str(data.launch[key]))
 
 
 def command(argv: Sequence[str]) -> str:
-    """Return what was typed: a module's path, as `python -m` leaves it in argv, becomes its name again."""
+    """Return the command line as typed: a module's path, as `python -m` leaves it in argv, becomes its name."""
     first = PurePath(str(argv[0]))
     if first.suffix == ".py" and first.parent.name == "studies":
         return shlex.join(["python", "-m", f"studies.{first.stem}", *map(str, argv[1:])])

@@ -1,4 +1,4 @@
-"""The sections of numbers: the arms, their comparisons, and the analysis of variance."""
+"""Sections `Results`, `Comparisons` and `Factorial analysis`: arms, paired comparisons, analysis of variance."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -21,9 +21,9 @@ from analysis.tables.footnotes import explain
 from analysis.tables.labels import full_label, short_names
 
 
-def arms(facts: ReportData) -> Iterator[Block]:
-    """Yield the main table and the sentences that explain it."""
-    rows = facts.rows
+def arms(data: ReportData) -> Iterator[Block]:
+    """Yield the main table and its notes."""
+    rows = data.rows
     fields = field_headers(rows, merged=False)
     yield Table(
         caption="Test error in per cent at the last epoch, read once.",
@@ -36,35 +36,35 @@ def arms(facts: ReportData) -> Iterator[Block]:
         strong=frozenset(i for i, row in enumerate(rows) if row.is_baseline),
         breaks=context_breaks([row.context for row in rows]),
     )
-    yield Text(explain(rows, facts.baseline), note=True)
+    yield Text(explain(rows, data.baseline), note=True)
 
 
 def _number(value: float, form: str = ".2f") -> str:
     return "n/a" if math.isnan(value) else "inf" if math.isinf(value) else format(value, form)
 
 
-def comparisons(facts: ReportData) -> Iterator[Block]:
+def comparisons(data: ReportData) -> Iterator[Block]:
     """Yield the table of paired comparisons, and what each of its columns is."""
-    found = facts.comparisons
-    if not found:
+    tested = data.comparisons
+    if not tested:
         return
-    ranked = any(each.wilcoxon for each in found)
+    ranked = any(each.wilcoxon for each in tested)
     headers = ["pairs", "difference [95 %]", "sd", "p t", "p Holm", "p flip", *(["p Wilcoxon"] if ranked else [])]
     yield Table(
         caption="Each arm against the baseline of its context, seed by seed, in points of test error.",
-        headers=[*short_names(facts.context).values(), "arm", *headers, "d_z", "gain", "detectable"],
-        rows=[_comparison(facts, each, ranked) for each in found],
-        left=len(facts.context) + 1,
-        breaks=context_breaks([each.row.context for each in found]),
+        headers=[*short_names(data.context).values(), "arm", *headers, "d_z", "gain", "detectable"],
+        rows=[_comparison(data, each, ranked) for each in tested],
+        left=len(data.context) + 1,
+        breaks=context_breaks([each.row.context for each in tested]),
     )
-    yield Text(_legend(found), note=True)
+    yield Text(_legend(tested), note=True)
 
 
-def _comparison(facts: ReportData, each: Comparison, ranked: bool) -> list[str]:
+def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
     row, ranks = each.row, each.wilcoxon
     return [
         *map(str, row.context.values()),
-        changes(row.arm, facts.baseline),
+        changes(row.arm, data.baseline),
         str(row.pairs),
         estimate("+.2f", row.difference, row.difference_low, row.difference_high),
         _number(each.sd),
@@ -78,10 +78,10 @@ def _comparison(facts: ReportData, each: Comparison, ranked: bool) -> list[str]:
     ]
 
 
-def _legend(found: Sequence[Comparison]) -> str:
-    floors = [each.floor_sign_flip for each in found if not math.isnan(each.floor_sign_flip)]
-    floor = f"; it cannot be under {min(floors):.2g} with so many pairs" if floors else ""
-    ranks = [each.wilcoxon.floor for each in found if each.wilcoxon]
+def _legend(tested: Sequence[Comparison]) -> str:
+    floors = [each.floor_sign_flip for each in tested if not math.isnan(each.floor_sign_flip)]
+    floor = f"; it cannot be under {min(floors):.2g} with this number of pairs" if floors else ""
+    ranks = [each.wilcoxon.floor for each in tested if each.wilcoxon]
     return "\n".join(
         [
             "sd: of the paired differences. p t: two-sided paired t test, uncorrected; p Holm: corrected over all.",
@@ -94,21 +94,21 @@ def _legend(found: Sequence[Comparison]) -> str:
     )
 
 
-def variance(facts: ReportData) -> Iterator[Block]:
+def variance(data: ReportData) -> Iterator[Block]:
     """Yield a table for each context whose factors are fully crossed."""
-    for table in facts.tables:
+    for table in data.tables:
         place = f" at {full_label(table.context)}" if table.context else ""
         yield Table(
             caption=f"Analysis of variance{place}: {table.seeds} seeds as blocks.",
             headers=["effect", "sum of squares", "df", "F", "p", "partial eta squared"],
-            rows=[*(_effect(facts, each) for each in table.effects), *_rest(table)],
+            rows=[*(_effect(data, each) for each in table.effects), *_rest(table)],
             left=1,
             breaks=frozenset({len(table.effects)}),
         )
         if table.left_out:
             seeds = "1 seed is" if table.left_out == 1 else f"{table.left_out} seeds are"
             yield Text(f"{seeds} left out: not complete in every cell.", note=True)
-    if facts.tables:
+    if data.tables:
         yield Text(
             "p uncorrected. The test takes the arms' spreads as equal: where one arm's is many times another's, trust"
             " the paired comparisons.",
@@ -116,15 +116,15 @@ def variance(facts: ReportData) -> Iterator[Block]:
         )
 
 
-def _effect(facts: ReportData, effect: Effect) -> list[str]:
-    short = short_names(facts.arm)
+def _effect(data: ReportData, effect: Effect) -> list[str]:
+    short = short_names(data.arm)
     name = " x ".join(short[factor] for factor in effect.factors)
     numbers = [_number(effect.f), p_text(effect.p), _number(effect.partial_eta_squared)]
-    return [name, _number(effect.sum_of_squares), str(effect.freedom), *numbers]
+    return [name, _number(effect.sum_of_squares), str(effect.df), *numbers]
 
 
 def _rest(table: Anova) -> list[list[str]]:
     return [
         ["seed (block)", _number(table.block_sum_of_squares), str(table.seeds - 1), "", "", ""],
-        ["error", _number(table.error_sum_of_squares), str(table.error_freedom), "", "", ""],
+        ["error", _number(table.error_sum_of_squares), str(table.error_df), "", "", ""],
     ]

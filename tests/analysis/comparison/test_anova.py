@@ -1,3 +1,5 @@
+"""Analysis of variance against a textbook and a least-squares fit."""
+
 import itertools
 import math
 
@@ -31,14 +33,14 @@ def radar(**more):
 
 def test_the_textbook_table():
     (table,) = anova(radar(), arm=[CLUTTER, FILTER], context=[])
-    found = {e.factors: (e.sum_of_squares, e.freedom, e.f) for e in table.effects}
+    found = {e.factors: (e.sum_of_squares, e.df, e.f) for e in table.effects}
     assert found[(CLUTTER,)] == (pytest.approx(335.58, abs=0.01), 2, pytest.approx(15.13, abs=0.01))
     assert found[(FILTER,)] == (pytest.approx(1066.67, abs=0.01), 1, pytest.approx(96.19, abs=0.01))
     assert found[(CLUTTER, FILTER)] == (pytest.approx(77.08, abs=0.01), 2, pytest.approx(3.48, abs=0.01))
     p = [effect.p for effect in table.effects]
     assert p == [pytest.approx(0.0003, abs=5e-5), pytest.approx(0, abs=1e-4), pytest.approx(0.0573, abs=5e-4)]
     assert table.block_sum_of_squares == pytest.approx(402.17, abs=0.01)
-    assert (table.error_sum_of_squares, table.error_freedom) == (pytest.approx(166.33, abs=0.01), 15)
+    assert (table.error_sum_of_squares, table.error_df) == (pytest.approx(166.33, abs=0.01), 15)
     assert table.effects[0].partial_eta_squared == pytest.approx(335.58 / (335.58 + 166.33), abs=1e-4)
 
 
@@ -59,10 +61,8 @@ def test_the_table_is_that_of_a_least_squares_fit(shape):
     for effect in table.effects:
         line = fit.loc[":".join(f"C({name})" for name in effect.factors)]
         assert (effect.sum_of_squares, effect.f, effect.p) == pytest.approx((line["sum_sq"], line["F"], line["PR(>F)"]))
-        assert effect.freedom == line["df"]
-    assert (table.error_sum_of_squares, table.error_freedom) == pytest.approx(
-        tuple(fit.loc["Residual", ["sum_sq", "df"]])
-    )
+        assert effect.df == line["df"]
+    assert (table.error_sum_of_squares, table.error_df) == pytest.approx(tuple(fit.loc["Residual", ["sum_sq", "df"]]))
     assert table.block_sum_of_squares == pytest.approx(fit.loc["C(seed)", "sum_sq"])
 
 

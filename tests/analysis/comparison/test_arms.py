@@ -1,3 +1,5 @@
+"""Summary of arms against a hand-computed table."""
+
 import json
 import math
 
@@ -99,7 +101,7 @@ def test_two_results_of_one_seed_are_refused():
         rows([trial("before_add", 20, 0, 3.0), trial("before_add", 20, 0, 3.1)])
 
 
-def test_a_failed_attempt_beside_the_retry_that_worked():
+def test_a_failed_attempt_and_the_retry_that_worked():
     (row,) = rows([trial("before_add", 20, 0, status="failed"), trial("before_add", 20, 0, 3.1)])
     assert (row.n, row.failed, row.reasons) == (1, 1, ("seed 0: no reason recorded",))
 

@@ -1,3 +1,5 @@
+"""Paired comparisons against textbook data."""
+
 import json
 import math
 

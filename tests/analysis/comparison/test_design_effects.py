@@ -77,6 +77,6 @@ def test_other_orders_give_the_same_switch_from_other_places():
     cells = [(0, 0), (1, 0), (0, 1), (1, 1)]
     trials = [trial("ab", key, seed, 5.0 - 3 * key[0] * key[1] + 0.1 * seed) for key in cells for seed in (0, 1)]
     found = ladder_steps(trials, rows_of(trials, "ab"), {"a": [0, 1], "b": [0, 1]})
-    told = {(each.switch, tuple(each.rest.values())): each.difference.mean for each in found}
-    assert told == pytest.approx({("a", (0,)): 0, ("a", (1,)): -3, ("b", (0,)): 0, ("b", (1,)): -3})
+    effects = {(each.switch, tuple(each.rest.values())): each.difference.mean for each in found}
+    assert effects == pytest.approx({("a", (0,)): 0, ("a", (1,)): -3, ("b", (0,)): 0, ("b", (1,)): -3})
     assert all(math.isnan(each.p) or each.p == 1 for each in found)  # no spread: nothing is claimed

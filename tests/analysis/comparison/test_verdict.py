@@ -84,9 +84,11 @@ def test_the_held_out_images_are_noted_and_change_no_verdict():
     assert "(published: not stated in our sources)" in noted(spec, others[0])[0]
     assert deviations(spec, one) == []
     for results in ([8.7, 8.8, 8.75], [6.5, 6.6, 6.55], [5.0, 9.0], [8.7]):
-        without, told = judge(one, results, []), judge(one, results, [], noted=noted(spec, one))
-        assert (told.name, told.low, told.high) == pytest.approx((without.name, without.low, without.high), nan_ok=True)
-        assert len(told.noted) == 1
+        without, judged = judge(one, results, []), judge(one, results, [], noted=noted(spec, one))
+        assert (judged.name, judged.low, judged.high) == pytest.approx(
+            (without.name, without.low, without.high), nan_ok=True
+        )
+        assert len(judged.noted) == 1
     for changes in ({"data.name": "digits"}, {"data.train_images": 1000}):  # a deviation already
         assert noted(replace(spec, changes), one) == []
 
@@ -124,7 +126,7 @@ def test_a_figure_far_off_is_contradicted_with_the_chance_it_should_be():
     assert names.count("contradicted") / len(names) > 0.99
 
 
-def test_a_published_failure_is_held_against_how_many_of_ours_fail():
+def test_a_published_failure_is_compared_with_the_number_of_ours_that_fail():
     block = {"model.depth": 110, "model.block.shortcut": "dropout"}
     (one,) = figures_for(replace(RunSpec(), block))
     assert (one.fails, one.text) == (True, "fail (over 20)")

@@ -1,3 +1,5 @@
+"""The arms figure: its files, its data and its axis."""
+
 import math
 import subprocess
 import sys

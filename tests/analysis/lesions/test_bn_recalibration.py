@@ -1,4 +1,4 @@
-"""Statistics estimated anew: exact, harmless where nothing was wrong, and shared up to the lesion."""
+"""BatchNorm recalibration: exact, harmless where nothing was wrong, and shared up to the lesion."""
 
 import pytest
 import torch

@@ -111,7 +111,7 @@ def test_few_sets_are_all_taken_once(three):
     }  # fmt: skip
 
 
-def test_draws_are_those_of_their_seed_however_many_are_made(three):
+def test_draws_are_those_of_their_seed_for_any_number_of_draws(three):
     def drawn(draws, seed):
         rows = lesion(three, "multiple", draws=draws, seed=seed, max_k=2, width=0)
         return [tuple(row["block"]) for row in rows if row["k"] == 2]
@@ -171,7 +171,7 @@ def test_torchvisions_resnet18_from_python():
     assert model.relu.inplace  # the caller's network is not changed
 
 
-def test_what_cannot_be_lesioned_is_told():
+def test_what_cannot_be_lesioned_is_refused():
     loader = [(torch.rand(1, 3, 32, 32), torch.zeros(1, dtype=torch.int64))]
     with pytest.raises(UserError, match="Linear has no residual blocks"):
         run(nn.Linear(2, 2), loader=loader)

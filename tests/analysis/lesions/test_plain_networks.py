@@ -1,4 +1,4 @@
-"""Networks without shortcuts, taken apart into layers."""
+"""Networks without shortcuts, decomposed into layers."""
 
 import pytest
 import torch

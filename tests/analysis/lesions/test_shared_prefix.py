@@ -1,4 +1,4 @@
-"""Reuse of common beginnings: the numbers of full passes, bit for bit."""
+"""Reuse of a common prefix: the numbers of full passes, bit for bit."""
 
 import pytest
 import torch
@@ -75,7 +75,7 @@ class Counting(nn.Module):
         return x * self.factor
 
 
-def test_each_common_beginning_runs_once():
+def test_each_common_prefix_runs_once():
     a, b, c, other = (Counting(factor) for factor in (2.0, 3.0, 5.0, 7.0))
     networks = [(a, b, c), (a, other, c), (a, b, other), (a, b, c)]
     found = dict(logits_of(networks, torch.ones(1, 1)))

@@ -178,7 +178,7 @@ def test_a_plain_net_is_refused():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_gradient_that_is_not_finite_is_told(value):
+def test_a_gradient_that_is_not_finite_is_refused(value):
     chain = chain_of(BlockSpec())
     chain.block(1).branch.conv1.weight[0, 0, 0, 0] = value
     with pytest.raises(UserError, match="not finite"):

@@ -40,15 +40,15 @@ def chromium(profile, *arguments):
 def tracker(books, build_study):
     """A study whose trials are in MLflow too."""
     folder = build_study(books)
-    found = Tracker.open(books, "odd")
-    launch = found.start_launch("odd paper", {}, {})
+    tracker = Tracker.open(books, "odd")
+    launch = tracker.start_launch("odd paper", {}, {})
     for name, error in (("20 before_add seed 0", 8.5), ("20 after_add seed 0", 12.5)):
         trial = launch.start_trial(name, {"model.depth": 20}, {"arm": name})
         trial.log_epochs([{"epoch": 1, "test/error": error}])
         trial.end("FINISHED")
     launch.log_arm("20 before_add", {"model.depth": 20}, {"mean": 8.5}, {"arm": "before_add"})
     write_report(folder)
-    return found
+    return tracker
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
+"""A study's report: page, Markdown, tables, verdicts and the command."""
+
 import csv
 import io
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -13,6 +16,8 @@ from analysis.report import write_report
 from analysis.report.data import ReportData
 from analysis.report.sections.published import verdicts
 from analysis.report.sections.reproduce import command
+from analysis.report.write import write_page, write_tables
+from analysis.results.plan_record import ReportSection
 from analysis.results.report_folder import ReportFolder
 from resnet_lab.errors import UserError
 
@@ -114,7 +119,7 @@ def test_latex_is_escaped_and_every_line_has_as_many_cells(written):
     assert text.count(r"\midrule") == 1  # one context
 
 
-def test_the_verdicts_hold_ours_against_the_published_figures_of_each_arm(folder):
+def test_the_verdicts_compare_ours_with_the_published_figures_of_each_arm(folder):
     data = ReportData.read(ReportFolder(folder))
     found = [(row.arm[NORM], row.arm[ACT], v.published.value, v.name) for row, v in verdicts(data)]
     assert ("before_add", "after_add", 8.75, "reproduced") in found  # He et al. 2015, the default recipe
@@ -123,7 +128,7 @@ def test_the_verdicts_hold_ours_against_the_published_figures_of_each_arm(folder
     assert all(len(v.noted) == 1 for _, v in verdicts(data))
 
 
-def test_the_held_out_images_are_noted_beside_the_verdict(written):
+def test_the_held_out_images_are_noted_next_to_the_verdict(written):
     text = Page((written / "report.html").read_text()).text
     assert "reproduced (a)" in text
     assert "(a) noted, not counted trained on 45,000 images, 5,000 held out (published: schedule chosen" in text
@@ -136,8 +141,10 @@ def test_a_margin_shows_equivalence_after_holm(folder):
     (folder / "plan.json").write_text(json.dumps(plan | {"margin": 1.0}))
     text = Page((write_report(folder)[0]).read_text()).text
     assert "Equivalence with the baseline within 1 points either way." in text
-    told = text.partition("Equivalent to the baseline within 1 points, after Holm's correction: ")[2].partition(". ")[0]
-    assert told == (
+    listed = text.partition("Equivalent to the baseline within 1 points, after Holm's correction: ")[2].partition(". ")[
+        0
+    ]
+    assert listed == (
         "depth=20, norm_position=before_add, act_position=none; depth=20, norm_position=after_add,"
         " act_position=after_add"
     )
@@ -148,7 +155,7 @@ def test_a_margin_shows_equivalence_after_holm(folder):
 @pytest.mark.parametrize(
     ("design", "words"), [("ladder", "Each step of the ladder"), ("fractional", "Main effects: mean")]
 )
-def test_designs_tell_their_steps_and_main_effects(folder, design, words):
+def test_designs_report_their_steps_and_main_effects(folder, design, words):
     assert words not in Page((write_report(folder)[0]).read_text()).text
     plan = json.loads((folder / "plan.json").read_text())
     (folder / "plan.json").write_text(json.dumps(plan | {"design": design}))
@@ -186,7 +193,7 @@ def test_one_arm_alone_and_trials_gone_still_give_a_page(folder):
     assert "No trial has recorded its environment" in text
 
 
-def test_a_folder_that_no_study_left_is_one_sentence(folder, tmp_path):
+def test_a_folder_that_no_study_left_is_one_error_message(folder, tmp_path):
     with pytest.raises(UserError, match=r"cannot read .*plan\.json"):
         write_report(tmp_path)
     (folder / "plan.json").write_text("{}")
@@ -213,3 +220,23 @@ def test_the_command_finds_the_study_and_refuses_what_is_not_there(folder, tmp_p
 )
 def test_the_command_is_what_was_typed(argv, typed):
     assert command(argv) == typed
+
+
+def test_tables_are_written_from_memory_and_read_back_the_same(folder, tmp_path):
+    data = ReportData.read(ReportFolder(folder))
+    section = ReportSection(name="tune", text="tuned", content={"best": 1})
+    data = replace(data, plan=replace(data.plan, sections=(section,)), launch={})
+    again = tmp_path / "reports" / "again"
+    paths = write_tables(data, again)
+    names = ["tune.json", "plan.json", "runs.json", "table.json", "table.md", "figure.png", "figure.svg", "figure.csv"]
+    assert [path.name for path in paths] == names  # the networks of this study were not audited
+    known = ReportData.read(ReportFolder(again))
+    assert (known.plan, known.runs, known.rows) == (
+        replace(data.plan, sections=(ReportSection(name="tune", text="tuned"),)),
+        data.runs,
+        data.rows,
+    )
+    assert "tuned" in (again / "table.md").read_text()
+    assert not (again / "launch.json").exists()
+    write_page(replace(data, launch={"argv": ["x"]}), again)
+    assert ReportFolder(again).launch() == {"argv": ["x"]}

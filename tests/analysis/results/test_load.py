@@ -1,3 +1,5 @@
+"""A study's trials as one table."""
+
 import json
 import subprocess
 import sys
@@ -27,7 +29,7 @@ def out(tmp_path):
     return tmp_path
 
 
-def test_a_row_a_trial_with_every_field_by_its_dotted_name(out):
+def test_a_row_per_trial_with_every_field_by_its_dotted_name(out):
     frame = analysis.load_study("odd-quick-digits", out)
     assert frame["trial"].tolist() == ["aa-seed3", "bb-seed3", "cc"]
     assert frame["status"].tolist() == ["complete", "failed", "missing"]
@@ -49,7 +51,7 @@ def test_a_field_younger_than_the_trial_has_its_default(out):
     assert analysis.load_study("odd", out)["recipe.lr"].iloc[0] == RunSpec().recipe.lr
 
 
-def test_what_is_not_there_is_one_sentence(out):
+def test_what_is_not_there_is_one_error_message(out):
     with pytest.raises(UserError, match="there are odd-paper-cifar10, odd-quick-digits, oddity-quick-digits"):
         analysis.load_study("none", out)
     with pytest.raises(UserError, match="there is none yet"):

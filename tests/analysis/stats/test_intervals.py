@@ -1,3 +1,5 @@
+"""Intervals and tests against published values, scipy and statsmodels."""
+
 import math
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The main table of a study: width, headings, footnotes and markup."""
+
 import itertools
 import math
 import random
@@ -6,8 +8,9 @@ import pytest
 from rich.console import Console
 
 from analysis.comparison.arms import summarise
+from analysis.tables.footnotes import explain
 from analysis.tables.labels import short_names
-from analysis.tables.table import explain, markdown, render
+from analysis.tables.table import markdown, render
 
 DEPTH = "model.depth"
 VALUES = {
@@ -69,7 +72,7 @@ def test_two_fields_stand_on_one_line_each():
     assert shown.count("─" * 20 + "─" * 20) >= 2  # under the heading and between the depths
 
 
-def test_a_narrow_table_tells_what_differs_from_the_baseline():
+def test_a_narrow_table_shows_what_differs_from_the_baseline():
     trials, names = study(4)
     shown = text(rows_of(trials, names))
     assert "norm_position=after_add" in shown
@@ -77,23 +80,23 @@ def test_a_narrow_table_tells_what_differs_from_the_baseline():
     assert "  shortcut_only_gating" in shown
 
 
-def test_failures_have_a_column_and_their_reason_is_told():
+def test_failures_have_a_column_and_their_reason_is_given():
     trials, names = study(1)
     trials[1] |= {"status": "failed", "reason": "diverged"}
     trials[2] |= {"status": "missing"}
     rows = rows_of(trials, names)
     assert "failed" in text(rows)
-    told = explain(rows, BASELINE)
-    assert "1 of 12 trials failed and 1 has not ended" in told
-    assert "depth=20, norm_position=before_add, seed 1: diverged" in told
+    notes = explain(rows, BASELINE)
+    assert "1 of 12 trials failed and 1 has not ended" in notes
+    assert "depth=20, norm_position=before_add, seed 1: diverged" in notes
 
 
-def test_explain_states_unit_correction_and_reach():
-    told = explain(rows_of(*study(2)), BASELINE)
-    assert "mean of 3 seeds an arm [95 % Student-t interval]" in told
-    assert "the baseline (norm_position=before_add, act_position=after_add) of the same depth" in told
-    assert "Holm-corrected over 6 comparisons" in told
-    assert "exceeds 2.5 times the sd" in told
+def test_explain_states_unit_correction_and_sensitivity():
+    notes = explain(rows_of(*study(2)), BASELINE)
+    assert "mean of 3 seeds an arm [95 % Student-t interval]" in notes
+    assert "the baseline (norm_position=before_add, act_position=after_add) of the same depth" in notes
+    assert "Holm-corrected over 6 comparisons" in notes
+    assert "exceeds 2.5 times the sd" in notes
 
 
 def test_explain_of_one_seed_of_none_and_of_equal_differences():

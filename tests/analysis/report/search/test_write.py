@@ -1,4 +1,4 @@
-"""The report of an open search: what it says, what it draws, and that whatever a user can name is text."""
+"""The report of an open search: text, figures, and that whatever a user can name is text."""
 
 import csv
 import io
@@ -85,7 +85,7 @@ def test_the_page_says_what_was_found_and_that_it_is_no_comparison(folder):
         "The best 3 of 3 complete runs",  # the run that was proposed twice is one
         "| recipe.lr | 0.75 |",
         "stopped early",
-        "the combination means nothing",
+        "the combination is invalid",
         "| 2 | after_add | 0.5 | pruned |",
         "14 of 20: 6 were not run",
         "28 s",
@@ -145,7 +145,7 @@ def test_a_search_that_found_nothing_has_a_page_too(folder, left):
     assert not (folder / "parallel.svg").exists()
 
 
-def test_a_search_of_an_older_version_is_one_sentence(folder):
+def test_a_search_of_an_older_version_is_one_error_message(folder):
     (folder / "search.json").write_text('{"algorithm": "tpe", "trials": []}')
     with pytest.raises(UserError, match="lacks 'study': run the search again"):
         write_report(folder)
