@@ -91,21 +91,21 @@ def test_place_and_statistics_change_the_numbers(tmp_path):
     assert len(seen) == 4
 
 
-def test_a_run_and_a_study_are_found_and_logged_to(books, capsys):
-    spec = keep(books / "net")
-    trial = Trial(root=books / "trials", spec=spec)
-    shutil.copytree(books / "net", trial.folder)
-    (books / "config.json").write_text("{}")
-    tracker = Tracker.open(books, "placement")
+def test_a_run_and_a_study_are_found_and_logged_to(store_folder, capsys):
+    spec = keep(store_folder / "net")
+    trial = Trial(root=store_folder / "trials", spec=spec)
+    shutil.copytree(store_folder / "net", trial.folder)
+    (store_folder / "config.json").write_text("{}")
+    tracker = Tracker.open(store_folder, "placement")
     run = tracker.start_launch("launch", {}, {}).start_trial(trial.name, flatten(spec), {})
-    run.finish({"test/error": 90.0}, trial.folder / "model.safetensors", books / "config.json")
+    run.finish({"test/error": 90.0}, trial.folder / "model.safetensors", store_folder / "config.json")
     for options in (("--run", run.run_id), ("--study", "placement")):
-        main([*options, "--out", str(books), *FEW, "--json"])
+        main([*options, "--out", str(store_folder), *FEW, "--json"])
         assert {row["network"] for row in json.loads(capsys.readouterr().out)} == {trial.name}
     logged = {Path(file.path).name for file in tracker.client.list_artifacts(run.run_id, "paths")}
     assert logged == {"spectrum.csv", "spectrum.png", "spectrum.svg", "summary.json"}
     assert tracker.client.get_run(run.run_id).info.status == "FINISHED"
-    assert "'no_such'" in refusal(capsys, "--study", "no_such", "--out", str(books), *FEW)
+    assert "'no_such'" in refusal(capsys, "--study", "no_such", "--out", str(store_folder), *FEW)
 
 
 def test_refusals_are_one_line(tmp_path, capsys):

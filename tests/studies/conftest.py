@@ -24,17 +24,17 @@ class Reported(NamedTuple):
 
 
 @pytest.fixture
-def drive(books):
+def drive(store_folder):
     """Give the driver of a plan and an executor to some work, within a launch; return what the work returns."""
 
     def run(plan, executor, work=Driver.run):
-        tracker = Tracker.open(books, plan.study.name)
+        tracker = Tracker.open(store_folder, plan.study.name)
         tracker.close_stale()
         launch = tracker.start_launch("launch", {}, {})
         driver = Driver(
             plan=plan,
-            trials=trials_of(plan, books),
-            store=OptunaStore.open(books, plan.study.name),
+            trials=trials_of(plan, store_folder),
+            store=OptunaStore.open(store_folder, plan.study.name),
             launch=launch,
             finished_runs=tracker.finished(),
             executor=executor,
@@ -62,11 +62,11 @@ def go(drive):
 
 
 @pytest.fixture
-def reported(books):
+def reported(store_folder):
     """Have an outcome print and write its reports."""
 
     def run(outcome, console=None, *, as_json=False):
-        reports = outcome.report(books, console or Console(quiet=True), as_json=as_json)
+        reports = outcome.report(store_folder, console or Console(quiet=True), as_json=as_json)
         runs = [run for report in reports for run in report.runs]
         return Reported(runs, [path for report in reports for path in report.files], list(reports))
 

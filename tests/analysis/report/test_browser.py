@@ -37,10 +37,10 @@ def chromium(profile, *arguments):
 
 
 @pytest.fixture
-def tracker(books, build_study):
+def tracker(store_folder, build_study):
     """A study whose trials are in MLflow too."""
-    folder = build_study(books)
-    tracker = Tracker.open(books, "odd")
+    folder = build_study(store_folder)
+    tracker = Tracker.open(store_folder, "odd")
     launch = tracker.start_launch("odd paper", {}, {})
     for name, error in (("20 before_add seed 0", 8.5), ("20 after_add seed 0", 12.5)):
         trial = launch.start_trial(name, {"model.depth": 20}, {"arm": name})

@@ -50,7 +50,7 @@ def states(out):
     return Counter((run["tags"].get("phase", "declared"), run["status"]) for run in read_runs(out, STUDY.name))
 
 
-def test_each_arm_is_tuned_with_the_same_budget_and_a_change_of_sign_is_flagged(books, go, reported):
+def test_each_arm_is_tuned_with_the_same_budget_and_a_change_of_sign_is_flagged(store_folder, go, reported):
     plan, executor = one_switch(), FakeExecutor(error, epochs=EPOCHS)
     outcome = go(tuned(plan), plan, executor)
     runs, files, _ = reported(outcome)
@@ -62,13 +62,13 @@ def test_each_arm_is_tuned_with_the_same_budget_and_a_change_of_sign_is_flagged(
     (one,) = content["comparisons"]
     assert one["declared"] > 0 > one["tuned"]
     assert one["changes_sign"] is True
-    told = (books / "reports" / plan.title / "table.md").read_text()
+    told = (store_folder / "reports" / plan.title / "table.md").read_text()
     assert "CHANGES SIGN" in told
     assert "8 trials: " in told
     assert len(runs) == 8
     assert {path.parent.name for path in files} == {plan.title, f"{plan.title}-tuned"}
-    assert states(books)["tuned", "FINISHED"] >= 2
-    assert states(books)["tuning", "FINISHED"] + states(books)["tuning", "KILLED"] == 16
+    assert states(store_folder)["tuned", "FINISHED"] >= 2
+    assert states(store_folder)["tuning", "FINISHED"] + states(store_folder)["tuning", "KILLED"] == 16
 
 
 def test_tuning_uses_a_seed_of_its_own(go):
@@ -79,7 +79,7 @@ def test_tuning_uses_a_seed_of_its_own(go):
     assert set(seeds) == {0, 1, SEED}
 
 
-def test_a_pruned_trial_is_stopped_alone_and_marked_in_both_stores(books, go, reported):
+def test_a_pruned_trial_is_stopped_alone_and_marked_in_both_stores(store_folder, go, reported):
     plan = one_switch()
     executor = FakeExecutor(error, epochs=EPOCHS, curve=lambda spec, n: error(spec) + EPOCHS - n, slots=2)
     outcome = go(tuned(plan, budget=10), plan, executor)
@@ -88,16 +88,16 @@ def test_a_pruned_trial_is_stopped_alone_and_marked_in_both_stores(books, go, re
     pruned = {row["trial"] for arm in content["arms"] for row in arm["trials"] if row["state"] == "pruned"}
     assert pruned
     assert pruned == set(executor.cancelled)
-    runs = {run["tags"]["trial"]: run for run in read_runs(books, STUDY.name)}
+    runs = {run["tags"]["trial"]: run for run in read_runs(store_folder, STUDY.name)}
     assert {name for name, run in runs.items() if run["tags"].get("pruned") == "true"} == pruned
     assert {runs[name]["status"] for name in pruned} == {"KILLED"}
     for name in pruned:
-        folder = books / "trials" / name
+        folder = store_folder / "trials" / name
         assert 1 < len((folder / "history.jsonl").read_text().splitlines()) < EPOCHS
         assert not (folder / "result.json").exists()
 
 
-def test_the_same_command_again_trains_nothing_and_an_interrupted_one_goes_on(books, go, reported):
+def test_the_same_command_again_trains_nothing_and_an_interrupted_one_goes_on(store_folder, go, reported):
     plan = one_switch()
     with pytest.raises(KeyboardInterrupt):
         go(tuned(plan), plan, FakeExecutor(error, epochs=EPOCHS, cancel_after=9))
@@ -109,12 +109,12 @@ def test_the_same_command_again_trains_nothing_and_an_interrupted_one_goes_on(bo
     repeated = go(tuned(plan), plan, again)
     assert not again.started
     assert reported(repeated).runs == runs
-    tuning = [run for run in read_runs(books, STUDY.name) if run["tags"].get("phase") == "tuning"]
+    tuning = [run for run in read_runs(store_folder, STUDY.name) if run["tags"].get("phase") == "tuning"]
     ended = [run for run in tuning if run["status"] == "FINISHED" or run["tags"].get("pruned")]
     assert len(ended) == len({run["tags"]["trial"] for run in ended}) == 16
 
 
-def test_an_arm_whose_search_finds_nothing_keeps_the_recipe(books, go, capsys, reported):
+def test_an_arm_whose_search_finds_nothing_keeps_the_recipe(store_folder, go, capsys, reported):
     def diverging(spec):
         tuning = spec.seed == SEED and spec.model.block.norm_position == "after_add"
         return None if tuning else error(spec)
@@ -125,7 +125,7 @@ def test_an_arm_whose_search_finds_nothing_keeps_the_recipe(books, go, capsys, r
     arms = json.loads(capsys.readouterr().out)["tuning"]["arms"]
     assert arms[1]["chosen"] == {}
     assert [row["state"] for row in arms[1]["trials"]] == ["diverged"] * 3
-    told = (books / "reports" / plan.title / "table.md").read_text()
+    told = (store_folder / "reports" / plan.title / "table.md").read_text()
     assert "the study's recipe stays" in " ".join(told.split())
 
 
@@ -145,7 +145,7 @@ def replaced(**changes):
     return make_plan(study, Options(seeds=(0, 1), epochs=1))
 
 
-def test_an_open_search_spends_its_budget_and_is_not_reported_as_arms(books, go, capsys, reported):
+def test_an_open_search_spends_its_budget_and_is_not_reported_as_arms(store_folder, go, capsys, reported):
     plan, executor = plan_of(), FakeExecutor(error, epochs=EPOCHS)
     outcome = go(OpenSearch(plan, algorithm=Algorithm.TPE, budget=12, pruner=Pruner.MEDIAN), plan, executor)
     runs, files, reports = reported(outcome, as_json=True)
@@ -161,8 +161,8 @@ def test_an_open_search_spends_its_budget_and_is_not_reported_as_arms(books, go,
     assert "no comparison of arms" in told
     assert max(map(len, told.splitlines())) <= 80
     assert all(run["status"] == "complete" for run in runs)
-    assert {run["tags"]["phase"] for run in read_runs(books, STUDY.name)} == {"search"}
-    tracker = Tracker.open(books, STUDY.name)
+    assert {run["tags"]["phase"] for run in read_runs(store_folder, STUDY.name)} == {"search"}
+    tracker = Tracker.open(store_folder, STUDY.name)
     spent = {"seconds": {"training": 1.0}, "energy_j": None}
     written = publish(reports, tracker, tracker.start_launch("launch", {}, {}), spent)
     assert {"report.html", "report.md", "table.tex", "trials.csv", "parallel.png", "progress.svg"} <= {

@@ -28,7 +28,7 @@ def error(spec):
     return 5 + far + noise
 
 
-def test_clear_arms_stop_early_and_open_ones_go_on_with_their_baseline(books, go, reported):
+def test_clear_arms_stop_early_and_open_ones_go_on_with_their_baseline(store_folder, go, reported):
     executor, plan = FakeExecutor(error), plan_of()
     outcome = go(UntilDecided(plan, max_seeds=7, margin=0), plan, executor)
     runs, files, _ = reported(outcome)
@@ -52,11 +52,11 @@ def test_clear_arms_stop_early_and_open_ones_go_on_with_their_baseline(books, go
     assert "not corrected for these looks" in told
     assert "the most seeds allowed" in told
     assert "worse after 3 seeds" in told
-    finished = [run["tags"]["trial"] for run in read_runs(books, STUDY.name) if run["status"] == "FINISHED"]
+    finished = [run["tags"]["trial"] for run in read_runs(store_folder, STUDY.name) if run["status"] == "FINISHED"]
     assert len(finished) == len(set(finished)) == 24
 
 
-def test_the_same_command_again_decides_the_same_and_trains_nothing(books, go, reported):
+def test_the_same_command_again_decides_the_same_and_trains_nothing(store_folder, go, reported):
     plan = plan_of()
     first = go(UntilDecided(plan, max_seeds=5, margin=0), plan, FakeExecutor(error))
     executor = FakeExecutor(error)
@@ -64,7 +64,7 @@ def test_the_same_command_again_decides_the_same_and_trains_nothing(books, go, r
     assert not executor.started
     runs = [reported(outcome).runs for outcome in (first, again)]
     assert runs[0] == runs[1]
-    assert len(read_runs(books, STUDY.name)) == len(runs[0])
+    assert len(read_runs(store_folder, STUDY.name)) == len(runs[0])
 
 
 def test_within_the_margin_is_equivalent(go, capsys, reported):

@@ -15,7 +15,7 @@ from studies.results.publish import publish
 from tests.studies.fakes import FakeExecutor
 
 
-def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, reported):
+def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(store_folder, go, reported):
     plan = make_plan(STUDY, Options(seeds=(0, 1), margin=3.0, assignments=("model.depth=8",)))
     worse = {"before_add": 5.0, "after_add": 7.0}
     executor = FakeExecutor(lambda spec: worse[spec.model.block.norm_position] + 0.1 * spec.seed**2, epochs=2)
@@ -25,12 +25,12 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, reported)
         "Equivalent to the baseline within 3 points, after Holm's correction: none."  # equal differences show nothing
     )
     assert alike in screen.file.getvalue()
-    tracker = Tracker.open(books, STUDY.name)
+    tracker = Tracker.open(store_folder, STUDY.name)
     parent = tracker.start_launch("launch", {}, {})
     spent = {"seconds": {"setup": 1.0, "training": 2.0}, "energy_j": 7200.0}
     written = publish(reports, tracker, parent, spent)
 
-    folder = books / "reports" / "bn_placement-quick-digits"
+    folder = store_folder / "reports" / "bn_placement-quick-digits"
     assert folder / "report.html" in written
     page = (folder / "report.html").read_text()
     for words in (
@@ -53,7 +53,7 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, reported)
     assert len(arms) == 4
     assert all(run.data.tags["mlflow.parentRunId"] == parent.run_id for run in runs)
     assert (arms["before_add none"]["n"], round(arms["after_add none"]["mean"], 2)) == (2, 7.05)
-    assert len(read_runs(books, STUDY.name)) == 8  # arms are no trials
+    assert len(read_runs(store_folder, STUDY.name)) == 8  # arms are no trials
 
     screen = Console(file=io.StringIO(), width=120)
     second = reported(go(Planned(), plan, FakeExecutor(lambda _: None)), screen)
@@ -63,6 +63,6 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(books, go, reported)
     assert publish(second.reports, tracker, tracker.start_launch("launch", {}, {}), {}) == []
     assert (folder / "report.html").read_text() == page
 
-    frame = load_study("bn_placement", books)
+    frame = load_study("bn_placement", store_folder)
     counts = frame.groupby("model.block.norm_position")["test/error"].count()
     assert counts.to_dict() == {"after_add": 4, "before_add": 4}

@@ -30,9 +30,9 @@ class PlannedStudy(NamedTuple):
 
 
 @pytest.fixture
-def study(books):
+def study(store_folder):
     plan = make_plan(STUDY, Options(seeds=(0, 1), assignments=("model.depth=8", "model.block.act_position=none")))
-    return PlannedStudy(plan, [Trial(root=books / "trials", spec=spec) for spec in plan.runs()], books)
+    return PlannedStudy(plan, [Trial(root=store_folder / "trials", spec=spec) for spec in plan.runs()], store_folder)
 
 
 def statuses(study):
@@ -179,12 +179,12 @@ class HereExecutor:
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_data_folder_that_vanished_in_mid_study_and_came_back_costs_no_trial(tmp_path, books, drive):
+def test_a_data_folder_that_vanished_in_mid_study_and_came_back_costs_no_trial(tmp_path, store_folder, drive):
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     tiny = ("model.depth=8", "model.width=4", "data.train_images=64", "recipe.batch_size=32", "recipe.iterations=2")
     plan = make_plan(STUDY, Options(seeds=(0, 1), assignments=(*tiny, "model.block.act_position=none")))
-    trials = [Trial(root=books / "trials", spec=spec) for spec in plan.runs()]
+    trials = [Trial(root=store_folder / "trials", spec=spec) for spec in plan.runs()]
     drive(plan, HereExecutor(data_dir, vanishes_after=1))
     rows = outcomes(plan, trials)
     assert Counter(row["status"] for row in rows) == {"complete": 1, "failed": 3}

@@ -18,14 +18,14 @@ DIGITS = {"data.name": "digits", "model.depth": 8, "recipe.batch_size": 32, "rec
 
 
 @pytest.fixture
-def study(books):
+def study(store_folder):
     """Run the study's command and return what it printed as JSON, and its output folder."""
 
     def run(*options):
-        command = [sys.executable, "-m", "studies.bn_placement", *SMALL, *options, "--json", "--out", str(books)]
+        command = [sys.executable, "-m", "studies.bn_placement", *SMALL, *options, "--json", "--out", str(store_folder)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout), books
+        return json.loads(done.stdout), store_folder
 
     return run
 
