@@ -10,6 +10,8 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
 
 Json = Mapping[str, Any]
+SEQUENTIAL = "sequential"
+"""The name of the section whose intervals are corrected for repeated looks: the page says so where it gives others."""
 NEEDED = ("study", "question", "scale", "dataset", "arm", "context", "baseline", "seeds")
 """Keys that every version of plan.json has."""
 OPTIONAL = ("design", "variant", "implies", "aliases", "runs")

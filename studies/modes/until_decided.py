@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from analysis.results.plan_record import ReportSection
+from analysis.results.plan_record import SEQUENTIAL, ReportSection
 from analysis.stats.sequential import Decision, Judgement, decide, level, looks
 from resnet_lab.errors import UserError
 from resnet_lab.metrics import TEST_ERROR
@@ -19,7 +19,7 @@ from resnet_lab.spec import RunSpec
 from resnet_lab.trials.trial import Trial
 from studies.modes.until_decided_text import Rule, Stop, content, text
 from studies.plan.plan import Plan
-from studies.results.write import SEQUENTIAL, PlanOutcome
+from studies.results.write import PlanOutcome
 from studies.runner.driver import Driver, require_audit
 
 ALPHA = 0.05

@@ -15,7 +15,7 @@ from analysis.report.data import ReportData
 from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.stamp import fresh_files
 from analysis.report.write import table_texts, write_page, write_tables
-from analysis.results.plan_record import PlanRecord, ReportSection
+from analysis.results.plan_record import SEQUENTIAL, PlanRecord, ReportSection
 from analysis.tables.footnotes import explain
 from analysis.tables.table import render
 from resnet_lab.outcomes import Status
@@ -24,9 +24,6 @@ from studies.audit import text as audit_text
 from studies.audit.audit import Audit
 from studies.plan.plan import Plan
 from studies.results.outcomes import Row, outcomes
-
-SEQUENTIAL = "sequential"
-"""The section that has intervals of its own, corrected for repeated looks: see `studies.modes.until_decided`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

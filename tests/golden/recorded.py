@@ -1,6 +1,6 @@
 """A recording of what the commands do: table rows, checkpoint digests, fingerprints, analyses and option lists.
 
-    python -m tests.golden.recorded FILE    writes FILE, and beside it the study's folder as text
+    python -m tests.golden.recorded FILE    writes FILE, and next to it the study's folder as text
 
 It uses the command lines alone, so that the same recorder runs on code before and after a change. What depends on the
 arithmetic of a processor is recorded with it.
@@ -58,7 +58,7 @@ def run(*arguments: object) -> str:
 
 
 def arithmetic() -> dict[str, str]:
-    """Return what the bits of a training run depend on beside the code."""
+    """Return what the bits of a training run depend on besides the code."""
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else platform.processor()
     known = sorted(set(re.findall(r"\b(?:avx2|fma|avx512\w*|amx\w*)\b", flags)))
     compiler = subprocess.run(["cc", "--version"], capture_output=True, text=True, check=False).stdout.partition("\n")[

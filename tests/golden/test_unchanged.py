@@ -1,4 +1,4 @@
-"""What the commands do is what was recorded before the packages were laid out anew: to the byte."""
+"""What the commands do is what was recorded before the packages were laid out in their present folders: to the byte."""
 
 import json
 import sqlite3

@@ -10,6 +10,7 @@ from analysis.report.data import ReportData
 from analysis.report.document import Block, Text
 from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.sections.published import verdicts
+from analysis.results.plan_record import SEQUENTIAL
 from analysis.tables.cells import changes, estimate
 from analysis.tables.labels import full_label
 from resnet_lab.spec.choices import Value
@@ -27,7 +28,7 @@ def summary(data: ReportData) -> Iterator[Block]:
     yield Text(f"{text} {_decided(data)}".strip())
     if alike := equivalent_arms(data.comparisons, data.margin):
         yield Text(alike)
-    if any(section.name == "sequential" for section in data.plan.sections):
+    if any(section.name == SEQUENTIAL for section in data.plan.sections):
         yield Text("Seeds were added until decided. The p values above do not account for these looks: see Sequential.")
     if data.comparisons:
         yield Text(found_with(data.comparisons))

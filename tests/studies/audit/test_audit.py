@@ -1,4 +1,4 @@
-"""The audit of a plan: public mistakes rebuilt as specs, arms that are one network, cells that mean nothing."""
+"""The audit of a plan: public mistakes rebuilt as specs, arms that are one network, invalid cells."""
 
 import json
 
@@ -68,9 +68,9 @@ def test_a_preactivation_net_without_its_final_norm():
 
 def test_parameters_and_flops_are_given_as_shares_too():
     toy = study({"model.block.shortcut": ("A", "C")}, model__depth=20)
-    told = words(audited(make_plan(toy, Options())))
-    assert "parameters 269,434 -> 283,674 (+5.3 %)" in told
-    assert "FLOPs" in told
+    sentences = words(audited(make_plan(toy, Options())))
+    assert "parameters 269,434 -> 283,674 (+5.3 %)" in sentences
+    assert "FLOPs" in sentences
 
 
 def test_a_plain_net_has_lost_its_residual_blocks():
@@ -80,8 +80,11 @@ def test_a_plain_net_has_lost_its_residual_blocks():
 
 def test_refused_cells_are_listed_with_the_reason():
     toy = study({"model.block.shortcut": ("A", "none"), "model.block.drop_path": (0.0, 0.5)}, model__depth=8)
-    told = words(audited(make_plan(toy, Options())))
-    assert "shortcut=none, drop_path=0.5: refused: model.block: shortcut=none leaves nothing beside the branch" in told
+    sentences = words(audited(make_plan(toy, Options())))
+    assert (
+        "shortcut=none, drop_path=0.5: refused: model.block: shortcut=none leaves nothing beside the branch"
+        in sentences
+    )
 
 
 def test_arms_without_a_difference_are_said_to_be_without():

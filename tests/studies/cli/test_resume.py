@@ -99,10 +99,10 @@ def test_a_second_driver_is_refused_and_told_who_is_first(tmp_path, empty_databa
     wait_for(lambda: list(out.glob("locks/*.holder.json")), first)
     second = subprocess.run(command(out), env=env, capture_output=True, text=True, timeout=60)
     os.killpg(first.pid, signal.SIGINT)
-    _, told = first.communicate(timeout=60)
+    _, printed = first.communicate(timeout=60)
     assert second.returncode == 2
     assert f"process {first.pid}" in second.stderr
-    assert (first.returncode, told) == (130, f"{INTERRUPTED}\n")
+    assert (first.returncode, printed) == (130, f"{INTERRUPTED}\n")
 
 
 @pytest.mark.parametrize("moment", ["locks/*.holder.json", "trials/*/history.jsonl"])
@@ -114,8 +114,8 @@ def test_ctrl_c_twice_is_one_line_and_130(tmp_path, empty_database, moment):
     os.killpg(driver.pid, signal.SIGINT)
     time.sleep(0.05)
     os.killpg(driver.pid, signal.SIGINT)
-    _, told = driver.communicate(timeout=60)
-    assert (driver.returncode, told) == (130, f"{INTERRUPTED}\n")
+    _, printed = driver.communicate(timeout=60)
+    assert (driver.returncode, printed) == (130, f"{INTERRUPTED}\n")
 
 
 def start_apart(out, env):

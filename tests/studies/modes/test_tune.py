@@ -62,9 +62,9 @@ def test_each_arm_is_tuned_with_the_same_budget_and_a_change_of_sign_is_flagged(
     (one,) = content["comparisons"]
     assert one["declared"] > 0 > one["tuned"]
     assert one["changes_sign"] is True
-    told = (store_folder / "reports" / plan.title / "table.md").read_text()
-    assert "CHANGES SIGN" in told
-    assert "8 trials: " in told
+    text = (store_folder / "reports" / plan.title / "table.md").read_text()
+    assert "CHANGES SIGN" in text
+    assert "8 trials: " in text
     assert len(runs) == 8
     assert {path.parent.name for path in files} == {plan.title, f"{plan.title}-tuned"}
     assert states(store_folder)["tuned", "FINISHED"] >= 2
@@ -125,8 +125,8 @@ def test_an_arm_whose_search_finds_nothing_keeps_the_recipe(store_folder, go, ca
     arms = json.loads(capsys.readouterr().out)["tuning"]["arms"]
     assert arms[1]["chosen"] == {}
     assert [row["state"] for row in arms[1]["trials"]] == ["diverged"] * 3
-    told = (store_folder / "reports" / plan.title / "table.md").read_text()
-    assert "the study's recipe stays" in " ".join(told.split())
+    text = (store_folder / "reports" / plan.title / "table.md").read_text()
+    assert "the study's recipe stays" in " ".join(text.split())
 
 
 def test_what_cannot_be_tuned_is_refused():
@@ -157,9 +157,9 @@ def test_an_open_search_spends_its_budget_and_is_not_reported_as_arms(store_fold
     assert content["space"][0] == {"field": "model.block.norm_position", "values": ["before_add", "after_add"]}
     assert content["start"]["recipe.lr"] == 0.1
     assert all(row["parameters"] > 70_000 for row in content["trials"])
-    told = next(path for path in files if path.name == "search.md").read_text()
-    assert "no comparison of arms" in told
-    assert max(map(len, told.splitlines())) <= 80
+    text = next(path for path in files if path.name == "search.md").read_text()
+    assert "no comparison of arms" in text
+    assert max(map(len, text.splitlines())) <= 80
     assert all(run["status"] == "complete" for run in runs)
     assert {run["tags"]["phase"] for run in read_runs(store_folder, STUDY.name)} == {"search"}
     tracker = Tracker.open(store_folder, STUDY.name)

@@ -48,10 +48,10 @@ def test_clear_arms_stop_early_and_open_ones_go_on_with_their_baseline(store_fol
     worse = next(one for one in content["comparisons"] if one["decision"] == "worse")
     assert (worse["seeds"], worse["stopped"]) == (3, "decided")
     assert worse["corrected_low"] > 0
-    told = next(path for path in files if path.name == "table.md").read_text()
-    assert "not corrected for these looks" in told
-    assert "the most seeds allowed" in told
-    assert "worse after 3 seeds" in told
+    text = next(path for path in files if path.name == "table.md").read_text()
+    assert "not corrected for these looks" in text
+    assert "the most seeds allowed" in text
+    assert "worse after 3 seeds" in text
     finished = [run["tags"]["trial"] for run in read_runs(store_folder, STUDY.name) if run["status"] == "FINISHED"]
     assert len(finished) == len(set(finished)) == 24
 
