@@ -52,7 +52,7 @@ class ArmRow:
     withheld: str
     """`3 of 5 diverged`, of the arm or its baseline, where that forbids a mean difference; else empty."""
     p: float
-    """Two-sided, uncorrected: the paired t test; where `withheld`, the exact signed-rank test with infinity the worst."""
+    """Two-sided, uncorrected: the paired t test; the exact signed ranks, infinity the worst, where `withheld`."""
     p_holm: float
     """Holm-corrected over every comparison of the table, all contexts together."""
     reasons: tuple[str, ...]

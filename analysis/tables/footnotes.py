@@ -22,7 +22,10 @@ def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
 
 
 def _errors(rows: Sequence[ArmRow]) -> str:
-    text = f"error %: mean of {_counts([row.n for row in rows])} an arm [95 % Student-t interval]"
+    counts = [row.n for row in rows if not row.diverged]
+    if not counts:
+        return ""
+    text = f"error %: mean of {_counts(counts)} an arm [95 % Student-t interval]"
     below = any(row.low < 0 for row in rows)
     return text + ("; with so few seeds an interval can reach below 0." if below else ".")
 

@@ -77,11 +77,6 @@ def _numbers(stop: Stop) -> dict[str, Any]:
     limits = {"difference": interval.mean, "corrected_low": interval.low, "corrected_high": interval.high}
     plain = {name: none_if_nan(value) for name, value in limits.items()}
     decision = stop.judgement.decision.value
-    numbers = {
-        "decision": decision,
-        "seeds": stop.seeds,
-        "pairs": stop.judgement.pairs,
-        "stopped": stop.reason,
-        **plain,
-    }
+    seeds = {"seeds": stop.seeds, "pairs": stop.judgement.pairs, "stopped": stop.reason}
+    numbers = {"decision": decision, **seeds, **plain}
     return numbers | ({"withheld": stop.withheld} if stop.withheld else {})
