@@ -3,6 +3,7 @@
 from resnet_lab.spec.choices import (
     Augmentation,
     DatasetName,
+    EffectiveTest,
     Init,
     ModelName,
     Optimizer,
@@ -17,6 +18,7 @@ __all__ = [
     "Augmentation",
     "DataSpec",
     "DatasetName",
+    "EffectiveTest",
     "Init",
     "ModelName",
     "ModelSpec",
