@@ -15,9 +15,12 @@ from resnet_lab.spec.choices import (
     DatasetName,
     Init,
     ModelName,
+    MomentumKind,
+    NormaliseKind,
     Optimizer,
     Precision,
     Schedule,
+    Select,
     Stem,
     Warmup,
 )
@@ -57,6 +60,12 @@ class DataSpec:
     """Which images."""
     train_images: NonNegative = 0
     """Use only the first n training images of the fixed split; 0 means all (45,000 on CIFAR)."""
+    normalise: NormaliseKind = NormaliseKind.CHANNEL
+    """What images on the 0..1 scale become: less each channel's mean and over its standard deviation; less each
+    pixel's mean; or nothing else. Measured on the training images."""
+
+
+_BY_KIND = frozenset({Optimizer.SGD, Optimizer.NESTEROV})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
@@ -69,6 +78,9 @@ class RecipeSpec:
     """Peak learning rate."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of sgd, nesterov, rmsprop and muon; beta 1 of adam and adamw."""
+    momentum_kind: MomentumKind = MomentumKind.TORCH
+    """What sgd and nesterov accumulate: gradients, the rate multiplying their sum; or, as Caffe, gradients times the
+    rate of their step, so that a drop of the rate is felt only as the sum fades."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     """L2 penalty on every parameter; decoupled in adamw and muon."""
     batch_size: Positive = 128
@@ -107,12 +119,18 @@ class RecipeSpec:
     """Share of the target spread evenly over all classes (arXiv 1512.00567, section 7)."""
     plateau_patience: NonNegative = 3
     """Epochs without a better validation error before schedule=plateau multiplies the rate by lr_decay."""
+    select: Select = Select.LAST
+    """Which weights are kept and tested: the last, or those of the (first) epoch of least validation error."""
     precision: Precision = Precision.AUTO
     """bf16 autocast, or fp32; auto is bf16 where the processor or GPU computes in it."""
 
     def __post_init__(self) -> None:
         if self.optimizer == Optimizer.NESTEROV and self.momentum == 0:
             raise ValueError("optimizer=nesterov without momentum is sgd: set momentum above 0, or optimizer=sgd")
+        if self.momentum_kind == MomentumKind.CAFFE and not (self.optimizer in _BY_KIND and self.momentum):
+            raise ValueError(
+                "momentum_kind is read by sgd and nesterov with a momentum: set momentum_kind=torch, or one of these"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
