@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ablations.choices import BlockKind, ProjectionTap, Shortcut
+from ablations.choices import BlockKind, ProjectionTap, Shortcut, StrideOn
 from ablations.layout import branch_of, layout_of, leading
 from ablations.parts import conv1x1, conv3x3, sequence
 from ablations.shortcuts import GATED, Gate, Scale, is_projection, make_shortcut
@@ -97,7 +97,7 @@ def build_block(
     shares = projects and spec.projection_tap == ProjectionTap.PREACTIVATED
     if first or shares:
         operations = operations.removeprefix(lead)
-    branch = sequence(operations, spec, inputs, _convolutions(spec.kind, inputs, outputs, stride))
+    branch = sequence(operations, spec, inputs, _convolutions(spec, inputs, outputs, stride))
     if spec.shortcut == Shortcut.CONSTANT_SCALING:
         branch.add_module("scale", Scale(spec.branch_scale))
     return ResidualBlock(
@@ -112,9 +112,9 @@ def build_block(
     )
 
 
-def _convolutions(kind: BlockKind, inputs: int, outputs: int, stride: int) -> list[nn.Conv2d]:
-    if kind == BlockKind.BASIC:
+def _convolutions(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> list[nn.Conv2d]:
+    if spec.kind == BlockKind.BASIC:
         return [conv3x3(inputs, outputs, stride), conv3x3(outputs, outputs)]
-    # The stride sits on the 3x3 convolution, as in torchvision; the paper's own nets had it on the first 1x1.
-    inner = outputs // EXPANSION[kind]
-    return [conv1x1(inputs, inner), conv3x3(inner, inner, stride), conv1x1(inner, outputs)]
+    inner = outputs // EXPANSION[spec.kind]
+    first, second = (stride, 1) if spec.stride_on == StrideOn.CONV1 else (1, stride)
+    return [conv1x1(inputs, inner, first), conv3x3(inner, inner, second), conv1x1(inner, outputs)]

@@ -31,11 +31,11 @@ class Checkpoint:
     provenance: Provenance | None = None
 
     def prepare(self, data: ImageData) -> ImageData:
-        """Return the data with the normalisation this network was trained with: its own, or that of the provenance."""
+        """Return the data with the normalisation this network was trained with: its spec's, or its provenance's."""
         own = self.provenance.normalisation if self.provenance else None
         if own is None:
-            return data
-        return replace(data, mean=data.mean.new_tensor(own.mean), std=data.std.new_tensor(own.std))
+            return data.normalised(self.spec.data.normalise)
+        return replace(data, mean=data.mean.new_tensor(own.mean), std=data.std.new_tensor(own.std), normalise=None)
 
 
 def save_model(folder: Path, spec: RunSpec, model: nn.Module, provenance: Provenance | None = None) -> str:

@@ -11,6 +11,12 @@ class DatasetName(StrEnum):
     CIFAR100 = "cifar100"
 
 
+class NormaliseKind(StrEnum):
+    CHANNEL = "channel"
+    PER_PIXEL = "per_pixel"
+    NONE = "none"
+
+
 class ModelName(StrEnum):
     """Families of networks; `resnet_lab.spec.presets` names members of them, such as resnet50 and se_resnet110."""
 
@@ -41,6 +47,16 @@ class Optimizer(StrEnum):
     ADAGRAD = "adagrad"
     ADADELTA = "adadelta"
     MUON = "muon"
+
+
+class MomentumKind(StrEnum):
+    TORCH = "torch"
+    CAFFE = "caffe"
+
+
+class Select(StrEnum):
+    LAST = "last"
+    BEST_VALIDATION = "best_validation"
 
 
 class Schedule(StrEnum):

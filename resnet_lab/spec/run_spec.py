@@ -17,9 +17,12 @@ from resnet_lab.spec.choices import (
     EffectiveTest,
     Init,
     ModelName,
+    MomentumKind,
+    NormaliseKind,
     Optimizer,
     Precision,
     Schedule,
+    Select,
     Stem,
     Warmup,
 )
@@ -59,6 +62,12 @@ class DataSpec:
     """Which images."""
     train_images: NonNegative = 0
     """Use only the first n training images of the fixed split; 0 means all (45,000 on CIFAR)."""
+    normalise: NormaliseKind = NormaliseKind.CHANNEL
+    """What images on the 0..1 scale become: less each channel's mean and over its standard deviation; less each
+    pixel's mean; or nothing else. Measured on the training images."""
+
+
+_BY_KIND = frozenset({Optimizer.SGD, Optimizer.NESTEROV})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
@@ -71,6 +80,9 @@ class RecipeSpec:
     """Peak learning rate."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of sgd, nesterov, rmsprop and muon; beta 1 of adam and adamw."""
+    momentum_kind: MomentumKind = MomentumKind.TORCH
+    """What sgd and nesterov accumulate: gradients, the rate multiplying their sum; or, as Caffe, gradients times the
+    rate of their step, so that a drop of the rate is felt only as the sum fades."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     """L2 penalty on every parameter; decoupled in adamw and muon."""
     batch_size: Positive = 128
@@ -113,6 +125,8 @@ class RecipeSpec:
     """Share of the target spread evenly over all classes (arXiv 1512.00567, section 7)."""
     plateau_patience: NonNegative = 3
     """Epochs without a better validation error before schedule=plateau multiplies the rate by lr_decay."""
+    select: Select = Select.LAST
+    """Which weights are kept and tested: the last, or those of the (first) epoch of least validation error."""
     precision: Precision = Precision.AUTO
     """bf16 autocast, or fp32; auto is bf16 where the processor or GPU computes in it."""
 
@@ -123,6 +137,10 @@ class RecipeSpec:
             raise ValueError(
                 "effective_test says what a network trained by effective_blocks is at test: "
                 "set effective_blocks above 0, or leave effective_test out"
+            )
+        if self.momentum_kind == MomentumKind.CAFFE and not (self.optimizer in _BY_KIND and self.momentum):
+            raise ValueError(
+                "momentum_kind is read by sgd and nesterov with a momentum: set momentum_kind=torch, or one of these"
             )
 
 
