@@ -22,7 +22,7 @@ from resnet_lab.outcomes import Reason, reason_of
 from resnet_lab.spec import RunSpec
 from resnet_lab.trials.trial import Trial
 from studies.modes.until_decided_text import Rule, Stop, content, text
-from studies.plan.plan import Plan
+from studies.plan.plan import Plan, comparisons
 from studies.results.write import PlanOutcome
 from studies.runner.driver import Driver, require_audit
 
@@ -156,13 +156,6 @@ def numbered(first: Sequence[int], count: int) -> tuple[int, ...]:
     """Return `count` seeds: the given ones, then the numbers above the largest."""
     above = max(first) + 1
     return (*first, *range(above, above + count - len(first)))
-
-
-def comparisons(plan: Plan) -> dict[RunSpec, RunSpec]:
-    """Return {cell: the baseline of its context}."""
-    bases = {tuple(plan.context_of(c).values()): c for c in plan.cells if plan.arm_of(c) == plan.baseline()}
-    pairs = {cell: bases.get(tuple(plan.context_of(cell).values())) for cell in plan.cells}
-    return {cell: base for cell, base in pairs.items() if base is not None and base != cell}
 
 
 def why_stopped(judgement: Judgement, *, last: bool) -> str:

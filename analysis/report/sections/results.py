@@ -53,7 +53,7 @@ def comparisons(data: ReportData) -> Iterator[Block]:
     headers = ["pairs", "difference [95 %]", "sd", "p t", "p Holm", "p flip", *(["p Wilcoxon"] if ranked else [])]
     yield Table(
         caption="Each arm against the baseline of its context, seed by seed, in points of test error.",
-        headers=[*short_names(data.context).values(), "arm", *headers, "d_z", "gain", "detectable"],
+        headers=[*short_names(data.context).values(), "arm", *headers, "d_z", "gain", "detectable", "with Holm"],
         rows=[_comparison(data, each, ranked) for each in tested],
         left=len(data.context) + 1,
         breaks=context_breaks([each.row.context for each in tested]),
@@ -76,6 +76,7 @@ def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
         _number(each.dz, "+.2f"),
         _number(each.pairing_gain, ".1f"),
         _number(each.detectable),
+        _number(each.detectable_holm),
     ]
 
 
@@ -83,6 +84,7 @@ def _legend(tested: Sequence[Comparison]) -> str:
     floors = [each.floor_sign_flip for each in tested if not math.isnan(each.floor_sign_flip)]
     floor = f"; it cannot be under {min(floors):.2g} with this number of pairs" if floors else ""
     ranks = [each.wilcoxon.floor for each in tested if each.wilcoxon]
+    corrected = max(sum(not math.isnan(each.row.p) for each in tested), 1)
     return "\n".join(
         [
             "sd: of the paired differences. p t: two-sided paired t test, uncorrected; p Holm: corrected over all.",
@@ -90,7 +92,8 @@ def _legend(tested: Sequence[Comparison]) -> str:
             *([f"p Wilcoxon: signed ranks, uncorrected, never under {min(ranks):.2g} here."] if ranks else []),
             "d_z: mean difference over the sd of the differences. gain: how many times the seeds an unpaired"
             " comparison would need.",
-            "detectable: the least difference found with a chance of 80 % at 5 % uncorrected, by the sd of that row.",
+            "detectable: the least difference that the paired t test finds with a chance of 80 % at 5 % uncorrected, by"
+            f" the sd of that row. with Holm: the same at the first step of his correction, 5 % / {corrected}.",
         ]
     )
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.comparison.arms import ArmRow
-from analysis.comparison.compare import ALPHA, POWER, Comparison, sensitivity
+from analysis.comparison.compare import ALPHA, POWER, Comparison, Sensitivity, sensitivity
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Text
 from analysis.report.sections.equivalence import equivalent_arms
@@ -75,6 +75,13 @@ def found_with(comparisons: Sequence[Comparison]) -> str:
     return (
         f"What this n could have found: with {sensed.pairs} pairs and the spread seen, a difference of"
         f" {sensed.typical:.2f} points{spread} is found with a chance of {100 * POWER:.0f} % at an uncorrected"
-        f" {100 * ALPHA:.0f} %. A smaller one may be there unseen: no difference found is not equality. The spread"
-        f" itself is uncertain: the true sd may be {sensed.sd_low:.2f} to {sensed.sd_high:.1f} times the one seen."
+        f" {100 * ALPHA:.0f} %{_corrected(sensed)}. A smaller one may be there unseen: no difference found is not"
+        " equality. The spread itself is uncertain: the true sd may be"
+        f" {sensed.sd_low:.2f} to {sensed.sd_high:.1f} times the one seen."
     )
+
+
+def _corrected(sensed: Sensitivity) -> str:
+    if sensed.comparisons == 1:
+        return ""
+    return f", one of {sensed.typical_holm:.2f} points at the first step of Holm's correction"
