@@ -25,7 +25,7 @@ def fingerprint(spec: RunSpec) -> str:
     """
     defaults = {**_defaults(RunSpec), **unnamed_then(spec)}
     changed = {name: value for name, value in flatten(spec).items() if value != defaults[name]}
-    identity = {"schema": SCHEMA, "fields": changed, **{name: True for name in revisions(spec)}}
+    identity = {"schema": SCHEMA, "fields": changed, **dict.fromkeys(revisions(spec), True)}
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
