@@ -11,8 +11,8 @@ from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.history import revisions, unnamed_then
 from resnet_lab.spec.run_spec import RunSpec
 
-# Bump when the default of an existing field changes, or when the engine's results do. Where only some runs change, add a
-# revision to `resnet_lab.spec.history` instead: the others keep their names.
+# Bump when the default of an existing field changes, or when the engine's results do. Where only some runs change, add
+# a revision to `resnet_lab.spec.history` instead: the others keep their names.
 SCHEMA = 1
 
 
