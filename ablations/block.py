@@ -39,7 +39,10 @@ class ResidualBlock(nn.Module):
         self.gate = gate
         self.after = after
         self.drop_path = drop_path
-        self.active = True  # while False, only the shortcut takes part: see resnet_lab.engine.effective_blocks
+        # While not active, only the shortcut takes part; the share is the branch's factor at test. Both are set by
+        # resnet_lab.engine.effective_blocks.
+        self.active = True
+        self.test_share = 1.0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.before(x)
@@ -61,10 +64,16 @@ class ResidualBlock(nn.Module):
         y: torch.Tensor = self.branch(x)
         if self.gate is not None and self.spec.shortcut == Shortcut.EXCLUSIVE_GATING:
             y = self.gate(x) * y
-        return y if self.training or not self.drop_path else y * (1 - self.drop_path)
+        return y if self.training or self.test_factor == 1 else y * self.test_factor
+
+    @property
+    def test_factor(self) -> float:
+        """Factor on the branch in eval mode: the chance, or the share of mini-batches, with which training ran it."""
+        return (1 - self.drop_path) * self.test_share
 
     def extra_repr(self) -> str:
-        return f"drop_path={self.drop_path:g}" if self.drop_path else ""
+        parts = [f"drop_path={self.drop_path:g}"] if self.drop_path else []
+        return ", ".join(parts + ([f"test_share={self.test_share:g}"] if self.test_share != 1 else []))
 
 
 def build_block(

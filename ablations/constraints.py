@@ -107,7 +107,7 @@ _ROWS: tuple[tuple[Callable[["BlockSpec"], bool], str], ...] = (
     ),
     (
         lambda s: s.shortcut == Shortcut.NONE and (s.drop_path > 0 or s.branch_init != BranchInit.NORMAL),
-        "shortcut=none leaves nothing besides the branch, so it can neither be skipped nor start at zero: "
+        "shortcut=none leaves nothing beside the branch, so it can neither be skipped nor start at zero: "
         "set drop_path=0 and branch_init=normal",
     ),
     (

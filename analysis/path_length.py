@@ -133,7 +133,7 @@ def _write(report: "PathReport", target: "Target", options: Options) -> Path:
     folder = options.out / "paths" / target.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        atomic.write(folder / "summary.json", (json.dumps(summary(report), indent=2) + "\n").encode())
+        atomic.write_json(folder / "summary.json", summary(report))
         files = [*plot_paths(report, folder / "spectrum"), folder / "summary.json"]
     except OSError as error:
         raise UserError(f"cannot write to {folder} ({error.strerror}): choose another --out") from None

@@ -11,7 +11,8 @@ from statistics import median, stdev
 
 from analysis.comparison.arms import ArmRow, trials_of
 from analysis.results.plain import none_if_nan
-from analysis.results.trials import TrialRow, results_by_seed
+from analysis.results.trials import TrialRow, outcomes_by_seed
+from analysis.stats.failures import paired_differences
 from analysis.stats.intervals import ROUNDING, holm
 from analysis.stats.paired_tests import (
     EXACT_UP_TO,
@@ -23,13 +24,13 @@ from analysis.stats.paired_tests import (
     tost,
     wilcoxon,
 )
-from analysis.stats.power import minimum_detectable_effect
+from analysis.stats.power import first_step, minimum_detectable_effect
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
 POWER, ALPHA = 0.8, 0.05
-COMPOUND = ("row", "wilcoxon", "equivalence")
-"""Fields of a comparison that have numbers of their own."""
+COMPOUND = ("row", "wilcoxon", "equivalence", "detectable_holm")
+"""Fields of a comparison that are no column of their own name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class Comparison:
     """How many times the seeds an unpaired comparison would have needed."""
     detectable: float
     """Points: the least difference that this number of pairs of this spread detects with power 80 % at alpha 5 %."""
+    detectable_holm: float = math.nan
+    """The same at the first step of Holm's correction over every comparison of the table: alpha over their number."""
     equivalence: Equivalence | None = None
     """Two one-sided tests within the margin; None where no margin was given."""
     p_tost_holm: float = math.nan
@@ -69,6 +72,8 @@ class Sensitivity:
     typical: float
     """The median."""
     most: float
+    typical_holm: float
+    """The median at the first step of Holm's correction over the comparisons."""
     sd_low: float
     """The true sd lies, in 95 of 100 cases, between these multiples of one seen in this number of pairs."""
     sd_high: float
@@ -86,13 +91,26 @@ def compare(
     for row in rows:
         if row.pairs:
             reference = next(r for r in rows if r.is_baseline and r.context == row.context)
-            pairs = _pairs(*(results_by_seed(own(each), metric) for each in (row, reference)))
+            pairs = _pairs(*(outcomes_by_seed(own(each), metric) for each in (row, reference)))
             comparisons.append(_comparison(row, pairs, margin))
     corrected = holm([each.equivalence.p if each.equivalence else math.nan for each in comparisons])
-    return [dataclasses.replace(each, p_tost_holm=p) for each, p in zip(comparisons, corrected, strict=True)]
+    alpha = first_step(ALPHA, sum(not math.isnan(each.row.p) for each in comparisons))
+    return [
+        dataclasses.replace(each, p_tost_holm=p, detectable_holm=_detectable_holm(each, alpha))
+        for each, p in zip(comparisons, corrected, strict=True)
+    ]
+
+
+def _detectable_holm(each: Comparison, alpha: float) -> float:
+    if math.isnan(each.detectable):
+        return math.nan
+    return minimum_detectable_effect(each.sd, each.row.pairs, alpha=alpha, wanted=POWER)
 
 
 def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float) -> Comparison:
+    """Compare an arm with its baseline; of pairs that a divergence forbids a mean, the ranks alone."""
+    if row.withheld:
+        return _by_ranks(row, pairs, margin)
     differences = [own - other for own, other in pairs]
     n = len(differences)
     sd = stdev(differences) if n > 1 else math.nan
@@ -111,6 +129,22 @@ def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float
     )
 
 
+def _by_ranks(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float) -> Comparison:
+    differences = paired_differences(*(dict(enumerate(side)) for side in zip(*pairs, strict=True)))
+    undefined = Equivalence(p=math.nan, low=math.nan, high=math.nan, equivalent=False)
+    return Comparison(
+        row=row,
+        sd=math.nan,
+        p_sign_flip=math.nan,
+        floor_sign_flip=math.nan,
+        wilcoxon=wilcoxon(differences) if len(differences) <= EXACT_UP_TO else None,
+        dz=math.nan,
+        pairing_gain=math.nan,
+        detectable=math.nan,
+        equivalence=undefined if margin > 0 else None,
+    )
+
+
 def sensitivity(comparisons: Sequence[Comparison]) -> Sensitivity | None:
     """Return what the study could have detected, or None where no comparison has a spread."""
     known = [c for c in comparisons if not math.isnan(c.detectable)]
@@ -126,6 +160,7 @@ def sensitivity(comparisons: Sequence[Comparison]) -> Sensitivity | None:
         least=min(effects),
         typical=median(effects),
         most=max(effects),
+        typical_holm=median(c.detectable_holm for c in known),
         sd_low=math.sqrt(df / float(chdtri(df, 0.025))),
         sd_high=math.sqrt(df / float(chdtri(df, 0.975))),
     )

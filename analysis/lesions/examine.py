@@ -55,9 +55,7 @@ def examine(
 ) -> tuple[BlockSet, list[Finding]]:
     """Run every experiment of the plan as trained and, with recalibration batches, with recalibrated norms too."""
     block_set = BlockSet.of(decompose(model), plan.blocks)
-    lesion_sets = [
-        Lesions(mode=str(each), modules=lesioned_blocks(block_set.chain, each, inputs)) for each in plan.lesions
-    ]
+    lesion_sets = [_lesions(block_set, lesion, inputs) for lesion in plan.lesions]
     findings: list[Finding] = []
     for recalibrated in settings.stages:
         evaluator = _evaluator(block_set.chain.items, settings, recalibrated)

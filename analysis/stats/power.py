@@ -29,6 +29,27 @@ def power(effect: float, sd: float, n: int, *, kind: Kind = "independent", alpha
     return float(min(max(chance, 0.0), 1.0)) if math.isfinite(chance) else 1.0
 
 
+def difference_sd(sd: float, correlation: float = 0.0) -> float:
+    """Return the sd of paired differences, from the sd of one arm and the correlation of two arms over their seeds.
+
+    var(a - b) = 2 sd^2 (1 - r). A correlation of 0 counts on nothing from shared seeds. Raises ValueError where
+    differences would have no spread.
+    """
+    if not sd > 0:
+        raise ValueError(f"an sd of {sd} is no spread: give one above 0")
+    if not -1 <= correlation < 1:
+        raise ValueError(f"a correlation of {correlation} leaves no spread: give -1 to below 1, 0 to count on nothing")
+    return sd * math.sqrt(2 * (1 - correlation))
+
+
+def first_step(alpha: float, comparisons: int) -> float:
+    """Return the level at which Holm (1979) tests the least of `comparisons` p values: alpha over their number.
+
+    A comparison that passes it is found whatever the others are, so that the power of this step is a lower limit.
+    """
+    return alpha / max(comparisons, 1)
+
+
 def seeds_needed(
     effect: float, sd: float, *, kind: Kind = "independent", alpha: float = 0.05, wanted: float = 0.8
 ) -> int:

@@ -22,14 +22,16 @@ from resnet_lab.engine.epoch_runner import ComputeSettings, make_epoch_runner
 from resnet_lab.engine.evaluate import Evaluation, evaluate
 from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.initialise import initialise
+from resnet_lab.engine.norm_statistics import estimate_on_images
 from resnet_lab.engine.optimizers import restore_optimizer
 from resnet_lab.engine.precision import resolve_device, resolve_dtype
 from resnet_lab.engine.schedules import Plateau, lr_at
 from resnet_lab.metrics import EpochRecord
 from resnet_lab.native import accelerate
 from resnet_lab.networks import build_network
+from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.rng import GLOBAL_RNG_LOCK
-from resnet_lab.spec import RunSpec, Schedule, Select
+from resnet_lab.spec import EffectiveTest, RunSpec, Schedule, Select
 
 
 class DivergenceError(ArithmeticError):
@@ -80,6 +82,7 @@ class Session:
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         count = spec.recipe.effective_blocks
         self.effective = EffectiveBlocks(self.model, count) if count else None
+        scale_for_test(self.model, spec.recipe)
         if compiled:
             self.network, self.kernels = self.model, "torch: torch.compile was asked for"
         else:
@@ -113,6 +116,7 @@ class Session:
         if not math.isfinite(loss):
             raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
         self.epoch += 1
+        self._prepare_for_test()
         val = evaluate(self.network, self.data.val, self.data, self.dtype)
         if self.spec.recipe.schedule == Schedule.PLATEAU:
             self.plateau = self.plateau.after(val.error, self.spec.recipe)
@@ -151,7 +155,17 @@ class Session:
             raise RuntimeError("the test set is read after the last epoch only")
         if self.best is not None:
             self.model.load_state_dict(self.best.weights)
+        self._prepare_for_test()
         return evaluate(self.network, self.data.test, self.data, self.dtype)
+
+    def _prepare_for_test(self) -> None:
+        """Estimate batch-norm statistics with every block, where the recipe says so.
+
+        Training reads no running statistics, so that a run goes on as if they had not been touched.
+        """
+        recipe = self.spec.recipe
+        if recipe.effective_blocks and recipe.effective_test == EffectiveTest.RECALIBRATED:
+            estimate_on_images(self.model, self.data, batch=recipe.batch_size, dtype=self.dtype)
 
     def state(self) -> dict[str, Any]:
         """Return all that a later session needs to continue, as tensors and numbers only."""

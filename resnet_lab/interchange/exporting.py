@@ -15,6 +15,7 @@ from resnet_lab.checkpoint import Checkpoint, load_model
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.errors import UserError
 from resnet_lab.interchange.names import Format, to_foreign
+from resnet_lab.networks.resnet import residual_blocks
 from resnet_lab.provenance import MODEL_FILE, Normalisation, normalisation_to
 from resnet_lab.spec import ModelName, ModelSpec, NormaliseKind, Stem
 from resnet_lab.system import atomic
@@ -42,6 +43,11 @@ def export_checkpoint(checkpoint: Path, out: Path) -> Exported:
     """
     loaded = load_model(checkpoint)
     style = counterpart(loaded.spec.model)
+    if any(block.test_factor != 1 for block in residual_blocks(loaded.model)):
+        raise UserError(
+            "others' code would run this network's branches unscaled: export one trained with "
+            "recipe.effective_test=recalibrated or without effective_blocks"
+        )
     if out.suffix not in (*PICKLES, SAFETENSORS):
         raise UserError(f"{out} must end in {', '.join(PICKLES)} or {SAFETENSORS}: give --out such a name")
     tensors = foreign_tensors(loaded, style)

@@ -3,6 +3,7 @@
 from resnet_lab.spec.choices import (
     Augmentation,
     DatasetName,
+    EffectiveTest,
     Init,
     ModelName,
     MomentumKind,
@@ -20,6 +21,7 @@ __all__ = [
     "Augmentation",
     "DataSpec",
     "DatasetName",
+    "EffectiveTest",
     "Init",
     "ModelName",
     "ModelSpec",

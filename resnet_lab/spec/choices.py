@@ -74,6 +74,14 @@ class Warmup(StrEnum):
     LINEAR = "linear"
 
 
+class EffectiveTest(StrEnum):
+    """What a network whose mini-batches each train some blocks is in validation and at test: all blocks, and ..."""
+
+    SCALED = "scaled"
+    RECALIBRATED = "recalibrated"
+    UNSCALED = "unscaled"
+
+
 class Augmentation(StrEnum):
     CROP_FLIP = "crop_flip"
     CROP = "crop"

@@ -9,10 +9,12 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from ablations.choices import BranchInit, Norm
 from ablations.spec import FROZEN, BlockSpec
 from resnet_lab.spec.choices import (
     Augmentation,
     DatasetName,
+    EffectiveTest,
     Init,
     ModelName,
     MomentumKind,
@@ -97,7 +99,8 @@ class RecipeSpec:
     lr_decay: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Factor on the learning rate at each milestone."""
     warmup: Warmup = Warmup.AUTO
-    """constant holds warmup_lr, linear rises to lr; auto is constant from depth 110 on and none below."""
+    """constant holds warmup_lr, linear rises to lr; auto is constant in a cifar_resnet from depth 110 on (arXiv
+    1512.03385, section 4.2) and none elsewhere."""
     warmup_iterations: NonNegative = 400
     """Steps of warm-up, where there is one."""
     warmup_lr: Annotated[float, Field(gt=0)] = 0.01
@@ -113,6 +116,9 @@ class RecipeSpec:
     """Side of the square that cutout blanks after crop and flip, in pixels (arXiv 1708.04552)."""
     effective_blocks: NonNegative = 0
     """Residual blocks that each mini-batch trains, drawn for each; 0 trains all (arXiv 1605.06431, section 4.3)."""
+    effective_test: EffectiveTest = EffectiveTest.SCALED
+    """What a network of effective_blocks=m is in validation and at test, always with all its B blocks: branches times
+    m/B; batch-norm statistics estimated again on training images; or unscaled, which no training step has seen."""
     init: Init = Init.KAIMING_FAN_OUT
     """How convolutions start: normal by fan-out or fan-in (arXiv 1502.01852), Xavier, or torch's default."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -127,6 +133,11 @@ class RecipeSpec:
     def __post_init__(self) -> None:
         if self.optimizer == Optimizer.NESTEROV and self.momentum == 0:
             raise ValueError("optimizer=nesterov without momentum is sgd: set momentum above 0, or optimizer=sgd")
+        if not self.effective_blocks and self.effective_test != EffectiveTest.SCALED:
+            raise ValueError(
+                "effective_test says what a network trained by effective_blocks is at test: "
+                "set effective_blocks above 0, or leave effective_test out"
+            )
         if self.momentum_kind == MomentumKind.CAFFE and not (self.optimizer in _BY_KIND and self.momentum):
             raise ValueError(
                 "momentum_kind is read by sgd and nesterov with a momentum: set momentum_kind=torch, or one of these"
@@ -142,3 +153,16 @@ class RunSpec:
     recipe: RecipeSpec = RecipeSpec()
     seed: NonNegative = 0
     """Seed of the init, order, augmentation and noise streams."""
+
+    def __post_init__(self) -> None:
+        recalibrates = self.recipe.effective_blocks and self.recipe.effective_test == EffectiveTest.RECALIBRATED
+        if recalibrates and self.model.block.norm != Norm.BATCH:
+            raise ValueError(
+                f"recipe.effective_test=recalibrated estimates batch norms again, and norm={self.model.block.norm} has "
+                "none: set recipe.effective_test=scaled"
+            )
+        if self.recipe.optimizer == Optimizer.MUON and self.model.block.branch_init == BranchInit.FIXUP_AUTHORS:
+            raise ValueError(
+                "branch_init=fixup_authors trains biases and scalars at a tenth of the rate, and muon has one rate: "
+                "choose another recipe.optimizer, or branch_init=fixup"
+            )

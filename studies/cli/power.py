@@ -1,7 +1,9 @@
 """How many seeds a study needs: `python -m studies.plan STUDY --effect 0.3 --sd 0.16`."""
 
+import dataclasses
 import json
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +15,8 @@ from resnet_lab.system.command import parse, reporting
 from studies.plan.options import Options
 from studies.plan.study import find_study
 
+WIDTH = 80
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerOptions:
@@ -23,9 +27,11 @@ class PowerOptions:
     effect: Annotated[float, arg(metavar="POINTS")]
     """Difference in test error to be found, in points."""
     sd: Annotated[float, arg(metavar="POINTS")]
-    """Spread of one arm's results over seeds; of the paired differences with --kind paired."""
-    kind: Literal["independent", "paired"] = "independent"
-    """independent is the careful choice: it counts on nothing from shared seeds."""
+    """Spread of one arm's results over seeds."""
+    kind: Literal["paired", "independent"] = "paired"
+    """paired is the test that a study makes, with n - 1 degrees of freedom; independent has 2n - 2."""
+    correlation: Annotated[float, arg(metavar="R")] = 0.0
+    """With paired: of two arms over shared seeds. 0 counts on nothing; 0.5 makes --sd that of the differences."""
     alpha: Annotated[float, arg(metavar="SHARE")] = 0.05
     """Chance to find a difference that is not there."""
     power: Annotated[float, arg(metavar="SHARE")] = 0.8
@@ -45,44 +51,79 @@ def main(argv: Sequence[str] | None = None) -> None:
     with reporting():
         options = parse(PowerOptions, prog="python -m studies.plan", description=__doc__ or "", argv=argv)
         answer = plan_seeds(options)
-        if options.json:
-            print(json.dumps(answer, indent=2))
-            return
-        from studies.plan.cost import duration
+        print(json.dumps(answer, indent=2) if options.json else text(options, answer))
 
-        print(
-            f"{answer['seeds']} seeds an arm find {options.effect:g} points at sd {options.sd:g} with power "
-            f"{options.power:g} (two-sided t test, {options.kind}, alpha {options.alpha:g})\n"
-            f"{answer['cells']} cells x {answer['seeds']} seeds = {answer['trials']} trials, about "
-            f"{duration(answer['estimated_s'])} with {answer['jobs']} at once on {answer['device']} "
-            "(measured on a few steps here and now)"
-        )
+
+def text(options: PowerOptions, answer: Mapping[str, Any]) -> str:
+    """Return the seeds without and with Holm's correction, and what the latter cost, in at most 80 columns."""
+    from studies.plan.cost import duration
+
+    spread = f"sd of the differences {answer['difference_sd']:.3g}, " if options.kind == "paired" else ""
+    head = (
+        f"To find {options.effect:g} points at sd {options.sd:g} with power {options.power:g}: two-sided "
+        f"{options.kind} t test, {spread}alpha {options.alpha:g}."
+    )
+    family = answer["comparisons"]
+    holm = f"with Holm over {family} comparison{'s' if family != 1 else ''} (first step, alpha / {family})"
+    cost = (
+        f"{answer['cells']} cells x {answer['seeds']} seeds = {answer['trials']} trials, about "
+        f"{duration(answer['estimated_s'])} with {answer['jobs']} at once on {answer['device']} (measured on a few "
+        "steps here and now)"
+    )
+    alone = answer["seeds_uncorrected"]
+    lines = [
+        *textwrap.wrap(head, WIDTH),
+        f"  one comparison alone, uncorrected: {alone} seeds an arm",
+        f"  {holm}: {answer['seeds']} seeds an arm",
+    ]
+    if answer["seeds"] > alone:
+        lines.append(f"  (with {alone} seeds the power after Holm's correction is {answer['power_with_fewer']:.2f})")
+    return "\n".join([*lines, *textwrap.wrap(cost, WIDTH)])
 
 
 def plan_seeds(options: PowerOptions) -> dict[str, Any]:
     """Return seeds, trials and seconds. Raises UserError for numbers that make no sense or an unknown study."""
-    from analysis.stats.power import seeds_needed
     from studies.plan.cost import estimate
-    from studies.plan.plan import make_plan, trials_of
+    from studies.plan.plan import comparisons, make_plan, trials_of
     from studies.runner.resources import resources
 
-    try:
-        seeds = seeds_needed(options.effect, options.sd, kind=options.kind, alpha=options.alpha, wanted=options.power)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    study_options = Options(
-        scale=options.scale, seeds=tuple(range(seeds)), device=options.device, jobs=options.jobs or "auto"
-    )
+    study_options = Options(scale=options.scale, device=options.device, jobs=options.jobs or "auto")
     plan = make_plan(find_study(options.study), study_options)
+    found = seeds_for(options, len(comparisons(plan)))
     device, jobs = resources(study_options, plan.cells)
-    trials = trials_of(plan, Path("."))
+    trials = trials_of(dataclasses.replace(plan, seeds=tuple(range(found["seeds"]))), Path("."))
     return {
         "study": options.study,
         "scale": options.scale,
-        "seeds": seeds,
+        **found,
         "cells": len(plan.cells),
         "trials": len(trials),
         "device": device,
         "jobs": jobs,
         "estimated_s": round(estimate(trials, device, jobs), 1),
+    }
+
+
+def seeds_for(options: PowerOptions, family: int) -> dict[str, Any]:
+    """Return the seeds that the effect takes, without and with Holm's correction over `family` comparisons.
+
+    `seeds` are those with it. Raises UserError for numbers that make no sense.
+    """
+    from analysis.stats.power import difference_sd, first_step, power, seeds_needed
+
+    try:
+        sd = difference_sd(options.sd, options.correlation) if options.kind == "paired" else options.sd
+        alphas = (options.alpha, first_step(options.alpha, family))
+        alone, corrected = (
+            seeds_needed(options.effect, sd, kind=options.kind, alpha=alpha, wanted=options.power) for alpha in alphas
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return {
+        "seeds": corrected,
+        "seeds_uncorrected": alone,
+        "comparisons": family,
+        "kind": options.kind,
+        "difference_sd": sd if options.kind == "paired" else None,
+        "power_with_fewer": power(options.effect, sd, alone, kind=options.kind, alpha=alphas[1]),
     }

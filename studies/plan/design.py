@@ -108,7 +108,8 @@ def _screening(kind: Design, levels: Levels, resolution: int) -> Designed:
             raise UserError(f"{kind} needs two levels a factor, {name} has {len(values)}: set two")
     signs = matrix(kind == Design.PLACKETT_BURMAN, len(levels), resolution)
     cells = [{n: levels[n][int(s > 0)] for n, s in zip(levels, row, strict=True)} for row in signs]
-    names = [name.rpartition(".")[2] for name in levels]
+    short = [name.rpartition(".")[2] for name in levels]
+    names = short if len(set(short)) == len(short) else list(levels)
     return Designed(cells=tuple(cells), baseline=_at(levels, 0), aliases=tuple(alias_lines(signs, names)))
 
 

@@ -206,6 +206,13 @@ def _with_length(spec: RunSpec, scale: Scale, options: Options, changes: Changes
     return replace(spec, {"recipe.iterations": epochs * steps})
 
 
+def comparisons(plan: Plan) -> dict[RunSpec, RunSpec]:
+    """Return {cell: the baseline of its context}: what the study tests."""
+    bases = {tuple(plan.context_of(c).values()): c for c in plan.cells if plan.arm_of(c) == plan.baseline()}
+    pairs = {cell: bases.get(tuple(plan.context_of(cell).values())) for cell in plan.cells}
+    return {cell: base for cell, base in pairs.items() if base is not None and base != cell}
+
+
 def trials_of(plan: Plan, out: Path) -> list[Trial]:
     """Return the trials of a plan in the order of execution."""
     root = out.absolute() / "trials"

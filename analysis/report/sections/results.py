@@ -1,5 +1,6 @@
 """Sections `Results`, `Comparisons` and `Factorial analysis`: arms, paired comparisons, analysis of variance."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +11,7 @@ from analysis.report.document import Block, Table, Text
 from analysis.tables.cells import (
     changes,
     context_breaks,
-    estimate,
+    difference_text,
     field_cells,
     field_headers,
     number_cells,
@@ -52,7 +53,7 @@ def comparisons(data: ReportData) -> Iterator[Block]:
     headers = ["pairs", "difference [95 %]", "sd", "p t", "p Holm", "p flip", *(["p Wilcoxon"] if ranked else [])]
     yield Table(
         caption="Each arm against the baseline of its context, seed by seed, in points of test error.",
-        headers=[*short_names(data.context).values(), "arm", *headers, "d_z", "gain", "detectable"],
+        headers=[*short_names(data.context).values(), "arm", *headers, "d_z", "gain", "detectable", "with Holm"],
         rows=[_comparison(data, each, ranked) for each in tested],
         left=len(data.context) + 1,
         breaks=context_breaks([each.row.context for each in tested]),
@@ -66,7 +67,7 @@ def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
         *map(str, row.context.values()),
         changes(row.arm, data.baseline),
         str(row.pairs),
-        estimate("+.2f", row.difference, row.difference_low, row.difference_high),
+        difference_text(row),
         _number(each.sd),
         p_text(row.p),
         p_text(row.p_holm),
@@ -75,6 +76,7 @@ def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
         _number(each.dz, "+.2f"),
         _number(each.pairing_gain, ".1f"),
         _number(each.detectable),
+        _number(each.detectable_holm),
     ]
 
 
@@ -82,6 +84,7 @@ def _legend(tested: Sequence[Comparison]) -> str:
     floors = [each.floor_sign_flip for each in tested if not math.isnan(each.floor_sign_flip)]
     floor = f"; it cannot be under {min(floors):.2g} with this number of pairs" if floors else ""
     ranks = [each.wilcoxon.floor for each in tested if each.wilcoxon]
+    corrected = max(sum(not math.isnan(each.row.p) for each in tested), 1)
     return "\n".join(
         [
             "sd: of the paired differences. p t: two-sided paired t test, uncorrected; p Holm: corrected over all.",
@@ -89,13 +92,15 @@ def _legend(tested: Sequence[Comparison]) -> str:
             *([f"p Wilcoxon: signed ranks, uncorrected, never under {min(ranks):.2g} here."] if ranks else []),
             "d_z: mean difference over the sd of the differences. gain: how many times the seeds an unpaired"
             " comparison would need.",
-            "detectable: the least difference found with a chance of 80 % at 5 % uncorrected, by the sd of that row.",
+            "detectable: the least difference that the paired t test finds with a chance of 80 % at 5 % uncorrected, by"
+            f" the sd of that row. with Holm: the same at the first step of his correction, 5 % / {corrected}.",
         ]
     )
 
 
 def variance(data: ReportData) -> Iterator[Block]:
     """Yield a table for each context whose factors are fully crossed."""
+    yield from _withheld(data)
     for table in data.tables:
         place = f" at {full_label(table.context)}" if table.context else ""
         yield Table(
@@ -114,6 +119,17 @@ def variance(data: ReportData) -> Iterator[Block]:
             " the paired comparisons.",
             note=True,
         )
+
+
+def _withheld(data: ReportData) -> Iterator[Block]:
+    """Yield, for a factorial, the contexts without a table because seeds diverged there."""
+    if sum(len(levels) > 1 for levels in data.plan.arm.values()) < 2:
+        return
+    for context, rows in itertools.groupby(data.rows, key=lambda row: row.context):
+        diverged, seeds = map(sum, zip(*((row.diverged, row.n + row.diverged) for row in rows), strict=True))
+        if diverged:
+            place = f" at {full_label(context)}" if context else ""
+            yield Text(f"Analysis of variance{place}: withheld, {diverged} of {seeds} trials diverged.")
 
 
 def _effect(data: ReportData, effect: Effect) -> list[str]:

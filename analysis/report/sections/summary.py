@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.comparison.arms import ArmRow
-from analysis.comparison.compare import ALPHA, POWER, Comparison, sensitivity
+from analysis.comparison.compare import ALPHA, POWER, Comparison, Sensitivity, sensitivity
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Text
 from analysis.report.sections.equivalence import equivalent_arms
@@ -23,7 +23,9 @@ def summary(data: ReportData) -> Iterator[Block]:
     """Yield what came out: trials, differences that hold, and what the others mean."""
     done = sum(row.n for row in data.rows)
     failed, missing = sum(row.failed for row in data.rows), sum(row.missing for row in data.rows)
-    rest = [f"{count} {word}" for count, word in ((failed, "failed"), (missing, "not ended")) if count]
+    diverged = sum(row.diverged for row in data.rows)
+    counted = ((diverged, "diverged"), (failed - diverged, "failed"), (missing, "not ended"))
+    rest = [f"{count} {word}" for count, word in counted if count]
     text = f"{done} of {len(data.runs)} trials complete" + (f", {', '.join(rest)}" if rest else "") + "."
     yield Text(f"{text} {_decided(data)}".strip())
     if alike := equivalent_arms(data.comparisons, data.margin):
@@ -58,6 +60,8 @@ def _decided(data: ReportData) -> str:
 def _difference(row: ArmRow, baseline: Mapping[str, Value]) -> str:
     place = f"{full_label(row.context)}, " if row.context else ""
     arm = " ".join(changes(row.arm, baseline).split("\n"))
+    if row.withheld:
+        return f"{place}{arm}: {'worse' if row.direction > 0 else 'better'} by signed ranks ({row.withheld})"
     numbers = estimate("+.2f", row.difference, row.difference_low, row.difference_high)
     return f"{place}{arm}: {numbers} points"
 
@@ -71,6 +75,13 @@ def found_with(comparisons: Sequence[Comparison]) -> str:
     return (
         f"What this n could have found: with {sensed.pairs} pairs and the spread seen, a difference of"
         f" {sensed.typical:.2f} points{spread} is found with a chance of {100 * POWER:.0f} % at an uncorrected"
-        f" {100 * ALPHA:.0f} %. A smaller one may be there unseen: no difference found is not equality. The spread"
-        f" itself is uncertain: the true sd may be {sensed.sd_low:.2f} to {sensed.sd_high:.1f} times the one seen."
+        f" {100 * ALPHA:.0f} %{_corrected(sensed)}. A smaller one may be there unseen: no difference found is not"
+        " equality. The spread itself is uncertain: the true sd may be"
+        f" {sensed.sd_low:.2f} to {sensed.sd_high:.1f} times the one seen."
     )
+
+
+def _corrected(sensed: Sensitivity) -> str:
+    if sensed.comparisons == 1:
+        return ""
+    return f", one of {sensed.typical_holm:.2f} points at the first step of Holm's correction"

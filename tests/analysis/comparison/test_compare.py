@@ -47,7 +47,20 @@ def test_what_was_detectable_is_found_with_the_power_said():
     assert power(found.detectable, found.sd, 10, kind="paired") == pytest.approx(0.8, abs=1e-6)
     reached = sensitivity([found])
     assert (reached.pairs, reached.typical) == (10, found.detectable)
+    assert (found.detectable_holm, reached.typical_holm) == (found.detectable, found.detectable)  # one comparison
     assert (reached.sd_low, reached.sd_high) == (pytest.approx(0.688, abs=0.001), pytest.approx(1.826, abs=0.001))
+
+
+def test_what_was_detectable_with_holm_is_found_at_the_first_step_of_the_table():
+    trials = [
+        {NORM: norm, "seed": seed, "status": "complete", "reason": None, "test/error": value}
+        for norm, values in (("before_add", ONE), ("after_add", OTHER), ("none", (*ONE[1:], 2.5)))
+        for seed, value in enumerate(values)
+    ]
+    found, other = compare(trials, summarise(trials, arm=[NORM], context=[], baseline={NORM: "before_add"}))
+    assert found.detectable_holm > found.detectable
+    for each in (found, other):
+        assert power(each.detectable_holm, each.sd, 10, kind="paired", alpha=0.05 / 2) == pytest.approx(0.8, abs=1e-6)
 
 
 def test_a_margin_adds_the_test_of_equivalence():

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
-from analysis.stats.power import minimum_detectable_effect, power, seeds_needed
+from analysis.stats.power import difference_sd, first_step, minimum_detectable_effect, power, seeds_needed
 
 SD = 0.16  # He et al. 2015: ResNet-110, five runs
 
@@ -51,3 +52,43 @@ def test_no_effect_and_no_spread_are_refused():
         power(1, 0, 5)
     with pytest.raises(ValueError, match="lost in the spread"):
         seeds_needed(1e-6, 1.0)
+
+
+@pytest.mark.parametrize(("effect", "alone", "corrected"), [(0.30, 7, 11), (0.24, 10, 15)])
+def test_seeds_of_the_paired_test_without_and_with_holm_over_six(effect, alone, corrected):
+    sd = difference_sd(SD)
+    assert seeds_needed(effect, sd, kind="paired") == alone
+    assert seeds_needed(effect, sd, kind="paired", alpha=first_step(0.05, 6)) == corrected
+
+
+def test_six_seeds_that_an_independent_test_would_ask_for_are_too_few():
+    sd = difference_sd(SD)
+    assert seeds_needed(0.30, SD, kind="independent") == 6
+    draws = np.random.default_rng(0).normal(0.30, sd, (40_000, 6))
+    t = np.abs(draws.mean(1) / (draws.std(1, ddof=1) / math.sqrt(6)))
+    for alpha, said in ((0.05, 0.738), (first_step(0.05, 6), 0.329)):
+        assert power(0.30, sd, 6, kind="paired", alpha=alpha) == pytest.approx(said, abs=5e-4)
+        assert np.mean(t > stats.t.ppf(1 - alpha / 2, 5)) == pytest.approx(said, abs=0.01)
+
+
+def test_holm_finds_one_effect_among_six_at_least_as_often_as_its_first_step_says():
+    """Six comparisons by the paired t test, one of them true: 20,000 studies of 11 seeds."""
+    sd = difference_sd(SD)
+    draws = np.random.default_rng(0).normal(0, sd, (20_000, 6, 11))
+    draws[:, 0] += 0.30
+    p = stats.ttest_1samp(draws, 0, axis=2).pvalue
+    order = np.argsort(p, axis=1)
+    adjusted = np.maximum.accumulate(np.take_along_axis(p, order, 1) * np.arange(6, 0, -1), axis=1)
+    found = (adjusted < 0.05)[order == 0]
+    said = power(0.30, sd, 11, kind="paired", alpha=first_step(0.05, 6))
+    assert said - 0.01 <= found.mean() <= said + 0.03
+
+
+def test_correlated_arms_have_less_spread_in_their_differences():
+    a, b = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 100_000).T
+    assert difference_sd(1.0, 0.6) == pytest.approx(float(np.std(a - b)), rel=0.01)
+    assert difference_sd(SD, 0.5) == pytest.approx(SD)
+    with pytest.raises(ValueError, match="leaves no spread"):
+        difference_sd(SD, 1.0)
+    with pytest.raises(ValueError, match="an sd of -1 is no spread"):
+        difference_sd(-1)

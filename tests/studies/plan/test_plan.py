@@ -138,5 +138,5 @@ def test_a_fraction_names_its_aliases_where_the_audit_is_told():
     plan = make_plan(find_study("placement_factorial"), Options(design=Design.FRACTIONAL))
     lines = alias_lines(plan.aliases)
     assert lines[0] == "aliases: this design cannot tell apart"
-    assert "  norm_position = act_position x shortcut" in lines
+    assert "  norm_position = - act_position x shortcut" in lines
     assert alias_lines(make_plan(find_study("bn_placement"), Options()).aliases) == []
