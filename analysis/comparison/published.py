@@ -35,6 +35,8 @@ class Part:
 
     value: Value
     source: str
+    memory: bool = False
+    """Whether it was written from memory and not cross-checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ class Published:
     def protocol(self) -> str:
         """How the figure came about, such as `median of 5`."""
         if not self.runs:
-            return "runs unknown"
+            return "runs not stated"
         return "one run" if self.runs == 1 else f"{self.statistic} of {self.runs}"
 
     @property
@@ -120,7 +122,7 @@ def figures() -> tuple[Published, ...]:
 
 def _protocol(name: str, table: Mapping[str, Any]) -> Protocol:
     """Read one protocol. Raises ValueError where a part is missing or stands twice."""
-    stated = [(part, Part(value=v, source=line["source"])) for line in table["states"] for part, v in _said(line)]
+    stated = [each for line in table["states"] for each in _said(line)]
     parts = dict(stated)
     missing = [part for part in REQUIRED if part not in parts]
     if missing or len(parts) < len(stated):
@@ -128,8 +130,9 @@ def _protocol(name: str, table: Mapping[str, Any]) -> Protocol:
     return Protocol(parts=parts, noted=tuple(table.get("noted", ())))
 
 
-def _said(line: Mapping[str, Any]) -> list[tuple[str, Value]]:
-    return [(part, value) for part, value in line.items() if part != "source"]
+def _said(line: Mapping[str, Any]) -> list[tuple[str, Part]]:
+    about = {"source": line["source"], "memory": line.get("memory", False)}
+    return [(name, Part(value=value, **about)) for name, value in line.items() if name not in about]
 
 
 def figures_for(spec: RunSpec) -> list[Published]:
@@ -141,7 +144,7 @@ def figures_for(spec: RunSpec) -> list[Published]:
     data = spec.data.name.value if spec.data.name.value in known else DatasetName.CIFAR10.value
     ours, changed = flatten(spec), _changes(flatten(spec))
     same = [figure for figure in figures() if _changes(figure.model) == changed and figure.data == data]
-    return [each for each in same if not each.exact or all(v in (ours[n], UNKNOWN) for n, v in each.recipe.items())]
+    return [each for each in same if not each.exact or all(ours[n] == v for n, v in each.recipe.items())]
 
 
 def _changes(fields: Mapping[str, Value]) -> dict[str, Value]:
@@ -162,7 +165,12 @@ def deviations(spec: RunSpec, figure: Published) -> list[str]:
     ours, theirs = _ours(spec), _theirs(spec, figure)
     compared = [name for name in ours if name in theirs]
     known = [name for name in compared if theirs[name] != UNKNOWN]
-    found = [f"{name} {ours[name]} (published {theirs[name]})" for name in known if ours[name] != theirs[name]]
+    recalled = {name for name, part in figure.origin.parts.items() if part.memory}
+    found = [
+        f"{name} {ours[name]} (published {theirs[name]}{', from memory' if name in recalled else ''})"
+        for name in known
+        if ours[name] != theirs[name]
+    ]
     found += [f"{name} {ours[name]} (published: {UNKNOWN})" for name in DECISIVE if theirs.get(name) == UNKNOWN]
     if figure.doubt:
         found.append(f"published: {figure.doubt}")
@@ -172,11 +180,13 @@ def deviations(spec: RunSpec, figure: Published) -> list[str]:
 
 
 def noted(spec: RunSpec, figure: Published) -> list[str]:
-    """Return the parts of the protocol that are unknown; printed next to a verdict, they decide nothing."""
+    """Return the parts of the protocol that are unknown, by what is said of them; they decide nothing."""
     ours, theirs = _ours(spec), _theirs(spec, figure)
-    unknown = [f"{n} {ours[n]}" for n in ours if theirs.get(n) == UNKNOWN and n not in DECISIVE]
-    parts = [f"{', '.join(unknown)} (published: {UNKNOWN})"] if unknown else []
-    return parts + list(figure.origin.noted)
+    unknown: dict[str, list[str]] = {}
+    for name in ours:
+        if theirs.get(name) == UNKNOWN and name not in DECISIVE:
+            unknown.setdefault(figure.origin.parts[name].source, []).append(f"{name} {ours[name]}")
+    return [f"{', '.join(parts)} (unknown: {said})" for said, parts in unknown.items()] + list(figure.origin.noted)
 
 
 def _ours(spec: RunSpec) -> dict[str, Value]:
