@@ -43,9 +43,6 @@ class BlockSpec:
     zero-pads on one side (the code of arXiv 1603.09382), none makes a plain net."""
     kind: BlockKind = BlockKind.BASIC
     """Two 3x3 convolutions, or a 1x1-3x3-1x1 bottleneck of expansion 4 (He et al. 2015, fig. 5)."""
-    stride_on: StrideOn = StrideOn.CONV2
-    """Which convolution of a bottleneck strides: the 3x3, as in torchvision, or the first 1x1, as in the code of He et
-    al. 2016 (resnet-1k-layers)."""
     norm: Norm = Norm.BATCH
     """Normalisation: batch, group (at most 32 groups), layer (one group), or none."""
     activation: Activation = Activation.RELU
@@ -60,6 +57,9 @@ class BlockSpec:
     """Share of the shortcut's signal dropped under dropout (He et al. 2016, section 3.1)."""
     downsample: Downsample = Downsample.IN_BLOCK
     """Where the stride sits: in the first block of a stage, or in a 3x3 convolution of its own between stages."""
+    stride_on: StrideOn = StrideOn.CONV2
+    """Which convolution of a bottleneck strides: the 3x3, as in torchvision, or the first 1x1, as in the code of He et
+    al. 2016 (resnet-1k-layers)."""
     projection_tap: ProjectionTap = ProjectionTap.PREACTIVATED
     """What a projection reads where the block has a pre-activation: its output, or the raw input."""
     attention: Attention = Attention.NONE

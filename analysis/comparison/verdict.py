@@ -8,7 +8,7 @@ Our n results have mean m and sd s. If the published runs came from the same dis
 holds in 95 of 100 cases, exactly for a mean and closely for the others (simulated in the tests). For the best of r,
 where E is not 0, s is freed of its bias and its own variance is added.
 
-    protocol differs   the data or the recipe are not the published ones: nothing can be said
+    protocol differs   some stated part of the protocol is not ours, or too little is stated: nothing can be said
     underpowered       fewer than two seeds, or the figure lies inside limits wider than MARGIN either way
     withheld           seeds of ours diverged: over the others the limits would flatter
     reproduced         the figure lies inside the limits, and they are no wider than MARGIN
@@ -18,8 +18,9 @@ Where the published figure is a failure, a median above some error, our k of n r
 median exactly there by the sign test: reproduced where k or more, contradicted where k or fewer, come about in at
 most 5 of 100 cases; else underpowered, as with fewer than five seeds always. A diverged trial is above every error.
 
-What may differ but is stated nowhere, such as whether the held-out 5,000 images were trained on in the end, is noted
-next to the verdict and decides nothing: the rates above are those of the rule alone.
+A verdict is pronounced only where all stated parts of the protocol agree (analysis.comparison.published). What is
+stated nowhere, such as whether the held-out 5,000 images were trained on in the end, is noted next to the verdict and
+decides nothing: the rates above are those of the rule alone.
 """
 
 import math
@@ -67,7 +68,7 @@ def judge(
     What is `noted` is passed on and changes nothing.
     """
     lost = any(map(math.isinf, results))
-    known = [] if figure.fails or lost else results
+    known = [] if figure.fails or lost or figure.statistic == "unknown" else results
     low, high = limits(known, figure.statistic, max(figure.runs, 1))
     if figure.fails and not deviations:
         name = failing([value > figure.value for value in results])

@@ -16,7 +16,8 @@ CHUNK = 1000  # 1000 x 255^2 stays far below 2^32, so sums over a chunk fit uint
 def normalisation(pixels: NDArray[np.uint8], how: NormaliseKind) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what is subtracted from images on the 0..1 scale and what they are then divided by.
 
-    The first is [C], or [H, W, C] by pixel, the second [C]; uint8 [N, H, W, C] are the training images.
+    The first is [C], or [H, W, C] by pixel, the second [C]: by channel, or by pixel that of all pixels and channels
+    (as in the code of Huang et al. 2016, cifar-dataset.lua). uint8 [N, H, W, C] are the training images.
     """
     channels = pixels.shape[-1]
     match how:
@@ -24,8 +25,9 @@ def normalisation(pixels: NDArray[np.uint8], how: NormaliseKind) -> tuple[NDArra
             mean, std = mean_and_std(pixels)
             return np.array(mean), np.array(std)
         case NormaliseKind.PER_PIXEL:
-            total, _ = _pixel_sums(pixels)
-            return (total / (255 * len(pixels))).reshape(pixels.shape[1:]), np.ones(channels)
+            total, squares = _pixel_sums(pixels)
+            spread = _deviation(int(total.sum()), int(squares.sum()), pixels.size)
+            return (total / (255 * len(pixels))).reshape(pixels.shape[1:]), np.full(channels, spread)
         case NormaliseKind.NONE:
             return np.zeros(channels), np.ones(channels)
     assert_never(how)
@@ -41,8 +43,12 @@ def mean_and_std(pixels: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
     means, deviations = [], []
     for total, squares in zip(*_sums(pixels), strict=True):
         means.append(total / (255 * count))
-        deviations.append(sqrt(count * squares - total**2) / (255 * count) or 1.0)
+        deviations.append(_deviation(total, squares, count))
     return means, deviations
+
+
+def _deviation(total: int, squares: int, count: int) -> float:
+    return sqrt(count * squares - total**2) / (255 * count) or 1.0
 
 
 def _sums(pixels: NDArray[np.uint8]) -> tuple[list[int], list[int]]:

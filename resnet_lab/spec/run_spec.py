@@ -63,8 +63,8 @@ class DataSpec:
     train_images: NonNegative = 0
     """Use only the first n training images of the fixed split; 0 means all (45,000 on CIFAR)."""
     normalise: NormaliseKind = NormaliseKind.CHANNEL
-    """What images on the 0..1 scale become: less each channel's mean and over its standard deviation; less each
-    pixel's mean; or nothing else. Measured on the training images."""
+    """What is done to images on the 0..1 scale: minus each channel's mean, over its standard deviation; minus each
+    pixel's mean, over the deviation of all pixels; or nothing. Measured on the training images."""
 
 
 _BY_KIND = frozenset({Optimizer.SGD, Optimizer.NESTEROV})

@@ -15,7 +15,7 @@ EVIL = "<script>alert(1)</script> & _x_ | $y$ \\ % # {z} `q` -->"
 
 def trial(root, changes, seed, error):
     """A trial's folder as a worker leaves it; without an error it failed."""
-    spec = replace(RunSpec(), {**changes, "seed": seed})
+    spec = replace(RunSpec(), {**changes, "data.normalise": "per_pixel", "seed": seed})
     folder = root / trial_name(spec)
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(to_json(spec))

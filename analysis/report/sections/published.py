@@ -21,9 +21,9 @@ _DATA = {DatasetName.CIFAR10.value: "CIFAR-10", DatasetName.CIFAR100.value: "CIF
 RULE = (
     "limits: where the published statistic should lie, in 95 of 100 cases, had it come from the distribution of our"
     f" seeds. reproduced: it lies inside limits no wider than {MARGIN:g} point either way; contradicted: outside;"
-    " underpowered: inside wider limits, or fewer than two seeds; protocol differs: data or recipe are not the"
-    " published ones, and nothing can be said. What is noted without being known to differ decides nothing; training on"
-    " fewer images would, if anything, raise our error. A published failure is held against how many of our runs fail,"
+    " underpowered: inside wider limits, or fewer than two seeds; protocol differs: a stated part of the published"
+    " protocol is not ours, or too little is stated, and nothing can be said. Parts that are stated nowhere are noted,"
+    " are not taken to agree, and decide nothing. A published failure is held against how many of our runs fail,"
     " diverged ones among them, by the sign test (5 %). withheld: seeds of ours diverged, over whose others the limits"
     " would flatter."
 )

@@ -38,7 +38,7 @@ def summary(data: ReportData) -> Iterator[Block]:
     if judged:
         counts = Counter(verdict.name for verdict in judged)
         listed = ", ".join(f"{name} ({count})" for name, count in counts.items())
-        notes = " Not counted: what is noted of the training images." if any(each.noted for each in judged) else ""
+        notes = " Not counted: parts of the protocols that are stated nowhere." if any(v.noted for v in judged) else ""
         yield Text(f"Verdicts on the published figures of these networks: {listed}.{notes}")
 
 
