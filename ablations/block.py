@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ablations.choices import BlockKind, ProjectionTap, Shortcut
+from ablations.choices import BlockKind, ProjectionTap, Shortcut, StrideOn
 from ablations.layout import branch_of, layout_of, leading
 from ablations.parts import conv1x1, conv3x3, sequence
 from ablations.shortcuts import GATED, Gate, Scale, is_projection, make_shortcut
@@ -39,7 +39,10 @@ class ResidualBlock(nn.Module):
         self.gate = gate
         self.after = after
         self.drop_path = drop_path
-        self.active = True  # while False, only the shortcut takes part: see resnet_lab.engine.effective_blocks
+        # While not active, only the shortcut takes part; the share is the branch's factor at test. Both are set by
+        # resnet_lab.engine.effective_blocks.
+        self.active = True
+        self.test_share = 1.0
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.before(x)
@@ -61,10 +64,16 @@ class ResidualBlock(nn.Module):
         y: torch.Tensor = self.branch(x)
         if self.gate is not None and self.spec.shortcut == Shortcut.EXCLUSIVE_GATING:
             y = self.gate(x) * y
-        return y if self.training or not self.drop_path else y * (1 - self.drop_path)
+        return y if self.training or self.test_factor == 1 else y * self.test_factor
+
+    @property
+    def test_factor(self) -> float:
+        """Factor on the branch in eval mode: the chance, or the share of mini-batches, with which training ran it."""
+        return (1 - self.drop_path) * self.test_share
 
     def extra_repr(self) -> str:
-        return f"drop_path={self.drop_path:g}" if self.drop_path else ""
+        parts = [f"drop_path={self.drop_path:g}"] if self.drop_path else []
+        return ", ".join(parts + ([f"test_share={self.test_share:g}"] if self.test_share != 1 else []))
 
 
 def build_block(
@@ -88,7 +97,7 @@ def build_block(
     shares = projects and spec.projection_tap == ProjectionTap.PREACTIVATED
     if first or shares:
         operations = operations.removeprefix(lead)
-    branch = sequence(operations, spec, inputs, _convolutions(spec.kind, inputs, outputs, stride))
+    branch = sequence(operations, spec, inputs, _convolutions(spec, inputs, outputs, stride))
     if spec.shortcut == Shortcut.CONSTANT_SCALING:
         branch.add_module("scale", Scale(spec.branch_scale))
     return ResidualBlock(
@@ -103,9 +112,9 @@ def build_block(
     )
 
 
-def _convolutions(kind: BlockKind, inputs: int, outputs: int, stride: int) -> list[nn.Conv2d]:
-    if kind == BlockKind.BASIC:
+def _convolutions(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> list[nn.Conv2d]:
+    if spec.kind == BlockKind.BASIC:
         return [conv3x3(inputs, outputs, stride), conv3x3(outputs, outputs)]
-    # The stride sits on the 3x3 convolution, as in torchvision; the paper's own nets had it on the first 1x1.
-    inner = outputs // EXPANSION[kind]
-    return [conv1x1(inputs, inner), conv3x3(inner, inner, stride), conv1x1(inner, outputs)]
+    inner = outputs // EXPANSION[spec.kind]
+    first, second = (stride, 1) if spec.stride_on == StrideOn.CONV1 else (1, stride)
+    return [conv1x1(inputs, inner, first), conv3x3(inner, inner, second), conv1x1(inner, outputs)]

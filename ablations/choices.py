@@ -24,6 +24,7 @@ class Shortcut(StrEnum):
     A = "A"
     B = "B"
     C = "C"
+    AVG_POOL = "avg_pool"
     NONE = "none"
     CONSTANT_SCALING = "constant_scaling"
     EXCLUSIVE_GATING = "exclusive_gating"
@@ -35,6 +36,11 @@ class Shortcut(StrEnum):
 class BlockKind(StrEnum):
     BASIC = "basic"
     BOTTLENECK = "bottleneck"
+
+
+class StrideOn(StrEnum):
+    CONV2 = "conv2"
+    CONV1 = "conv1"
 
 
 class Norm(StrEnum):

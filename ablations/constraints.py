@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ablations.choices import (
     ActPosition,
     Attention,
+    BlockKind,
     BranchInit,
     Downsample,
     Norm,
@@ -18,6 +19,7 @@ from ablations.choices import (
     Preactivation,
     ProjectionTap,
     Shortcut,
+    StrideOn,
 )
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ _ROWS: tuple[tuple[Callable[["BlockSpec"], bool], str], ...] = (
     ),
     (
         lambda s: s.shortcut == Shortcut.NONE and (s.drop_path > 0 or s.branch_init != BranchInit.NORMAL),
-        "shortcut=none leaves nothing besides the branch, so it can neither be skipped nor start at zero: "
+        "shortcut=none leaves nothing beside the branch, so it can neither be skipped nor start at zero: "
         "set drop_path=0 and branch_init=normal",
     ),
     (
@@ -127,6 +129,14 @@ _ROWS: tuple[tuple[Callable[["BlockSpec"], bool], str], ...] = (
         lambda s: s.downsample == Downsample.SEPARATE_CONV and s.shortcut not in (Shortcut.A, Shortcut.NONE),
         "downsample=separate_conv leaves every block its shape and has identity shortcuts only: "
         "set shortcut=A, or downsample=in_block",
+    ),
+    (
+        lambda s: s.stride_on == StrideOn.CONV1 and s.kind != BlockKind.BOTTLENECK,
+        "stride_on is read by bottlenecks only: set kind=bottleneck, or stride_on=conv2",
+    ),
+    (
+        lambda s: s.stride_on == StrideOn.CONV1 and s.downsample == Downsample.SEPARATE_CONV,
+        "downsample=separate_conv leaves no block a stride to place: set stride_on=conv2, or downsample=in_block",
     ),
     (
         lambda s: s.branch_init == BranchInit.ZERO_LAST and s.act_position == ActPosition.BEFORE_ADD,

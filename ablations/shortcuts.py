@@ -1,4 +1,4 @@
-"""Shortcuts: He et al. 2015, section 4.1 (A, B, C), and He et al. 2016, table 1 (scaled, gated, dropped)."""
+"""Shortcuts: He et al. 2015, section 4.1 (A, B, C), Huang et al. 2016 (pooled), He et al. 2016, table 1 (the rest)."""
 
 from typing import assert_never
 
@@ -35,6 +35,27 @@ class ZeroPad(nn.Module):
 
     def extra_repr(self) -> str:
         return f"stride={self.stride}, channels=+{self.low}+{self.high}"
+
+
+class AvgPoolPad(nn.Module):
+    """Average over `stride` x `stride` pixels and put the new channels of zeros behind the old ones.
+
+    [N, inputs, H, W] -> [N, outputs, ceil(H/stride), ceil(W/stride)], no parameters. As in the code of Huang et al.
+    2016 (ResidualDrop.lua); at an odd border the average is over the pixels that are there.
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.high = outputs - inputs
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.stride > 1:
+            x = F.avg_pool2d(x, self.stride, self.stride, ceil_mode=True)
+        return F.pad(x, (0, 0, 0, 0, 0, self.high))
+
+    def extra_repr(self) -> str:
+        return f"stride={self.stride}, channels=+0+{self.high}"
 
 
 class Scale(nn.Module):
@@ -78,7 +99,11 @@ def make_shortcut(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> nn
     if is_projection(spec, inputs, outputs, stride):
         operations = "c" if spec.shortcut == Shortcut.CONV1X1 else layout_of(spec).projection
         return sequence(operations, spec, inputs, [conv1x1(inputs, outputs, stride)])
-    identity = nn.Identity() if inputs == outputs and stride == 1 else ZeroPad(inputs, outputs, stride)
+    if inputs == outputs and stride == 1:
+        identity: nn.Module = nn.Identity()
+    else:
+        pad = AvgPoolPad if spec.shortcut == Shortcut.AVG_POOL else ZeroPad
+        identity = pad(inputs, outputs, stride)
     match spec.shortcut:
         case Shortcut.NONE:
             return None
@@ -86,7 +111,7 @@ def make_shortcut(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> nn
             return nn.Sequential(identity, Scale(spec.shortcut_scale))
         case Shortcut.DROPOUT:
             return nn.Sequential(identity, nn.Dropout(spec.shortcut_dropout))
-        case Shortcut.A | Shortcut.B | Shortcut.EXCLUSIVE_GATING | Shortcut.SHORTCUT_ONLY_GATING:
+        case Shortcut.A | Shortcut.B | Shortcut.AVG_POOL | Shortcut.EXCLUSIVE_GATING | Shortcut.SHORTCUT_ONLY_GATING:
             return identity
         case Shortcut.C | Shortcut.CONV1X1:
             raise AssertionError("a projection everywhere")

@@ -17,6 +17,7 @@ from ablations.choices import (
     Preactivation,
     ProjectionTap,
     Shortcut,
+    StrideOn,
 )
 from ablations.constraints import refuse
 
@@ -38,9 +39,13 @@ class BlockSpec:
     preactivation: Preactivation = Preactivation.NONE
     """Activation before the weights: none, the ReLU alone, or norm and ReLU (He et al. 2016, fig. 4d, 4e)."""
     shortcut: Shortcut = Shortcut.A
-    """A zero-pads, B projects where the shape changes, C projects everywhere, none makes a plain net."""
+    """A zero-pads, B projects where the shape changes, C projects everywhere, avg_pool averages 2x2 pixels and
+    zero-pads on one side (the code of arXiv 1603.09382), none makes a plain net."""
     kind: BlockKind = BlockKind.BASIC
     """Two 3x3 convolutions, or a 1x1-3x3-1x1 bottleneck of expansion 4 (He et al. 2015, fig. 5)."""
+    stride_on: StrideOn = StrideOn.CONV2
+    """Which convolution of a bottleneck strides: the 3x3, as in torchvision, or the first 1x1, as in the code of He et
+    al. 2016 (resnet-1k-layers)."""
     norm: Norm = Norm.BATCH
     """Normalisation: batch, group (at most 32 groups), layer (one group), or none."""
     activation: Activation = Activation.RELU

@@ -14,6 +14,7 @@ from resnet_lab.data.catalog import CATALOG
 from resnet_lab.data.images import ImageData
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
+from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.provenance import MODEL_FILE, Provenance, provenance_from, provenance_to
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import flatten, from_json, to_json
@@ -30,11 +31,11 @@ class Checkpoint:
     provenance: Provenance | None = None
 
     def prepare(self, data: ImageData) -> ImageData:
-        """Return the data with the normalisation this network was trained with: its own, or that of the provenance."""
+        """Return the data with the normalisation this network was trained with: its spec's, or its provenance's."""
         own = self.provenance.normalisation if self.provenance else None
         if own is None:
-            return data
-        return replace(data, mean=data.mean.new_tensor(own.mean), std=data.std.new_tensor(own.std))
+            return data.normalised(self.spec.data.normalise)
+        return replace(data, mean=data.mean.new_tensor(own.mean), std=data.std.new_tensor(own.std), normalise=None)
 
 
 def save_model(folder: Path, spec: RunSpec, model: nn.Module, provenance: Provenance | None = None) -> str:
@@ -93,6 +94,7 @@ def from_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         model.load_state_dict(tensors)
     except RuntimeError:  # its message takes a line for each tensor
         raise UserError(f"{path} holds other tensors than its spec builds: it was altered; train again") from None
+    scale_for_test(model, spec.recipe)
     return Checkpoint(spec=spec, model=model.eval(), sha256=sha256, provenance=provenance)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from analysis.results.trials import TrialRow, group, results_by_seed
+from analysis.results.trials import TrialRow, group, is_diverged, results_by_seed
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
@@ -58,9 +58,14 @@ def factors_of(trials: Sequence[TrialRow], arm: Sequence[str]) -> list[str]:
 def anova(
     trials: Sequence[TrialRow], *, arm: Sequence[str], context: Sequence[str], metric: str = TEST_ERROR
 ) -> list[Anova]:
-    """Return a table for each context in which two factors or more are fully crossed over two seeds or more."""
+    """Return a table for each context in which two factors or more are fully crossed over two seeds or more.
+
+    A context in which a seed diverged has none: over the others the table would flatter what fails.
+    """
     tables = []
     for setting, here in group(trials, context).items():
+        if any(map(is_diverged, here)):
+            continue
         names = factors_of(here, arm)
         cells = {key: results_by_seed(part, metric) for key, part in group(here, names).items()}
         levels = [list(dict.fromkeys(key[i] for key in cells)) for i in range(len(names))]

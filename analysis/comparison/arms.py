@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median, stdev
+from statistics import stdev
 
-from analysis.results.plain import none_if_nan
-from analysis.results.trials import TrialRow, failure, group, reasons, results_by_seed
-from analysis.stats.intervals import holm, paired_t, t_interval
+from analysis.results.plain import none_if_undefined
+from analysis.results.trials import TrialRow, failure, group, is_diverged, outcomes_by_seed, reasons
+from analysis.stats.failures import direction, paired_differences, signed_rank_p, worst_median
+from analysis.stats.intervals import Interval, holm, paired_t, t_interval
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import Status
 from resnet_lab.spec.choices import Value
@@ -22,25 +23,36 @@ class ArmRow:
     context: Mapping[str, Value]
     is_baseline: bool
     n: int
-    """Complete trials, one per seed: what the numbers from `mean` to `maximum` are made of."""
+    """Complete trials, one per seed."""
     failed: int
+    diverged: int
+    """Those of the failed that diverged: outcomes, the worst there are. The others of the failed are missing."""
     missing: int
     """Trials that were planned and have not ended."""
     mean: float
+    """`mean`, `sd`, `low` and `high` are withheld, nan, where a seed diverged: over the others they would flatter."""
     sd: float
     median: float
+    """With infinity for a diverged seed, as `maximum`."""
     low: float
     """`low` and `high` are the Student-t 95 % limits of the mean."""
     high: float
     minimum: float
     maximum: float
     pairs: int
-    """Seeds complete in both arms: what every number from here on is made of."""
+    """Seeds with an outcome in both arms: what every number from here on is made of."""
     difference: float
+    """The mean of the paired differences; withheld, with its limits, where `withheld` says why."""
     difference_low: float
     difference_high: float
+    difference_median: float
+    """With infinity where one of a pair diverged, 0 where both did."""
+    direction: int
+    """1 where the signed ranks of the differences say worse, -1 where they say better; 0 where nothing is withheld."""
+    withheld: str
+    """`3 of 5 diverged`, of the arm or its baseline, where that forbids a mean difference; else empty."""
     p: float
-    """Two-sided paired t test, uncorrected."""
+    """Two-sided, uncorrected: the paired t test; the exact signed ranks, infinity the worst, where `withheld`."""
     p_holm: float
     """Holm-corrected over every comparison of the table, all contexts together."""
     reasons: tuple[str, ...]
@@ -65,7 +77,7 @@ def summarise(
     first = tuple(baseline[name] for name in arm)
     for setting, here in group(trials, context).items():
         arms = group(here, arm)
-        reference = results_by_seed(arms.get(first, []), metric)
+        reference = outcomes_by_seed(arms.get(first, []), metric)
         where = dict(zip(context, setting, strict=True))
         for key in sorted(arms, key=lambda key: key != first):
             names = dict(zip(arm, key, strict=True))
@@ -86,11 +98,14 @@ def trials_of(trials: Sequence[TrialRow], rows: Sequence[ArmRow]) -> Callable[[A
     return of
 
 
+NOT_IN_JSON = frozenset({"arm", "context", "reasons", "direction"})
+
+
 def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
-    """Return a row as JSON takes it: arm and context by their dotted names at the top level, nan as None."""
-    names = [field.name for field in dataclasses.fields(row) if field.name not in ("arm", "context", "reasons")]
+    """Return a row as JSON takes it: arm and context by dotted names at the top level; nan and infinity as None."""
+    names = [field.name for field in dataclasses.fields(row) if field.name not in NOT_IN_JSON]
     values = {name: getattr(row, name) for name in names}
-    plain = {name: none_if_nan(value) for name, value in values.items()}
+    plain = {name: none_if_undefined(value) for name, value in values.items()}
     return {**row.context, **row.arm, **plain, "reasons": list(row.reasons)}
 
 
@@ -101,29 +116,53 @@ def _row(
     metric: str,
     reference: Mapping[int, float] | None,
 ) -> ArmRow:
-    results, paired = results_by_seed(trials, metric), reference or {}
-    values = list(results.values())
-    differences = [value - paired[seed] for seed, value in results.items() if seed in paired]
-    own, against = t_interval(values), t_interval(differences)
+    outcomes, paired = outcomes_by_seed(trials, metric), reference or {}
+    values = [value for value in outcomes.values() if math.isfinite(value)]
+    differences = paired_differences(outcomes, paired)
+    diverged = sum(map(is_diverged, trials))
+    withheld = withheld_by(outcomes, paired)
+    own = WITHHELD if diverged else t_interval(values)
+    against = WITHHELD if withheld else t_interval(differences)
     return ArmRow(
         arm=arm,
         context=context,
         is_baseline=reference is None,
         n=len(values),
         failed=sum(failure(trial, metric) is not None for trial in trials),
+        diverged=diverged,
         missing=sum(trial["status"] == Status.MISSING for trial in trials),
         mean=own.mean,
-        sd=stdev(values) if len(values) > 1 else math.nan,
-        median=median(values) if values else math.nan,
+        sd=stdev(values) if len(values) > 1 and not diverged else math.nan,
+        median=worst_median(list(outcomes.values())),
         low=own.low,
         high=own.high,
-        minimum=min(values, default=math.nan),
-        maximum=max(values, default=math.nan),
+        minimum=min(outcomes.values(), default=math.nan),
+        maximum=max(outcomes.values(), default=math.nan),
         pairs=len(differences),
         difference=against.mean,
         difference_low=against.low,
         difference_high=against.high,
-        p=paired_t(differences),
+        difference_median=worst_median(differences),
+        direction=direction(differences) if withheld else 0,
+        withheld=withheld,
+        p=signed_rank_p(differences) if withheld else paired_t(differences),
         p_holm=math.nan,
         reasons=reasons(trials, metric),
     )
+
+
+WITHHELD = Interval(math.nan, math.nan, math.nan)
+
+
+def divergence(outcomes: Iterable[float]) -> str:
+    """Return `3 of 5 diverged`, or nothing where every outcome is finite."""
+    values = list(outcomes)
+    diverged = sum(map(math.isinf, values))
+    return f"{diverged} of {len(values)} diverged" if diverged else ""
+
+
+def withheld_by(outcomes: Mapping[int, float], reference: Mapping[int, float]) -> str:
+    """Return which of two arms lost shared seeds by divergence, and how many: what forbids a mean difference."""
+    shared = outcomes.keys() & reference.keys()
+    own, base = (divergence(each[seed] for seed in shared) for each in (outcomes, reference))
+    return ", ".join([*([own] if own else []), *([f"baseline: {base}"] if base else [])])

@@ -11,7 +11,8 @@ from statistics import median, stdev
 
 from analysis.comparison.arms import ArmRow, trials_of
 from analysis.results.plain import none_if_nan
-from analysis.results.trials import TrialRow, results_by_seed
+from analysis.results.trials import TrialRow, outcomes_by_seed
+from analysis.stats.failures import paired_differences
 from analysis.stats.intervals import ROUNDING, holm
 from analysis.stats.paired_tests import (
     EXACT_UP_TO,
@@ -90,7 +91,7 @@ def compare(
     for row in rows:
         if row.pairs:
             reference = next(r for r in rows if r.is_baseline and r.context == row.context)
-            pairs = _pairs(*(results_by_seed(own(each), metric) for each in (row, reference)))
+            pairs = _pairs(*(outcomes_by_seed(own(each), metric) for each in (row, reference)))
             comparisons.append(_comparison(row, pairs, margin))
     corrected = holm([each.equivalence.p if each.equivalence else math.nan for each in comparisons])
     alpha = first_step(ALPHA, sum(not math.isnan(each.row.p) for each in comparisons))
@@ -107,6 +108,9 @@ def _detectable_holm(each: Comparison, alpha: float) -> float:
 
 
 def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float) -> Comparison:
+    """Compare an arm with its baseline; of pairs that a divergence forbids a mean, the ranks alone."""
+    if row.withheld:
+        return _by_ranks(row, pairs, margin)
     differences = [own - other for own, other in pairs]
     n = len(differences)
     sd = stdev(differences) if n > 1 else math.nan
@@ -122,6 +126,22 @@ def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float
         pairing_gain=pairing_gain(pairs) if spread else math.nan,
         detectable=minimum_detectable_effect(sd, n, alpha=ALPHA, wanted=POWER) if spread else math.nan,
         equivalence=tost(differences, margin) if margin > 0 else None,
+    )
+
+
+def _by_ranks(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float) -> Comparison:
+    differences = paired_differences(*(dict(enumerate(side)) for side in zip(*pairs, strict=True)))
+    undefined = Equivalence(p=math.nan, low=math.nan, high=math.nan, equivalent=False)
+    return Comparison(
+        row=row,
+        sd=math.nan,
+        p_sign_flip=math.nan,
+        floor_sign_flip=math.nan,
+        wilcoxon=wilcoxon(differences) if len(differences) <= EXACT_UP_TO else None,
+        dz=math.nan,
+        pairing_gain=math.nan,
+        detectable=math.nan,
+        equivalence=undefined if margin > 0 else None,
     )
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from analysis.comparison.arms import ArmRow
-from analysis.results.trials import TrialRow, results_by_seed
+from analysis.comparison.arms import WITHHELD, ArmRow, withheld_by
+from analysis.results.trials import TrialRow, outcomes_by_seed
+from analysis.stats.failures import paired_differences, signed_rank_p
 from analysis.stats.intervals import Interval, holm, paired_t, t_interval
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
@@ -34,7 +35,7 @@ class DesignEffect:
     """Seeds."""
     difference: Interval
     p: float
-    """Two-sided paired t test over the seeds, uncorrected."""
+    """Two-sided paired t test over the seeds, uncorrected; the exact signed ranks where a seed diverged."""
     p_holm: float
     """Holm-corrected over every effect of the table."""
 
@@ -48,8 +49,8 @@ def ladder_steps(
         changed = [name for name in levels if one.arm[name] != other.arm[name]]
         if one.context == other.context and len(changed) == 1 and _next(levels[changed[0]], one, other, changed[0]):
             before, after = (_results(trials, row, metric) for row in (one, other))
-            pairs = [after[seed] - before[seed] for seed in before if seed in after]
-            effects.append(_effect(one.context, changed[0], (one, other), one.arm, pairs))
+            pairs, lost = paired_differences(after, before), bool(withheld_by(after, before))
+            effects.append(_effect(one.context, changed[0], (one, other), one.arm, pairs, by_ranks=lost))
     return _corrected(effects)
 
 
@@ -64,11 +65,12 @@ def main_effects(
 
     Only seeds that are complete in every arm of the context count, so that a switch's arms stay balanced in the others
     (Montgomery, chapter 8). What a fraction aliases with a main effect is in it. A fraction that lost arms, refused
-    or merged, is out of balance, and its effects would hold each other: nothing is returned for it.
+    or merged, is out of balance, and its effects would hold each other: nothing is returned for it, nor for a context
+    in which a seed diverged, over whose other seeds the means would flatter what fails.
     """
     effects = []
     for here in _by_context(rows):
-        if not _balanced(here, levels):
+        if not _balanced(here, levels) or any(row.diverged for row in here):
             continue
         results = [_results(trials, row, metric) for row in here]
         seeds = set.intersection(*(set(each) for each in results))
@@ -96,7 +98,7 @@ def _by_context(rows: Sequence[ArmRow]) -> Iterator[list[ArmRow]]:
 
 def _results(trials: Sequence[TrialRow], row: ArmRow, metric: str) -> Results:
     names = {**row.context, **row.arm}
-    return results_by_seed([t for t in trials if all(t[n] == v for n, v in names.items())], metric)
+    return outcomes_by_seed([t for t in trials if all(t[n] == v for n, v in names.items())], metric)
 
 
 def _effect(
@@ -105,6 +107,8 @@ def _effect(
     ends: tuple[ArmRow, ArmRow],
     held: Mapping[str, Value],
     differences: Sequence[float],
+    *,
+    by_ranks: bool = False,
 ) -> DesignEffect:
     return DesignEffect(
         context=context,
@@ -113,8 +117,8 @@ def _effect(
         after=ends[1].arm[switch],
         rest={name: value for name, value in held.items() if name != switch},
         n=len(differences),
-        difference=t_interval(differences),
-        p=paired_t(differences),
+        difference=WITHHELD if by_ranks else t_interval(differences),
+        p=signed_rank_p(differences) if by_ranks else paired_t(differences),
         p_holm=float("nan"),
     )
 

@@ -10,6 +10,7 @@ where E is not 0, s is freed of its bias and its own variance is added.
 
     protocol differs   the data or the recipe are not the published ones: nothing can be said
     underpowered       fewer than two seeds, or the figure lies inside limits wider than MARGIN either way
+    withheld           seeds of ours diverged: over the others the limits would flatter
     reproduced         the figure lies inside the limits, and they are no wider than MARGIN
     contradicted       the figure lies outside the limits
 
@@ -25,12 +26,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Literal
 
 from analysis.comparison.published import Published, Statistic
 
-Name = Literal["reproduced", "contradicted", "underpowered", "protocol differs"]
+Name = Literal["reproduced", "contradicted", "underpowered", "withheld", "protocol differs"]
 MARGIN = 1.0
 """Points of error. Wider limits would call a net that is a point off reproduced."""
 SIGN_ALPHA = 0.05
@@ -42,6 +43,9 @@ class Verdict:
 
     published: Published
     ours: float
+    """The mean of our errors; infinite where a seed diverged."""
+    median: float
+    """The median, with infinity for a diverged seed."""
     n: int
     low: float
     high: float
@@ -58,19 +62,21 @@ def judge(
     margin: float = MARGIN,
     noted: Sequence[str] = (),
 ) -> Verdict:
-    """Apply the rule to our test errors (per cent), one per seed; under a published failure a diverged one is inf.
+    """Apply the rule to our test errors (per cent), one per seed, infinity for a diverged one.
 
     What is `noted` is passed on and changes nothing.
     """
-    known = [] if figure.fails else results
+    lost = any(map(math.isinf, results))
+    known = [] if figure.fails or lost else results
     low, high = limits(known, figure.statistic, max(figure.runs, 1))
     if figure.fails and not deviations:
         name = failing([value > figure.value for value in results])
     else:
-        name = _name(figure.value, low, high, deviations, margin)
+        name = "withheld" if lost and not deviations else _name(figure.value, low, high, deviations, margin)
     return Verdict(
         published=figure,
         ours=fmean(results) if results else math.nan,
+        median=median(results) if results else math.nan,
         n=len(results),
         low=low,
         high=high,
@@ -78,6 +84,15 @@ def judge(
         deviations=tuple(deviations),
         noted=tuple(noted),
     )
+
+
+FAIL_ABOVE = 20.0
+"""Test error in per cent above which He et al. 2016 (arXiv 1603.05027, section 3.1) report `fail`."""
+
+
+def reported_median(verdict: Verdict) -> str:
+    """Return our median as He et al. 2016 report theirs, of five runs: `fail` where it is above FAIL_ABOVE."""
+    return "fail" if verdict.median > FAIL_ABOVE else f"{verdict.median:.2f}"
 
 
 def failing(failed: Sequence[bool]) -> Name:

@@ -22,6 +22,7 @@ def draw_lane(axes: "Axes", lines: "pd.DataFrame", x: float, width: float, colou
     for row in lines[lines["shows"] == "interval"].itertuples():
         _draw_interval(axes, x + 0.24 * width, (row.mean, row.low, row.high), colour, marker)  # type: ignore[arg-type]  # pandas rows
     _draw_failures(axes, x, width, int((lines["shows"] == "failed").sum()), colour)
+    _draw_diverged(axes, x, int((lines["shows"] == "diverged").sum()), len(seeds), colour)
 
 
 def _draw_interval(axes: "Axes", x: float, interval: tuple[float, float, float], colour: Colour, marker: str) -> None:
@@ -41,6 +42,25 @@ def _draw_end(axes: "Axes", x: float, y: float, shape: str, colour: Colour) -> N
     """Draw a cap where the interval ends, an arrow where it goes on beyond the axis."""
     size, line, order = (30, 1.8, 3) if shape == "_" else (48, 0.0, 5)
     axes.scatter([x], [y], s=size, marker=shape, color=colour, linewidths=line, zorder=order, clip_on=False)
+
+
+def _draw_diverged(axes: "Axes", x: float, count: int, others: int, colour: Colour) -> None:
+    """Mark diverged seeds at the top edge, which no value reaches, with their number of all."""
+    if not count:
+        return
+    across = axes.get_xaxis_transform()
+    axes.scatter([x], [1.0], s=52, marker="^", color=colour, transform=across, clip_on=False, zorder=6)
+    axes.annotate(
+        f"{count} of {count + others}",
+        (x, 1.0),
+        xycoords=across,
+        xytext=(0, -7),
+        textcoords="offset points",
+        ha="center",
+        va="top",
+        fontsize=7,
+        color=colour,
+    )
 
 
 def _draw_failures(axes: "Axes", x: float, width: float, count: int, colour: Colour) -> None:

@@ -83,7 +83,7 @@ def _set_scale(axes: "Axes", frame: "pd.DataFrame") -> None:
     values = frame["value"].dropna().tolist()
     log = spans_decades(values)
     bottom, top = limits(values, frame["low"].tolist(), frame["high"].tolist(), log=log)
-    if (frame["shows"] == "failed").any():  # room for the crosses
+    if frame["shows"].isin(["failed", "diverged"]).any():  # room for the marks at the top
         top = top * (top / bottom) ** 0.1 if log else top + 0.1 * (top - bottom)
     if log:
         log_ticks(axes, bottom, top)
@@ -134,6 +134,7 @@ def _notes(axes: "Axes", frame: "pd.DataFrame") -> list[str]:
         (True, CAPTION),
         (frame["is_baseline"].any(), "dotted: mean of the baseline"),
         (beyond, "arrows: interval goes on"),
+        ((frame["shows"] == "diverged").any(), "triangles: diverged seeds of all, no mean drawn"),
         ((frame["shows"] == "failed").any(), "crosses: failed trials"),
         (axes.get_yscale() == "log", "log scale"),
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from analysis.comparison.arms import ArmRow, trials_of
 from analysis.figures.arm_panel import draw
 from analysis.figures.style import figure_style, save
-from analysis.results.trials import TrialRow, failure
+from analysis.results.trials import TrialRow, failure, is_diverged
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import Status
 from resnet_lab.spec.choices import Value
@@ -28,8 +28,8 @@ def plot_arms(
 ) -> list[Path]:
     """Draw the arms side by side in each context; write and return out.png, out.svg and out.csv.
 
-    The metric is in per cent. The axis spans the seeds, and an arrow marks an interval that leaves it;
-    failed trials are crosses at the top. The CSV holds all that is drawn. Same input, same bytes.
+    The metric is in per cent. The axis spans the seeds, and an arrow marks an interval that leaves it; triangles at the
+    top count diverged seeds, crosses failed trials. The CSV holds all that is drawn. Same input, same bytes.
     """
     frame = plot_data(trials, rows, arm=arm, context=context, metric=metric)
     with figure_style():
@@ -50,8 +50,8 @@ def plot_data(
 ) -> "pd.DataFrame":
     """Return a line for each seed, each failed trial and each arm's interval, distinguished by `shows`.
 
-    `shows` is "seed" (seed and value, in the unit of the metric), "failed" (seed and reason) or "interval"
-    (n, mean and Student-t limits); cells that do not apply are empty.
+    `shows` is "seed" (seed and value, in the unit of the metric), "diverged" (seed), "failed" (seed and reason) or
+    "interval" (n, mean and Student-t limits, withheld where a seed diverged); cells that do not apply are empty.
     """
     import pandas as pd
 
@@ -69,6 +69,8 @@ def plot_data(
 
 def _point(trial: TrialRow, metric: str) -> dict[str, Value]:
     why = failure(trial, metric)
+    if is_diverged(trial):
+        return {"shows": "diverged", "seed": trial["seed"], "reason": why or ""}
     if why:
         return {"shows": "failed", "seed": trial["seed"], "reason": why}
     if trial["status"] == Status.COMPLETE:

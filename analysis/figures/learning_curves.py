@@ -34,12 +34,17 @@ def plot_curves(
 
 
 def curve_data(trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow], metric: str) -> "pd.DataFrame":
-    """Return a line per arm and epoch: n, mean, low, high, and the least and largest seed, in per cent."""
+    """Return a line per arm and epoch: n, mean, low, high, and the least and largest seed, in per cent.
+
+    An arm of which a seed diverged has none: the mean of the others would flatter it.
+    """
     import pandas as pd
 
     lines: list[dict[str, object]] = []
     complete = trials_of([trial for trial in trials if trial["status"] == Status.COMPLETE], rows)
     for row in rows:
+        if row.diverged:
+            continue
         values: dict[int, list[float]] = {}
         for trial in complete(row):
             for record in histories.get(trial["trial"], ()):
@@ -74,4 +79,6 @@ def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], metric: str) -> Any:
         axes.set_xlabel("epoch")
         axes.set_ylabel(metrics.metric(metric).axis)
 
-    return in_panels(rows, FigureText("Learning curves", CAPTION + scale), draw)
+    drawn = [row for row in rows if not row.diverged]
+    lost = "; not drawn: arms of which a seed diverged" if len(drawn) < len(rows) else ""
+    return in_panels(drawn, FigureText("Learning curves", CAPTION + scale + lost), draw)

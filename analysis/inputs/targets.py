@@ -100,7 +100,7 @@ def _load(name: str, path: Path, run_id: str | None, options: Inputs, device: to
         mean, std = (
             data.mean.new_tensor(values) for values in (provenance.normalisation.mean, provenance.normalisation.std)
         )
-        data = replace(data, mean=mean, std=std)
+        data = replace(data, mean=mean, std=std, normalise=None)
     ours = provenance.origin is None or provenance.origin.format == "resnet_lab"
     model = imported.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
     own_seed = imported.run.seed if ours else None

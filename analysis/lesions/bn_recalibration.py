@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from analysis.lesions.shared_prefix import Batches, Network
-from resnet_lab.engine.precision import autocast
+from resnet_lab.engine.norm_statistics import estimate_norms
 
 
 @torch.no_grad()
@@ -29,17 +29,7 @@ def recalibrate(
     statistics are equal, and `analysis.lesions.shared_prefix` runs them once.
     """
     copies = tuple(_copy(network))
-    norms = list(_norms(copies))
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the cumulative mean
-        norm.train()
-    for x, _ in batches:
-        with autocast(x.device, dtype):
-            for module in copies:
-                x = module(x)
-    for norm in norms:
-        norm.eval()
+    estimate_norms(copies, (x for x, _ in batches), dtype)
     pairs = enumerate(zip(network, whole, strict=False))
     first = next((position for position, (mine, other) in pairs if mine is not other), min(len(whole), len(network)))
     return (*recalibrated_whole[:first], *copies[first:])
@@ -50,9 +40,3 @@ def _copy(network: Iterable[nn.Module]) -> list[nn.Module]:
     modules = list(network)
     parameters = {id(parameter): parameter for module in modules for parameter in module.parameters()}
     return copy.deepcopy(modules, parameters)
-
-
-def _norms(network: Iterable[nn.Module]) -> Iterable[nn.BatchNorm2d]:
-    """Return each norm once: a duplicated block holds the same ones twice."""
-    norms = (m for module in network for m in module.modules() if isinstance(m, nn.BatchNorm2d))
-    return {id(norm): norm for norm in norms if norm.track_running_stats}.values()

@@ -82,7 +82,7 @@ def plot_measures(rows: Sequence[Row], rho: Mapping[str, tuple[float, float]], *
     def one(measure: str) -> Draw:
         return lambda axes: panels.against(axes, frame, measure, rho[measure][0], MEASURE_LABELS[measure])
 
-    figure = _figure([one(measure) for measure in rho], "Does a measure foretell the damage?", name, None)
+    figure = _figure([one(measure) for measure in rho], "Does a measure predict the damage?", name, None)
     return save(figure, out / "measures")
 
 

@@ -45,9 +45,9 @@ def record_residual(block: Residual, h: Tensor) -> Recorded:
     if not isinstance(block, ResidualBlock) or block.gate is not None:
         return trace(block.residual, h)
     y, vjp = record(block.branch, h)
-    if block.training or not block.drop_path:
+    if block.training or block.test_factor == 1:
         return y, vjp
-    keep = y.new_tensor(1 - block.drop_path)
+    keep = y.new_tensor(block.test_factor)
     return y * keep, compose([vjp, ScaleVJP(keep)])
 
 

@@ -1,6 +1,5 @@
 """Assembly of a report: sections of blocks, figures by their place, one page in two formats."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,4 +42,4 @@ def write_document(document: Document, folder: Path, tables: Mapping[str, str]) 
 def write_launch(launch: Mapping[str, Any], folder: Path) -> None:
     """Write launch.json: what the last launch knew; nothing where that is not known."""
     if launch:
-        atomic.write(folder / "launch.json", (json.dumps(launch, indent=2) + "\n").encode())
+        atomic.write_json(folder / "launch.json", launch)

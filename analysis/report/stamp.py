@@ -37,7 +37,7 @@ def fresh_files(folder: Path, contents: Mapping[str, str], trials: Iterable[Path
 def mark_fresh(folder: Path, files: Iterable[Path], trials: Iterable[Path]) -> None:
     """Record what a report that is whole was made of: its files and the folders of its runs. Call it last."""
     content = _stamp(folder, [path.name for path in files], trials)
-    atomic.write(folder / FILE, (json.dumps(content, indent=2) + "\n").encode())
+    atomic.write_json(folder / FILE, content)
 
 
 def remove_stamps(out: Path, study: str) -> None:

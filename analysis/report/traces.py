@@ -7,6 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from resnet_lab.spec.fields import CONFIG_FILE
+from resnet_lab.trials.trial import ENVIRONMENT_FILE, HISTORY_FILE
+
 Json = Mapping[str, Any]
 
 
@@ -22,17 +25,17 @@ class Traces:
     @cached_property
     def histories(self) -> Mapping[str, Sequence[Json]]:
         """The records of history.jsonl, one per epoch."""
-        return self._read("history.jsonl", _records, keep_empty=True)
+        return self._read(HISTORY_FILE, _records, keep_empty=True)
 
     @cached_property
     def environments(self) -> Mapping[str, Json]:
         """env.json."""
-        return self._read("env.json", _object)
+        return self._read(ENVIRONMENT_FILE, _object)
 
     @cached_property
     def configs(self) -> Mapping[str, str]:
         """The text of config.json."""
-        return self._read("config.json", str)
+        return self._read(CONFIG_FILE, str)
 
     def _read(self, file: str, parse: Callable[[str], Any], *, keep_empty: bool = False) -> dict[str, Any]:
         read = {name: parse(_text(self.trials_root / name / file)) for name in dict.fromkeys(self.trial_names)}

@@ -10,7 +10,8 @@ from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
 from resnet_lab.outcomes import Status
 from resnet_lab.spec import RunSpec
-from resnet_lab.spec.fields import flatten
+from resnet_lab.spec.fields import CONFIG_FILE, flatten
+from resnet_lab.trials.trial import FAILURE_FILE, RESULT_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,9 +50,9 @@ def _row(folder: Path, run: TrialRow, defaults: Mapping[str, Any]) -> dict[str, 
 
     A field that the trial's code did not know yet has its default: adding a field keeps old results.
     """
-    fields = _read(folder / "config.json")
-    result = _read(folder / "result.json") or {}
-    failure = {} if result else _read(folder / "failure.json") or {}
+    fields = _read(folder / CONFIG_FILE)
+    result = _read(folder / RESULT_FILE) or {}
+    failure = {} if result else _read(folder / FAILURE_FILE) or {}
     status = Status.COMPLETE if result else Status.FAILED if failure else Status.MISSING
     named = {"trial": folder.name, "status": str(status), "reason": failure.get("reason")}
     return {**run, **(defaults if fields else {}), **(fields or {}), **result, **named}

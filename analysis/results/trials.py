@@ -3,6 +3,9 @@
 Every trial has the fields that the analysis is asked to group by, "seed", "status" ("complete", "failed" or
 "missing": planned and not ended), "reason" (text or None) and, if complete, the metric, such as "test/error"
 in per cent. A complete trial whose metric is absent or not finite counts as failed.
+
+A diverged trial is an outcome, the worst there is: its metric is infinite. A trial that failed otherwise, by a fault of
+the machine, is missing.
 """
 
 import math
@@ -10,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resnet_lab.errors import UserError
-from resnet_lab.outcomes import Status
+from resnet_lab.outcomes import Reason, Status, reason_of
 from resnet_lab.spec.choices import Value
 
 TrialRow = Mapping[str, Any]
@@ -55,6 +58,22 @@ def results_by_seed(trials: Sequence[TrialRow], metric: str) -> dict[int, float]
             )
         results[trial["seed"]] = _number(trial, metric)
     return results
+
+
+def is_diverged(trial: TrialRow) -> bool:
+    """Return whether a trial's outcome is that it diverged."""
+    return trial["status"] == Status.FAILED and reason_of(trial.get("reason")) == Reason.DIVERGED
+
+
+def outcomes_by_seed(trials: Sequence[TrialRow], metric: str) -> dict[int, float]:
+    """Return {seed: metric} of the trials of one arm that have an outcome, infinity for those that diverged.
+
+    Raises UserError for two complete trials of one seed.
+    """
+    known = results_by_seed(trials, metric)
+    diverged = {trial["seed"] for trial in trials if is_diverged(trial)}
+    seeds = dict.fromkeys(trial["seed"] for trial in trials)
+    return {seed: known.get(seed, math.inf) for seed in seeds if seed in known or seed in diverged}
 
 
 def _number(trial: TrialRow, metric: str) -> float:

@@ -16,6 +16,7 @@ from functools import cache
 from statistics import stdev
 from typing import TYPE_CHECKING, TypeVar
 
+from analysis.stats.failures import direction, signed_rank_p
 from analysis.stats.intervals import ROUNDING, Interval, t_interval
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def decide(
     margin: float = 0.0,
     *,
     arms: int | None = None,
+    lost: Mapping[Key, bool] | None = None,
 ) -> dict[Key, Judgement]:
     """Judge every arm at a look (0 is the first), in the unit of the differences.
 
@@ -105,6 +107,8 @@ def decide(
     them (never at a margin of 0). `arms` is how many comparisons were planned, also those no longer looked at; by
     default those given. An arm that lost pairs to failed seeds is off the schedule: it is held to alpha / looks / arms
     (Bonferroni). Differences without any spread come from a metric in coarse steps and decide nothing.
+    Where an arm or its baseline lost seeds by divergence, which `lost` says, differences may be infinite: the exact
+    signed ranks decide, held to alpha / looks / arms, and nothing is equivalent.
     Raises ValueError for more pairs than the look has.
     """
     count = len(differences_by_arm) if arms is None else arms
@@ -113,10 +117,22 @@ def decide(
     for key, differences in differences_by_arm.items():
         if len(differences) > schedule[look]:
             raise ValueError(f"{key}: {len(differences)} pairs at a look of {schedule[look]}")
+        if lost is not None and lost.get(key):
+            each_look = alpha / max(count, 1) / len(schedule)
+            judged[key] = _by_ranks(differences, each_look)
+            continue
         whole = len(differences) == schedule[look]
         interval = _interval(differences, threshold if whole else alpha / max(count, 1) / len(schedule))
         judged[key] = Judgement(decision=_decision(interval, margin), pairs=len(differences), interval=interval)
     return judged
+
+
+def _by_ranks(differences: Sequence[float], level: float) -> Judgement:
+    """Judge by the exact signed ranks, in which infinity is the worst: no mean, no margin, no equivalence."""
+    decision = Decision.UNDECIDED
+    if len(differences) > 1 and signed_rank_p(differences) < level:
+        decision = Decision.WORSE if direction(differences) > 0 else Decision.BETTER
+    return Judgement(decision=decision, pairs=len(differences), interval=Interval(math.nan, math.nan, math.nan))
 
 
 def _interval(differences: Sequence[float], threshold: float) -> Interval:

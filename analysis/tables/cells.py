@@ -48,8 +48,8 @@ def number_cells(rows: Sequence[ArmRow], gap: str = " ") -> list[list[str]]:
         [
             str(row.n),
             *([str(row.failed)] if any_failed else []),
-            estimate(".2f", row.mean, row.low, row.high, gap),
-            "baseline" if row.is_baseline else _difference(row, gap),
+            errors_text(row, gap),
+            "baseline" if row.is_baseline else difference_text(row, gap),
             "" if row.is_baseline else p_text(row.p_holm),
         ]
         for row in rows
@@ -64,7 +64,17 @@ def changes(arm: Mapping[str, Value], reference: Mapping[str, Value]) -> str:
     return "\n".join(lines) or "baseline"
 
 
-def _difference(row: ArmRow, gap: str) -> str:
+def errors_text(row: ArmRow, gap: str = " ") -> str:
+    """Return the mean error with its interval, or `3 of 5 diverged` in its place."""
+    if row.diverged:
+        return f"{row.diverged} of {row.n + row.diverged} diverged"
+    return estimate(".2f", row.mean, row.low, row.high, gap)
+
+
+def difference_text(row: ArmRow, gap: str = " ") -> str:
+    """Return the mean difference with its interval, or which seeds diverged in its place."""
+    if row.withheld:
+        return row.withheld.replace(", ", ",\n") if gap == "\n" else row.withheld
     return estimate("+.2f", row.difference, row.difference_low, row.difference_high, gap)
 
 

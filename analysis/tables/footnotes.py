@@ -16,12 +16,16 @@ def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
     """Return unit, interval, test, correction, sensitivity and failures in words, one sentence per line."""
     if not rows:
         return "No trials."
-    parts = [_errors(rows), _differences(rows, baseline), _sensitivity(rows), _undefined(rows), _failures(rows)]
+    parts = [_errors(rows), _differences(rows, baseline), _diverged(rows), _sensitivity(rows), _undefined(rows)]
+    parts.append(_failures(rows))
     return "\n".join(part for part in parts if part)
 
 
 def _errors(rows: Sequence[ArmRow]) -> str:
-    text = f"error %: mean of {_counts([row.n for row in rows])} an arm [95 % Student-t interval]"
+    counts = [row.n for row in rows if not row.diverged]
+    if not counts:
+        return ""
+    text = f"error %: mean of {_counts(counts)} an arm [95 % Student-t interval]"
     below = any(row.low < 0 for row in rows)
     return text + ("; with so few seeds an interval can reach below 0." if below else ".")
 
@@ -42,10 +46,23 @@ def _differences(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
     )
 
 
+def _diverged(rows: Sequence[ArmRow]) -> str:
+    """Return what a diverged seed counts as, where there is one."""
+    if not any(row.diverged or row.withheld for row in rows):
+        return ""
+    text = "A diverged seed is an outcome, the worst there is: where an arm has one, its mean and every t interval are"
+    text += " withheld, for over the other seeds they would flatter it"
+    if not any(row.withheld for row in rows):
+        return f"{text}."
+    floor = 2.0 ** (1 - max(row.pairs for row in rows if row.withheld))
+    return f"{text}; p is then that of the exact signed-rank test with infinity the worst (no less than {floor:.2g})."
+
+
 def _sensitivity(rows: Sequence[ArmRow]) -> str:
     """Return how large an effect has to be for the table to show it, at its largest number of pairs."""
-    pairs, tested = max(row.pairs for row in rows), _tested(rows)
-    if not tested:
+    tested = _tested(rows)
+    pairs = max((row.pairs for row in rows if not row.withheld), default=0)
+    if not tested or pairs < 2:
         return ""
     first = f" ({t_factor(pairs, 0.05 / tested):.1f} times in Holm's first step)" if tested > 1 else ""
     return (
@@ -61,19 +78,22 @@ def _undefined(rows: Sequence[ArmRow]) -> str:
 
 
 def _failures(rows: Sequence[ArmRow]) -> str:
-    failed, missing = sum(row.failed for row in rows), sum(row.missing for row in rows)
+    diverged = sum(row.diverged for row in rows)
+    failed, missing = sum(row.failed for row in rows) - diverged, sum(row.missing for row in rows)
     failures = [f"{full_label({**row.context, **row.arm})}, {why}" for row in rows for why in row.reasons]
     parts = []
+    total = sum(row.n + row.failed + row.missing for row in rows)
+    if diverged:
+        parts.append(f"{diverged} of {total} trials diverged")
     if failed:
-        total = sum(row.n + row.failed + row.missing for row in rows)
-        parts.append(f"{failed} of {total} trials failed")
+        parts.append(f"{failed} of {total} trials failed" + (" otherwise and are missing" if diverged else ""))
     if missing:
         parts.append(f"{missing} {'has' if missing == 1 else 'have'} not ended")
     if not parts:
         return ""
     more = f"; and {len(failures) - MAX_LISTED} more" if len(failures) > MAX_LISTED else ""
     listed = f": {'; '.join(failures[:MAX_LISTED])}{more}" if failures else ""
-    return f"{' and '.join(parts)}; no mean counts them{listed}."
+    return f"{', '.join(parts[:-1])}{' and ' if parts[1:] else ''}{parts[-1]}; no mean counts them{listed}."
 
 
 def _tested(rows: Sequence[ArmRow]) -> int:

@@ -81,11 +81,16 @@ def pad(images: Images, padding: int, mean: Tensor) -> Tensor:
 
     He et al. pad with zeros after the mean was subtracted. On raw pixels that is a border of the mean itself.
     """
+    return _with_border(images.pixels, padding, nearest_grey(mean))
+
+
+def _with_border(pixels: Tensor, padding: int, grey: Tensor) -> Tensor:
+    """Return [N, H + 2 padding, W + 2 padding, C] with a border of `grey` [C]."""
     if padding == 0:
-        return images.pixels
-    n, height, width, channels = images.pixels.shape
-    padded = nearest_grey(mean).expand(n, height + 2 * padding, width + 2 * padding, channels).contiguous()
-    padded[:, padding : padding + height, padding : padding + width] = images.pixels
+        return pixels
+    n, height, width, channels = pixels.shape
+    padded = grey.expand(n, height + 2 * padding, width + 2 * padding, channels).contiguous()
+    padded[:, padding : padding + height, padding : padding + width] = pixels
     return padded
 
 
@@ -93,7 +98,7 @@ def bordered(data: ImageData, padding: int) -> Tensor:
     """Return the training images as `pad` makes them, kept with the data: trials packed into one process share them."""
     with GLOBAL_RNG_LOCK:
         if padding not in data.bordered:
-            data.bordered[padding] = pad(data.train, padding, data.mean)
+            data.bordered[padding] = pad(data.train, padding, data.channel_mean)
             if data.mean.is_cuda:  # made on this thread's stream, and read on others
                 torch.cuda.current_stream(data.mean.device).synchronize()
         return data.bordered[padding]
@@ -120,10 +125,12 @@ def flip(pixels: Tensor, mirrored: Tensor) -> Tensor:
 def normalise(pixels: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """Turn uint8 [B, H, W, C] into (pixels / 255 - mean) / std, [B, C, H, W] of `dtype`, in channels_last.
 
+    `mean` is [C], or one for each pixel, [H, W, C], or of each image, [B, H, W, C].
     Computed in float32 along whole rows of W x C numbers, six times as fast as by channel, then rounded.
     """
     batch, height, width, channels = pixels.shape
-    scale, shift = (1 / (255 * std)).repeat(width), (-mean / std).repeat(width)
+    scale, shift = (1 / (255 * std)).repeat(width), -mean / std
+    shift = shift.repeat(width) if shift.ndim == 1 else shift.flatten(-2)
     rows = pixels.reshape(batch, height, width * channels).float().mul_(scale).add_(shift)
     return rows.to(dtype).view(batch, height, width, channels).permute(0, 3, 1, 2)
 
@@ -153,10 +160,26 @@ def make_batch(
     data: ImageData, draws: Draws, recipe: RecipeSpec, padded: Tensor, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """Return x and y of drawn images, as `batches` does. Nothing in it waits for the device, so it can be captured."""
-    cropped = crop(padded, draws.order, draws.dy, draws.dx, data.train.pixels.shape[1])
-    pixels = flip(cropped, draws.flip)
+    pixels = _distorted(padded, draws.order, draws, recipe, data)
+    mean = data.mean if data.mean.ndim == 1 else _moved_mean(data, draws, recipe)
+    return normalise(pixels, mean, data.std, dtype), data.train.labels[draws.order]
+
+
+def _distorted(padded: Tensor, index: Tensor, draws: Draws, recipe: RecipeSpec, data: ImageData) -> Tensor:
+    """Return images of `padded` as the draws crop, flip, warp and blank them."""
+    pixels = flip(crop(padded, index, draws.dy, draws.dx, data.train.pixels.shape[1]), draws.flip)
     if draws.affine is not None:
-        pixels = warp(pixels, draws.affine, data.mean)
+        pixels = warp(pixels, draws.affine, data.channel_mean)
     if draws.centre is not None:
-        pixels = cutout(pixels, draws.centre, recipe.cutout_size, data.mean)
-    return normalise(pixels, data.mean, data.std, dtype), data.train.labels[draws.order]
+        pixels = cutout(pixels, draws.centre, recipe.cutout_size, data.channel_mean)
+    return pixels
+
+
+def _moved_mean(data: ImageData, draws: Draws, recipe: RecipeSpec) -> Tensor:
+    """Return each image's own mean, float32 [B, S, S, C]: the mean image, moved as the image was.
+
+    The mean is subtracted before an image is cropped and distorted (He et al. 2015, section 4.2). Its border is the
+    grey of the images' border, so that the border is zero afterwards, as theirs.
+    """
+    padded = _with_border(255 * data.mean[None], padding_of(recipe), nearest_grey(data.channel_mean).float())
+    return _distorted(padded, torch.zeros_like(draws.order), draws, recipe, data) / 255

@@ -28,14 +28,18 @@ def draw_affine(n: int, *, shift: int, rotation: float, seed: int, epoch: int) -
 
 
 def warp(pixels: Tensor, affine: Tensor, mean: Tensor) -> Tensor:
-    """Return uint8 [B, S, S, C]: each image under its `affine` [B, 2, 3], bilinear, with a border of the mean grey."""
+    """Return [B, S, S, C]: each image under its `affine` [B, 2, 3], bilinear, with a border of the mean grey.
+
+    uint8 is rounded; a float, such as a mean of images, is not.
+    """
     halves = affine.new_ones(3)  # torch measures from -1 to 1
     halves[2:].fill_(pixels.shape[1] / 2)  # filled where it lies: a copy from the host cannot be captured
     grey = nearest_grey(mean).float()
     images = (pixels.float() - grey).permute(0, 3, 1, 2)
     grid = F.affine_grid(affine / halves, list(images.shape), align_corners=False)
     warped = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return (warped.permute(0, 2, 3, 1) + grey).round().clamp(0, 255).to(torch.uint8)
+    moved = warped.permute(0, 2, 3, 1) + grey
+    return moved if pixels.is_floating_point() else moved.round().clamp(0, 255).to(torch.uint8)
 
 
 def draw_centres(n: int, *, seed: int, epoch: int) -> Tensor:
@@ -53,4 +57,4 @@ def cutout(pixels: Tensor, centre: Tensor, side: int, mean: Tensor) -> Tensor:
     offset = torch.arange(size, device=pixels.device) - corner[:, :, None]  # [B, 2, S]
     inside = (offset >= 0) & (offset < side)
     hole = inside[:, 0, :, None] & inside[:, 1, None, :]
-    return torch.where(hole[..., None], nearest_grey(mean), pixels)
+    return torch.where(hole[..., None], nearest_grey(mean).to(pixels.dtype), pixels)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from resnet_lab.spec import DatasetName
+from resnet_lab.data.statistics import normalisation
+from resnet_lab.spec import DatasetName, NormaliseKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,10 @@ class Images:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageData:
-    """A set, split. `mean` and `std` are float32 [C] on the 0..1 scale, of the training images alone."""
+    """A set, split. Images on the 0..1 scale become (x - mean) / std, measured on the training images alone.
+
+    `std` is float32 [C] and `mean` [C], or [H, W, C] where each pixel has its own.
+    """
 
     name: DatasetName
     train: Images
@@ -36,8 +40,23 @@ class ImageData:
     sha256: str
     """Hex digest of the pixels, then labels, of train, val and test, whichever format they came in."""
     classes: int
+    normalise: NormaliseKind | None = NormaliseKind.CHANNEL
+    """How `mean` and `std` were measured; None where they are not these images' own."""
     bordered: dict[int, Tensor] = field(init=False, repr=False, compare=False, default_factory=dict)
     """The training images with a border, by its width: made once for all who train on them (`augment.bordered`)."""
+
+    @property
+    def channel_mean(self) -> Tensor:
+        """The mean by channel, float32 [C]: its nearest grey level is the border of crops."""
+        return self.mean if self.mean.ndim == 1 else self.mean.mean((0, 1))
+
+    def normalised(self, how: NormaliseKind) -> "ImageData":
+        """Return the set with the mean and std of another way to normalise: itself where it has them."""
+        if how == self.normalise:
+            return self
+        numbers = normalisation(self.train.pixels.cpu().numpy(), how)
+        mean, std = (torch.as_tensor(each, dtype=torch.float32).to(self.mean.device) for each in numbers)
+        return replace(self, mean=mean, std=std, normalise=how)
 
     def to(self, device: torch.device | str) -> "ImageData":
         """Return the set on a device: itself where it lies there."""

@@ -9,7 +9,7 @@ from resnet_lab.data import sources
 from resnet_lab.data.catalog import CATALOG, train_images
 from resnet_lab.data.raw import RawImages
 from resnet_lab.data.split import split_indices
-from resnet_lab.data.statistics import digest, mean_and_std
+from resnet_lab.data.statistics import digest, normalisation
 from resnet_lab.spec import DataSpec
 
 if TYPE_CHECKING:  # torch is imported by `load` alone
@@ -62,7 +62,7 @@ def _read(spec: DataSpec, data_dir: Path | None) -> ImageData:
     rest, test = sources.read(spec.name, data_dir)
     train_index, val_index = split_indices(len(rest.labels), info.val)
     train, val = _take(rest, train_index[:wanted]), _take(rest, val_index)
-    mean, std = mean_and_std(train.pixels)
+    mean, std = normalisation(train.pixels, spec.normalise)
     return ImageData(
         name=spec.name,
         train=_tensors(train),
@@ -72,6 +72,7 @@ def _read(spec: DataSpec, data_dir: Path | None) -> ImageData:
         std=torch.tensor(std, dtype=torch.float32),
         sha256=digest((train, val, test)),
         classes=info.classes,
+        normalise=spec.normalise,
     )
 
 

@@ -1,14 +1,34 @@
-"""Exact mean, standard deviation and digest of arrays of images."""
+"""Exact mean, standard deviation and digest of arrays of images, and what each way to normalise subtracts."""
 
 from hashlib import sha256
 from math import sqrt
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resnet_lab.data.raw import RawImages
+from resnet_lab.spec import NormaliseKind
 
 CHUNK = 1000  # 1000 x 255^2 stays far below 2^32, so sums over a chunk fit uint32
+
+
+def normalisation(pixels: NDArray[np.uint8], how: NormaliseKind) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what is subtracted from images on the 0..1 scale and what they are then divided by.
+
+    The first is [C], or [H, W, C] by pixel, the second [C]; uint8 [N, H, W, C] are the training images.
+    """
+    channels = pixels.shape[-1]
+    match how:
+        case NormaliseKind.CHANNEL:
+            mean, std = mean_and_std(pixels)
+            return np.array(mean), np.array(std)
+        case NormaliseKind.PER_PIXEL:
+            total, _ = _pixel_sums(pixels)
+            return (total / (255 * len(pixels))).reshape(pixels.shape[1:]), np.ones(channels)
+        case NormaliseKind.NONE:
+            return np.zeros(channels), np.ones(channels)
+    assert_never(how)
 
 
 def mean_and_std(pixels: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
@@ -27,7 +47,13 @@ def mean_and_std(pixels: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
 
 def _sums(pixels: NDArray[np.uint8]) -> tuple[list[int], list[int]]:
     """Return the sum and the sum of squares of each channel."""
-    n, channels = len(pixels), pixels.shape[-1]
+    parts = (sums.reshape(-1, pixels.shape[-1]).sum(axis=0).tolist() for sums in _pixel_sums(pixels))
+    return next(parts), next(parts)
+
+
+def _pixel_sums(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return the sum and the sum of squares over the images, [H W C]."""
+    n = len(pixels)
     rows = pixels.reshape(n, -1)
     total = np.zeros(rows.shape[1], dtype=np.uint64)
     squares = np.zeros_like(total)
@@ -36,8 +62,7 @@ def _sums(pixels: NDArray[np.uint8]) -> tuple[list[int], list[int]]:
         total += chunk.sum(axis=0, dtype=np.uint32)
         chunk *= chunk
         squares += chunk.sum(axis=0, dtype=np.uint32)
-    per_channel = (sums.reshape(-1, channels).sum(axis=0).tolist() for sums in (total, squares))
-    return next(per_channel), next(per_channel)
+    return total, squares
 
 
 def digest(parts: tuple[RawImages, ...]) -> str:

@@ -6,8 +6,9 @@ from typing import Any, assert_never
 import torch
 from torch import Tensor, nn
 
+from resnet_lab.engine.caffe_sgd import CaffeSGD
 from resnet_lab.engine.muon import Muon
-from resnet_lab.spec import Optimizer, RecipeSpec
+from resnet_lab.spec import MomentumKind, Optimizer, RecipeSpec
 
 
 def make_optimizer(
@@ -26,6 +27,8 @@ def make_optimizer(
     match recipe.optimizer:
         case Optimizer.SGD | Optimizer.NESTEROV:
             nesterov = recipe.optimizer == Optimizer.NESTEROV
+            if recipe.momentum_kind == MomentumKind.CAFFE:
+                return CaffeSGD(params, lr, momentum=momentum, weight_decay=decay, nesterov=nesterov)
             return torch.optim.SGD(params, lr, momentum=momentum, weight_decay=decay, nesterov=nesterov, fused=True)
         case Optimizer.ADAM:
             return torch.optim.Adam(

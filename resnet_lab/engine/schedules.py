@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import assert_never
 
-from resnet_lab.spec import RecipeSpec, RunSpec, Schedule, Warmup
+from resnet_lab.spec import ModelName, RecipeSpec, RunSpec, Schedule, Warmup
+from resnet_lab.spec.history import WARMUP_DEPTH
 
-WARMUP_DEPTH = 110  # He et al. 2015, section 4.2: 0.1 is slightly too large for the 110-layer net to start with
 # Smith and Topin 2017 (arXiv 1708.07120), with the numbers of torch's OneCycleLR.
 _RISE, _FIRST, _LAST = 0.3, 1 / 25, 1 / 25e4
 # torch's ReduceLROnPlateau: what counts as better, and the smallest change of the rate that is made.
@@ -30,10 +30,14 @@ def lr_at(spec: RunSpec, iteration: int, rate: float | None = None) -> float:
 
 
 def warmup_of(spec: RunSpec) -> Warmup:
-    """Return the warm-up in force: `auto` is constant from depth 110 on (He et al. 2015, section 4.2)."""
+    """Return the warm-up in force: `auto` is constant in a CIFAR ResNet from depth 110 on (He et al. 2015, section 4.2).
+
+    The papers of the other families (DenseNet-BC-190, ImageNet's ResNet-152) have none.
+    """
     if spec.recipe.warmup != Warmup.AUTO:
         return spec.recipe.warmup
-    return Warmup.CONSTANT if spec.model.depth >= WARMUP_DEPTH else Warmup.NONE
+    warms_up = spec.model.name == ModelName.CIFAR_RESNET and spec.model.depth >= WARMUP_DEPTH
+    return Warmup.CONSTANT if warms_up else Warmup.NONE
 
 
 def _factor(recipe: RecipeSpec, iteration: int) -> float:

@@ -5,7 +5,7 @@ Everything random is a function of (seed, epoch), so a session restored at an ep
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,37 @@ from resnet_lab.engine.epoch_runner import ComputeSettings, make_epoch_runner
 from resnet_lab.engine.evaluate import Evaluation, evaluate
 from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.initialise import initialise
+from resnet_lab.engine.norm_statistics import estimate_on_images
 from resnet_lab.engine.optimizers import restore_optimizer
 from resnet_lab.engine.precision import resolve_device, resolve_dtype
 from resnet_lab.engine.schedules import Plateau, lr_at
 from resnet_lab.metrics import EpochRecord
 from resnet_lab.native import accelerate
 from resnet_lab.networks import build_network
+from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.rng import GLOBAL_RNG_LOCK
-from resnet_lab.spec import RunSpec, Schedule
+from resnet_lab.spec import EffectiveTest, RunSpec, Schedule, Select
 
 
 class DivergenceError(ArithmeticError):
     """The training loss stopped being a finite number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The epoch of least validation error so far, the first of equal ones, with the network's state after it."""
+
+    epoch: int
+    error: float
+    weights: dict[str, torch.Tensor]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `Best` is made of."""
+        return {"epoch": self.epoch, "error": self.error, "weights": self.weights}
+
+
+def _copied(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone(memory_format=torch.preserve_format) for name, tensor in state.items()}
 
 
 class Session:
@@ -63,6 +82,7 @@ class Session:
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         count = spec.recipe.effective_blocks
         self.effective = EffectiveBlocks(self.model, count) if count else None
+        scale_for_test(self.model, spec.recipe)
         if compiled:
             self.network, self.kernels = self.model, "torch: torch.compile was asked for"
         else:
@@ -74,7 +94,13 @@ class Session:
         )
         self.runner, self.optimizer, self.mode = make_epoch_runner(spec, data, self.padded, self.model, settings)
         self.plateau = Plateau(rate=spec.recipe.lr)
+        self.best: Best | None = None
         self.epoch = self.iteration = 0
+
+    @property
+    def selected_epoch(self) -> int:
+        """The epoch, from 1, whose weights are tested and kept; before any, 0."""
+        return self.epoch if self.best is None else self.best.epoch
 
     @property
     def done(self) -> bool:
@@ -90,9 +116,12 @@ class Session:
         if not math.isfinite(loss):
             raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
         self.epoch += 1
+        self._prepare_for_test()
         val = evaluate(self.network, self.data.val, self.data, self.dtype)
         if self.spec.recipe.schedule == Schedule.PLATEAU:
             self.plateau = self.plateau.after(val.error, self.spec.recipe)
+        if self.spec.recipe.select == Select.BEST_VALIDATION and (self.best is None or val.error < self.best.error):
+            self.best = Best(epoch=self.epoch, error=val.error, weights=_copied(self.model.state_dict()))
         return EpochRecord(
             epoch=self.epoch,
             iteration=self.iteration,
@@ -118,10 +147,25 @@ class Session:
         return sums
 
     def test(self) -> Evaluation:
-        """Evaluate on the test set: once, after the last epoch, so that nothing can be picked by it."""
+        """Evaluate on the test set: once, after the last epoch, so that nothing can be picked by it.
+
+        Under select=best_validation the network gets the weights of that epoch back, and keeps them.
+        """
         if not self.done:
             raise RuntimeError("the test set is read after the last epoch only")
+        if self.best is not None:
+            self.model.load_state_dict(self.best.weights)
+        self._prepare_for_test()
         return evaluate(self.network, self.data.test, self.data, self.dtype)
+
+    def _prepare_for_test(self) -> None:
+        """Estimate batch-norm statistics with every block, where the recipe says so.
+
+        Training reads no running statistics, so that a run goes on as if they had not been touched.
+        """
+        recipe = self.spec.recipe
+        if recipe.effective_blocks and recipe.effective_test == EffectiveTest.RECALIBRATED:
+            estimate_on_images(self.model, self.data, batch=recipe.batch_size, dtype=self.dtype)
 
     def state(self) -> dict[str, Any]:
         """Return all that a later session needs to continue, as tensors and numbers only."""
@@ -129,6 +173,7 @@ class Session:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "plateau": asdict(self.plateau),
+            **({} if self.best is None else {"best": self.best.as_dict()}),
             "epoch": self.epoch,
             "iteration": self.iteration,
         }
@@ -139,6 +184,7 @@ class Session:
         restore_optimizer(self.optimizer, state["optimizer"])
         self.runner.forget()
         self.plateau = Plateau(**state.get("plateau", asdict(self.plateau)))
+        self.best = Best(**state["best"]) if "best" in state else None
         self.epoch, self.iteration = state["epoch"], state["iteration"]
 
 

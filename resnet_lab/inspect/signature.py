@@ -55,6 +55,7 @@ def _block(block: ResidualBlock) -> Signature:
         signature(block.shortcut),
         _gate(block),
         ("drop_path", block.drop_path),
+        *((("test_share", block.test_share),) if block.test_share != 1 else ()),
         # Where training starts is no part of the function, but no two starts are one arm.
         ("start", block.spec.branch_init.value),
     )

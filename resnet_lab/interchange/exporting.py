@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import assert_never
 
 import torch
 from safetensors.torch import save
@@ -11,10 +12,12 @@ from torch import Tensor
 from ablations.choices import Attention, BlockKind, BranchInit, Shortcut
 from ablations.spec import BlockSpec
 from resnet_lab.checkpoint import Checkpoint, load_model
+from resnet_lab.data.catalog import CATALOG
 from resnet_lab.errors import UserError
 from resnet_lab.interchange.names import Format, to_foreign
-from resnet_lab.provenance import Normalisation, normalisation_to
-from resnet_lab.spec import ModelName, ModelSpec, Stem
+from resnet_lab.networks.resnet import residual_blocks
+from resnet_lab.provenance import MODEL_FILE, Normalisation, normalisation_to
+from resnet_lab.spec import ModelName, ModelSpec, NormaliseKind, Stem
 from resnet_lab.system import atomic
 
 IMAGENET_WIDTH = 64
@@ -40,16 +43,39 @@ def export_checkpoint(checkpoint: Path, out: Path) -> Exported:
     """
     loaded = load_model(checkpoint)
     style = counterpart(loaded.spec.model)
+    if any(block.test_factor != 1 for block in residual_blocks(loaded.model)):
+        raise UserError(
+            "others' code would run this network's branches unscaled: export one trained with "
+            "recipe.effective_test=recalibrated or without effective_blocks"
+        )
     if out.suffix not in (*PICKLES, SAFETENSORS):
         raise UserError(f"{out} must end in {', '.join(PICKLES)} or {SAFETENSORS}: give --out such a name")
     tensors = foreign_tensors(loaded, style)
-    normalisation = loaded.provenance.normalisation if loaded.provenance else None
+    normalisation = _normalisation(loaded)
     content = _safetensors(tensors, normalisation) if out.suffix == SAFETENSORS else _pickle(tensors, style)
     try:
         digest = atomic.write_with_digest(out, content)
     except OSError as error:
         raise UserError(f"cannot write {out} ({error.strerror}): give --out another place") from None
     return Exported(style=style, tensors=len(tensors), sha256=digest, normalisation=normalisation)
+
+
+def _normalisation(checkpoint: Checkpoint) -> Normalisation | None:
+    """Return what the network's images were normalised with; None is the data's own. Raises UserError."""
+    if checkpoint.provenance and checkpoint.provenance.normalisation:
+        return checkpoint.provenance.normalisation
+    match checkpoint.spec.data.normalise:
+        case NormaliseKind.CHANNEL:
+            return None
+        case NormaliseKind.NONE:
+            channels = (checkpoint.provenance or CATALOG[checkpoint.spec.data.name]).channels
+            return Normalisation(mean=(0.0,) * channels, std=(1.0,) * channels)
+        case NormaliseKind.PER_PIXEL:
+            raise UserError(
+                "this network was trained with data.normalise=per_pixel, and other code's files hold one mean for each "
+                f"channel: keep its {MODEL_FILE}, or train with data.normalise=channel"
+            )
+    assert_never(checkpoint.spec.data.normalise)
 
 
 def counterpart(spec: ModelSpec) -> Format:
@@ -68,7 +94,10 @@ def counterpart(spec: ModelSpec) -> Format:
         branch_init=BranchInit.NORMAL if block.branch_init == BranchInit.ZERO_LAST else block.branch_init,
     )
     if plain != BlockSpec() or block.shortcut not in (Shortcut.A, Shortcut.B, Shortcut.C):
-        raise UserError("only post-activation blocks with shortcut A, B or C can be exported: this block differs")
+        raise UserError(
+            "only post-activation blocks with shortcut A, B or C, a bottleneck's stride on conv2, can be exported: "
+            "this block differs"
+        )
     if spec.name == ModelName.CIFAR_RESNET:
         return _cifar(spec)
     if block.shortcut != Shortcut.B or spec.stem != Stem.IMAGENET or spec.width != IMAGENET_WIDTH:

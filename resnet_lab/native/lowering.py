@@ -58,7 +58,7 @@ def check(model: nn.Module) -> None:
     if not isinstance(model, ResNet):
         raise UnsupportedError(f"{type(model).__name__} is not made of residual blocks alone")
     for block in model.blocks():
-        if block.gate is not None or block.drop_path:
+        if block.gate is not None or block.test_factor != 1:
             raise UnsupportedError("a gated or randomly skipped block")
     for module in _leaves(model):
         _check_leaf(module)

@@ -11,6 +11,12 @@ class DatasetName(StrEnum):
     CIFAR100 = "cifar100"
 
 
+class NormaliseKind(StrEnum):
+    CHANNEL = "channel"
+    PER_PIXEL = "per_pixel"
+    NONE = "none"
+
+
 class ModelName(StrEnum):
     """Families of networks; `resnet_lab.spec.presets` names members of them, such as resnet50 and se_resnet110."""
 
@@ -43,6 +49,16 @@ class Optimizer(StrEnum):
     MUON = "muon"
 
 
+class MomentumKind(StrEnum):
+    TORCH = "torch"
+    CAFFE = "caffe"
+
+
+class Select(StrEnum):
+    LAST = "last"
+    BEST_VALIDATION = "best_validation"
+
+
 class Schedule(StrEnum):
     STEP = "step"
     COSINE = "cosine"
@@ -56,6 +72,14 @@ class Warmup(StrEnum):
     NONE = "none"
     CONSTANT = "constant"
     LINEAR = "linear"
+
+
+class EffectiveTest(StrEnum):
+    """What a network whose mini-batches each train some blocks is in validation and at test: all blocks, and ..."""
+
+    SCALED = "scaled"
+    RECALIBRATED = "recalibrated"
+    UNSCALED = "unscaled"
 
 
 class Augmentation(StrEnum):

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from ablations.spec import FROZEN
 from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.spec.choices import ModelName, Value
+from resnet_lab.spec.history import as_recorded
 from resnet_lab.spec.presets import PRESETS
 from resnet_lab.spec.run_spec import RunSpec
 
@@ -162,14 +163,14 @@ def _adapter(name: str) -> TypeAdapter[Any]:
 
 
 def from_json(text: str) -> RunSpec:
-    """Read a RunSpec from the JSON of its dotted names. Raises UserError."""
+    """Read a RunSpec from the JSON of its dotted names, as it was meant when it was written. Raises UserError."""
     try:
         flat = json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(f"the spec is not JSON ({error}): write it with resnet_lab.spec.fields.to_json") from None
     if not isinstance(flat, dict):
         raise UserError("the spec is not a JSON object of dotted names: write it with resnet_lab.spec.fields.to_json")
-    return unflatten(RunSpec, flat)
+    return unflatten(RunSpec, as_recorded(flat))
 
 
 def to_json(spec: RunSpec) -> str:

@@ -8,9 +8,11 @@ from functools import cache, lru_cache
 
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten
+from resnet_lab.spec.history import revisions, unnamed_then
 from resnet_lab.spec.run_spec import RunSpec
 
-# Bump when the default of an existing field changes, or when the engine's results do.
+# Bump when the default of an existing field changes, or when the engine's results do. Where only some runs change, add a
+# revision to `resnet_lab.spec.history` instead: the others keep their names.
 SCHEMA = 1
 
 
@@ -18,11 +20,13 @@ SCHEMA = 1
 def fingerprint(spec: RunSpec) -> str:
     """Return 12 hex digits of the canonical JSON of the fields that differ from their defaults, and the schema.
 
-    A new field with a default therefore keeps old fingerprints.
+    A new field with a default therefore keeps old fingerprints. Where a run is not what the same fields once made, its
+    revisions (`resnet_lab.spec.history`) are named too.
     """
-    defaults = _defaults(RunSpec)
+    defaults = {**_defaults(RunSpec), **unnamed_then(spec)}
     changed = {name: value for name, value in flatten(spec).items() if value != defaults[name]}
-    canonical = json.dumps({"schema": SCHEMA, "fields": changed}, sort_keys=True, separators=(",", ":"))
+    identity = {"schema": SCHEMA, "fields": changed, **dict.fromkeys(revisions(spec), True)}
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 

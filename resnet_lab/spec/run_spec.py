@@ -9,15 +9,20 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from ablations.choices import BranchInit, Norm
 from ablations.spec import FROZEN, BlockSpec
 from resnet_lab.spec.choices import (
     Augmentation,
     DatasetName,
+    EffectiveTest,
     Init,
     ModelName,
+    MomentumKind,
+    NormaliseKind,
     Optimizer,
     Precision,
     Schedule,
+    Select,
     Stem,
     Warmup,
 )
@@ -57,6 +62,12 @@ class DataSpec:
     """Which images."""
     train_images: NonNegative = 0
     """Use only the first n training images of the fixed split; 0 means all (45,000 on CIFAR)."""
+    normalise: NormaliseKind = NormaliseKind.CHANNEL
+    """What images on the 0..1 scale become: less each channel's mean and over its standard deviation; less each
+    pixel's mean; or nothing else. Measured on the training images."""
+
+
+_BY_KIND = frozenset({Optimizer.SGD, Optimizer.NESTEROV})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
@@ -69,6 +80,9 @@ class RecipeSpec:
     """Peak learning rate."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of sgd, nesterov, rmsprop and muon; beta 1 of adam and adamw."""
+    momentum_kind: MomentumKind = MomentumKind.TORCH
+    """What sgd and nesterov accumulate: gradients, the rate multiplying their sum; or, as Caffe, gradients times the
+    rate of their step, so that a drop of the rate is felt only as the sum fades."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     """L2 penalty on every parameter; decoupled in adamw and muon."""
     batch_size: Positive = 128
@@ -85,7 +99,8 @@ class RecipeSpec:
     lr_decay: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Factor on the learning rate at each milestone."""
     warmup: Warmup = Warmup.AUTO
-    """constant holds warmup_lr, linear rises to lr; auto is constant from depth 110 on and none below."""
+    """constant holds warmup_lr, linear rises to lr; auto is constant in a cifar_resnet from depth 110 on (arXiv
+    1512.03385, section 4.2) and none elsewhere."""
     warmup_iterations: NonNegative = 400
     """Steps of warm-up, where there is one."""
     warmup_lr: Annotated[float, Field(gt=0)] = 0.01
@@ -101,18 +116,32 @@ class RecipeSpec:
     """Side of the square that cutout blanks after crop and flip, in pixels (arXiv 1708.04552)."""
     effective_blocks: NonNegative = 0
     """Residual blocks that each mini-batch trains, drawn for each; 0 trains all (arXiv 1605.06431, section 4.3)."""
+    effective_test: EffectiveTest = EffectiveTest.SCALED
+    """What a network of effective_blocks=m is in validation and at test, always with all its B blocks: branches times
+    m/B; batch-norm statistics estimated again on training images; or unscaled, which no training step has seen."""
     init: Init = Init.KAIMING_FAN_OUT
     """How convolutions start: normal by fan-out or fan-in (arXiv 1502.01852), Xavier, or torch's default."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the target spread evenly over all classes (arXiv 1512.00567, section 7)."""
     plateau_patience: NonNegative = 3
     """Epochs without a better validation error before schedule=plateau multiplies the rate by lr_decay."""
+    select: Select = Select.LAST
+    """Which weights are kept and tested: the last, or those of the (first) epoch of least validation error."""
     precision: Precision = Precision.AUTO
     """bf16 autocast, or fp32; auto is bf16 where the processor or GPU computes in it."""
 
     def __post_init__(self) -> None:
         if self.optimizer == Optimizer.NESTEROV and self.momentum == 0:
             raise ValueError("optimizer=nesterov without momentum is sgd: set momentum above 0, or optimizer=sgd")
+        if not self.effective_blocks and self.effective_test != EffectiveTest.SCALED:
+            raise ValueError(
+                "effective_test says what a network trained by effective_blocks is at test: "
+                "set effective_blocks above 0, or leave effective_test out"
+            )
+        if self.momentum_kind == MomentumKind.CAFFE and not (self.optimizer in _BY_KIND and self.momentum):
+            raise ValueError(
+                "momentum_kind is read by sgd and nesterov with a momentum: set momentum_kind=torch, or one of these"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
@@ -124,3 +153,16 @@ class RunSpec:
     recipe: RecipeSpec = RecipeSpec()
     seed: NonNegative = 0
     """Seed of the init, order, augmentation and noise streams."""
+
+    def __post_init__(self) -> None:
+        recalibrates = self.recipe.effective_blocks and self.recipe.effective_test == EffectiveTest.RECALIBRATED
+        if recalibrates and self.model.block.norm != Norm.BATCH:
+            raise ValueError(
+                f"recipe.effective_test=recalibrated estimates batch norms again, and norm={self.model.block.norm} has "
+                "none: set recipe.effective_test=scaled"
+            )
+        if self.recipe.optimizer == Optimizer.MUON and self.model.block.branch_init == BranchInit.FIXUP_AUTHORS:
+            raise ValueError(
+                "branch_init=fixup_authors trains biases and scalars at a tenth of the rate, and muon has one rate: "
+                "choose another recipe.optimizer, or branch_init=fixup"
+            )

@@ -92,7 +92,8 @@ class OrphanedError(RuntimeError):
 
 def _result(trial: Trial, session: "Session", test: Any, digest: str) -> Json:
     history = trial.history()
-    last = history[-1] if history else {}
+    selected = session.selected_epoch
+    last = history[selected - 1] if history else {}
     return {
         TEST_ERROR: test.error,
         "test/wrong": test.wrong,
@@ -101,6 +102,7 @@ def _result(trial: Trial, session: "Session", test: Any, digest: str) -> Json:
         **{name: last[name] for name in ("train/loss", "train/error", "val/loss", VAL_ERROR) if name in last},
         "time/train_s": sum(record["time/epoch_s"] for record in history),
         "epochs": session.epoch,
+        **({"selected_epoch": selected} if trial.spec.recipe.select != "last" else {}),
         "iterations": session.iteration,
         "sha256": digest,
     }

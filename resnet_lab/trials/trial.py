@@ -21,6 +21,8 @@ from resnet_lab.spec.fingerprint import trial_name
 
 Json = dict[str, Any]
 
+HISTORY_FILE, ENVIRONMENT_FILE, RESULT_FILE, FAILURE_FILE = "history.jsonl", "env.json", "result.json", "failure.json"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
@@ -43,11 +45,11 @@ class Trial:
 
     @property
     def history_file(self) -> Path:
-        return self.folder / "history.jsonl"
+        return self.folder / HISTORY_FILE
 
     @property
     def environment_file(self) -> Path:
-        return self.folder / "env.json"
+        return self.folder / ENVIRONMENT_FILE
 
     @property
     def state_file(self) -> Path:
@@ -59,11 +61,11 @@ class Trial:
 
     @property
     def result_file(self) -> Path:
-        return self.folder / "result.json"
+        return self.folder / RESULT_FILE
 
     @property
     def failure_file(self) -> Path:
-        return self.folder / "failure.json"
+        return self.folder / FAILURE_FILE
 
     @property
     def log_file(self) -> Path:

@@ -6,15 +6,19 @@ all are decided or `--max-seeds` is reached. `analysis.stats.sequential` holds t
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
 
+from analysis.comparison.arms import withheld_by
 from analysis.results.plan_record import SEQUENTIAL, ReportSection
+from analysis.stats.failures import paired_differences
 from analysis.stats.sequential import Decision, Judgement, decide, level, looks
 from resnet_lab.errors import UserError
 from resnet_lab.metrics import TEST_ERROR
+from resnet_lab.outcomes import Reason, reason_of
 from resnet_lab.spec import RunSpec
 from resnet_lab.trials.trial import Trial
 from studies.modes.until_decided_text import Rule, Stop, content, text
@@ -74,19 +78,39 @@ class _Looking:
     def look(self, look: int) -> None:
         """Judge the open comparisons; those that stop are open no more."""
         count, last = self.schedule[look], look + 1 == len(self.schedule)
-        differences = {cell: self._differences(cell, base, self.seeds[:count]) for cell, base in self.pairs.items()}
-        judged = decide(differences, look, self.schedule, ALPHA, self.margin, arms=self.arms)
+        own = {cell: self._outcomes(cell, count) for cell in self.pairs}
+        other = {cell: self._outcomes(base, count) for cell, base in self.pairs.items()}
+        differences = {cell: paired_differences(own[cell], other[cell]) for cell in self.pairs}
+        lost = {cell: withheld_by(own[cell], other[cell]) for cell in self.pairs}
+        judged = decide(
+            differences,
+            look,
+            self.schedule,
+            ALPHA,
+            self.margin,
+            arms=self.arms,
+            lost={cell: bool(why) for cell, why in lost.items()},
+        )
         for cell, judgement in judged.items():
             reason = why_stopped(judgement, last=last)
             if reason:
                 fields = self.plan.cell_fields(cell)
-                self.stops[cell] = Stop(fields=fields, judgement=judgement, seeds=count, reason=reason)
+                self.stops[cell] = Stop(
+                    fields=fields, judgement=judgement, seeds=count, reason=reason, withheld=lost[cell]
+                )
         self.pairs = {cell: base for cell, base in self.pairs.items() if cell not in self.stops}
 
-    def _differences(self, cell: RunSpec, base: RunSpec, seeds: Sequence[int]) -> list[float]:
-        """Return arm minus baseline, in points, over the seeds complete in both."""
-        both = [[self._trial(each, seed).result() for each in (cell, base)] for seed in seeds]
-        return [float(a[TEST_ERROR]) - float(b[TEST_ERROR]) for a, b in both if a is not None and b is not None]
+    def _outcomes(self, cell: RunSpec, count: int) -> dict[int, float]:
+        """Return {seed: test error} over the first seeds, infinity for a diverged one; others are missing."""
+        outcomes = {}
+        for seed in self.seeds[:count]:
+            trial = self._trial(cell, seed)
+            result = trial.result()
+            if result is not None:
+                outcomes[seed] = float(result[TEST_ERROR])
+            elif reason_of(trial.outcome().reason) == Reason.DIVERGED:
+                outcomes[seed] = math.inf
+        return outcomes
 
     def add(self, seeds: tuple[int, ...]) -> list[Trial]:
         """Enter further seeds of the open arms and their baselines into the plan, and return their trials."""

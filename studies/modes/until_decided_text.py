@@ -32,6 +32,8 @@ class Stop:
     judgement: Judgement
     seeds: int
     reason: str
+    withheld: str = ""
+    """Which seeds diverged, where that forbids an interval: `3 of 5 diverged`."""
 
 
 def text(rule: Rule, stops: Sequence[Stop]) -> str:
@@ -65,6 +67,8 @@ def _stop_text(stop: Stop) -> str:
     limits = f", {interval.mean:+.2f} [{interval.low:.2f}, {interval.high:.2f}]" if pairs > 1 else ""
     lost = f" ({pairs} complete in both)" if pairs != stop.seeds else ""
     why = f" ({stop.reason})" if stop.reason != "decided" else ""
+    if stop.withheld:
+        return f"{stop.judgement.decision} after {stop.seeds} seeds{lost}{why}, by signed ranks: {stop.withheld}"
     return f"{stop.judgement.decision} after {stop.seeds} seeds{lost}{why}{limits}"
 
 
@@ -73,4 +77,6 @@ def _numbers(stop: Stop) -> dict[str, Any]:
     limits = {"difference": interval.mean, "corrected_low": interval.low, "corrected_high": interval.high}
     plain = {name: none_if_nan(value) for name, value in limits.items()}
     decision = stop.judgement.decision.value
-    return {"decision": decision, "seeds": stop.seeds, "pairs": stop.judgement.pairs, "stopped": stop.reason, **plain}
+    seeds = {"seeds": stop.seeds, "pairs": stop.judgement.pairs, "stopped": stop.reason}
+    numbers = {"decision": decision, **seeds, **plain}
+    return numbers | ({"withheld": stop.withheld} if stop.withheld else {})

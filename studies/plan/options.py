@@ -40,8 +40,9 @@ class Pruner(StrEnum):
 class Options:
     """Options of a study's command. Raises UserError for a number out of range."""
 
-    scale: Literal["quick", "paper"] = "quick"
-    """quick answers in minutes on a laptop; paper is the published protocol."""
+    scale: Literal["quick", "cpu", "paper"] = "quick"
+    """quick answers in minutes on a laptop; cpu in a night on its cores, in studies that have it; paper is the
+    published protocol."""
     dataset: Annotated[DatasetName | None, arg(metavar="{" + ",".join(DatasetName) + "}", help_behavior_hint="")] = None
     """Another data set than the scale's."""
     data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None

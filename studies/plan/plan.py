@@ -101,7 +101,7 @@ def make_plan(study: Study, options: Options) -> Plan:
 
     Raises UserError for an unknown field or a bad value, and where what is refused leaves nothing to compare.
     """
-    scale, changes = study.scales[options.scale], parse_changes(study, options)
+    scale, changes = study.scale(options.scale), parse_changes(study, options)
     arm, context = {**study.arm, **changes.arm}, {**scale.context, **changes.context}
     design = options.design or study.design
     designed = make_design(design, arm, size=options.cells, resolution=options.resolution, orders=options.orders)
@@ -152,7 +152,7 @@ RESERVED = {"seed": "--seeds", "data.name": "--dataset"}
 
 def parse_changes(study: Study, options: Options) -> Changes:
     """Type what `--set` asks for. Raises UserError for an unknown field, a bad value, or one with its own option."""
-    context = study.scales[options.scale].context
+    context = study.scale(options.scale).context
     levels: dict[str, tuple[Value, ...]] = {}
     fixed: dict[str, Value] = {}
     for name, text in parse_assignments(options.assignments).items():

@@ -45,7 +45,7 @@ def _row(data: ReportData, each: Comparison) -> list[str]:
         changes(row.arm, data.baseline),
         "equivalent" if is_equivalent(each) else "not shown",
         str(row.pairs),
-        estimate("+.2f", row.difference, within.low, within.high),
+        row.withheld or estimate("+.2f", row.difference, within.low, within.high),
         p_text(within.p),
         p_text(each.p_tost_holm),
     ]

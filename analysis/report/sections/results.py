@@ -1,5 +1,6 @@
 """Sections `Results`, `Comparisons` and `Factorial analysis`: arms, paired comparisons, analysis of variance."""
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -10,7 +11,7 @@ from analysis.report.document import Block, Table, Text
 from analysis.tables.cells import (
     changes,
     context_breaks,
-    estimate,
+    difference_text,
     field_cells,
     field_headers,
     number_cells,
@@ -66,7 +67,7 @@ def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
         *map(str, row.context.values()),
         changes(row.arm, data.baseline),
         str(row.pairs),
-        estimate("+.2f", row.difference, row.difference_low, row.difference_high),
+        difference_text(row),
         _number(each.sd),
         p_text(row.p),
         p_text(row.p_holm),
@@ -99,6 +100,7 @@ def _legend(tested: Sequence[Comparison]) -> str:
 
 def variance(data: ReportData) -> Iterator[Block]:
     """Yield a table for each context whose factors are fully crossed."""
+    yield from _withheld(data)
     for table in data.tables:
         place = f" at {full_label(table.context)}" if table.context else ""
         yield Table(
@@ -117,6 +119,17 @@ def variance(data: ReportData) -> Iterator[Block]:
             " the paired comparisons.",
             note=True,
         )
+
+
+def _withheld(data: ReportData) -> Iterator[Block]:
+    """Yield, for a factorial, the contexts without a table because seeds diverged there."""
+    if sum(len(levels) > 1 for levels in data.plan.arm.values()) < 2:
+        return
+    for context, rows in itertools.groupby(data.rows, key=lambda row: row.context):
+        diverged, seeds = map(sum, zip(*((row.diverged, row.n + row.diverged) for row in rows), strict=True))
+        if diverged:
+            place = f" at {full_label(context)}" if context else ""
+            yield Text(f"Analysis of variance{place}: withheld, {diverged} of {seeds} trials diverged.")
 
 
 def _effect(data: ReportData, effect: Effect) -> list[str]:

@@ -23,7 +23,9 @@ def summary(data: ReportData) -> Iterator[Block]:
     """Yield what came out: trials, differences that hold, and what the others mean."""
     done = sum(row.n for row in data.rows)
     failed, missing = sum(row.failed for row in data.rows), sum(row.missing for row in data.rows)
-    rest = [f"{count} {word}" for count, word in ((failed, "failed"), (missing, "not ended")) if count]
+    diverged = sum(row.diverged for row in data.rows)
+    counted = ((diverged, "diverged"), (failed - diverged, "failed"), (missing, "not ended"))
+    rest = [f"{count} {word}" for count, word in counted if count]
     text = f"{done} of {len(data.runs)} trials complete" + (f", {', '.join(rest)}" if rest else "") + "."
     yield Text(f"{text} {_decided(data)}".strip())
     if alike := equivalent_arms(data.comparisons, data.margin):
@@ -58,6 +60,8 @@ def _decided(data: ReportData) -> str:
 def _difference(row: ArmRow, baseline: Mapping[str, Value]) -> str:
     place = f"{full_label(row.context)}, " if row.context else ""
     arm = " ".join(changes(row.arm, baseline).split("\n"))
+    if row.withheld:
+        return f"{place}{arm}: {'worse' if row.direction > 0 else 'better'} by signed ranks ({row.withheld})"
     numbers = estimate("+.2f", row.difference, row.difference_low, row.difference_high)
     return f"{place}{arm}: {numbers} points"
 

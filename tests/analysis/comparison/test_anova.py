@@ -68,9 +68,16 @@ def test_the_table_is_that_of_a_least_squares_fit(shape):
 
 def test_each_context_has_its_table_and_an_incomplete_seed_is_left_out_and_counted():
     second = radar(**{DEPTH: 2})
-    second[5] |= {"status": "failed", "reason": "diverged", "test/error": None}
+    second[5] |= {"status": "failed", "reason": "killed by signal 9", "test/error": None}
     tables = anova([*radar(**{DEPTH: 1}), *second], arm=[CLUTTER, FILTER], context=[DEPTH])
     assert [(t.context, t.seeds, t.left_out) for t in tables] == [({DEPTH: 1}, 4, 0), ({DEPTH: 2}, 3, 1)]
+
+
+def test_a_context_in_which_a_seed_diverged_has_no_table():
+    second = radar(**{DEPTH: 2})
+    second[5] |= {"status": "failed", "reason": "diverged", "test/error": None}
+    tables = anova([*radar(**{DEPTH: 1}), *second], arm=[CLUTTER, FILTER], context=[DEPTH])
+    assert [t.context for t in tables] == [{DEPTH: 1}]
 
 
 @pytest.mark.parametrize(

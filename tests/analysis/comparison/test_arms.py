@@ -33,7 +33,7 @@ HAND = [
     trial("before_add", 56, 0, 2.0),
     trial("before_add", 56, 1, 2.5),
     trial("after_add", 56, 0, 3.0),
-    trial("after_add", 56, 1, status="failed", reason="diverged"),
+    trial("after_add", 56, 1, status="failed", reason="killed by signal 9"),
     trial("after_add", 56, 2, status="missing"),
 ]
 
@@ -64,7 +64,7 @@ def test_hand_computed_table():
 def test_failed_and_missing_trials_are_counted():
     deep = rows(HAND)[3]
     assert (deep.n, deep.failed, deep.missing, deep.pairs) == (1, 1, 1, 1)
-    assert deep.reasons == ("seed 1: diverged",)
+    assert deep.reasons == ("seed 1: killed by signal 9",)
     assert (deep.mean, deep.difference) == (3.0, 1.0)
     assert math.isnan(deep.p)
     assert math.isnan(deep.low)
@@ -111,5 +111,45 @@ def test_json_has_dotted_names_and_no_nan():
     assert deep[NORM] == "after_add"
     assert deep[DEPTH] == 56
     assert deep["p"] is None
-    assert deep["reasons"] == ["seed 1: diverged"]
+    assert deep["reasons"] == ["seed 1: killed by signal 9"]
     assert json.loads(json.dumps(deep, allow_nan=False)) == deep
+
+
+def survivors():
+    """The baseline's five seeds, and an arm of which three diverged: by its survivors it would be better, p = .008."""
+    base = [trial("before_add", 110, seed, error) for seed, error in enumerate((6.44, 6.52, 6.61, 6.70, 6.80))]
+    lost = [trial("after_add", 110, seed, status="failed", reason="diverged") for seed in (0, 1, 3)]
+    return [*base, *lost, trial("after_add", 110, 2, 6.20), trial("after_add", 110, 4, 6.33)]
+
+
+def test_an_arm_is_not_judged_by_the_seeds_that_survived():
+    base, arm = rows(survivors())
+    assert (arm.n, arm.failed, arm.diverged, arm.missing, arm.pairs) == (2, 3, 3, 0, 5)
+    assert arm.withheld == "3 of 5 diverged"
+    assert all(math.isnan(value) for value in (arm.mean, arm.sd, arm.low, arm.difference, arm.difference_high))
+    assert (arm.median, arm.maximum, arm.minimum) == (math.inf, math.inf, 6.20)
+    assert (arm.difference_median, arm.direction) == (math.inf, 1)
+    assert arm.p == pytest.approx(0.25)  # ranks 4, 4, 4, -2, -1: sums of 9 or more in 8 of 32 sign patterns
+    assert (base.withheld, base.diverged) == ("", 0)
+
+
+def test_a_baseline_that_diverged_withholds_the_difference_too():
+    trials = [t | {NORM: "before_add" if t[NORM] == "after_add" else "after_add"} for t in survivors()]
+    base, arm = rows(trials)
+    assert (base.diverged, arm.diverged) == (3, 0)
+    assert arm.withheld == "baseline: 3 of 5 diverged"
+    assert arm.mean == pytest.approx(6.614)
+    assert (arm.direction, arm.p) == (-1, pytest.approx(0.25))
+
+
+def test_json_of_a_diverged_arm_has_no_infinity():
+    content = as_dict(rows(survivors())[1])
+    assert (content["diverged"], content["withheld"], content["median"]) == (3, "3 of 5 diverged", None)
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+
+
+def test_a_trial_lost_by_a_fault_of_the_machine_is_missing_and_not_the_worst():
+    trials = [t | ({"reason": "killed by signal 9"} if t["status"] == "failed" else {}) for t in survivors()]
+    _, arm = rows(trials)
+    assert (arm.n, arm.failed, arm.diverged, arm.pairs, arm.withheld) == (2, 3, 0, 2, "")
+    assert arm.median == pytest.approx(6.265)

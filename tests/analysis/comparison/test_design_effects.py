@@ -39,7 +39,7 @@ def test_the_fraction_of_the_textbook():
 
 def test_a_seed_that_failed_in_one_arm_counts_in_none():
     trials = [trial("abcd", key, seed, rate + 9 * seed) for key, rate in FILTRATION.items() for seed in (0, 1, 2)]
-    trials[4] |= {"status": "failed", "reason": "diverged", "test/error": None}
+    trials[4] |= {"status": "failed", "reason": "killed by signal 9", "test/error": None}
     found = main_effects(trials, rows_of(trials, "abcd"), FOUR)
     assert [each.n for each in found] == [2] * 4
     assert found[0].difference.mean == pytest.approx(19.0)
@@ -80,3 +80,16 @@ def test_other_orders_give_the_same_switch_from_other_places():
     effects = {(each.switch, tuple(each.rest.values())): each.difference.mean for each in found}
     assert effects == pytest.approx({("a", (0,)): 0, ("a", (1,)): -3, ("b", (0,)): 0, ("b", (1,)): -3})
     assert all(math.isnan(each.p) or each.p == 1 for each in found)  # no spread: nothing is claimed
+
+
+def test_a_diverged_seed_withholds_means_and_leaves_a_step_to_its_ranks():
+    rungs = {(0, 0, 0): 10.0, (1, 0, 0): 7.0}
+    trials = [trial("ab", key[:2], seed, error + 0.1 * seed) for key, error in rungs.items() for seed in range(6)]
+    trials[7] |= {"status": "failed", "reason": "diverged", "test/error": None}
+    (step,) = ladder_steps(trials, rows_of(trials, "ab"), {"a": (0, 1), "b": (0,)})
+    assert (step.n, math.isnan(step.difference.mean)) == (6, True)
+    assert step.p == pytest.approx(28 / 64)  # rank 6 against 1 to 5: a sum of 9 or more in 28 of 64 sign patterns
+
+    factorial = [trial("abcd", key, seed, rate + 9 * seed) for key, rate in FILTRATION.items() for seed in (0, 1, 2)]
+    factorial[4] |= {"status": "failed", "reason": "diverged", "test/error": None}
+    assert main_effects(factorial, rows_of(factorial, "abcd"), FOUR) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.comparison.published import Published, deviations, figures, figures_for, noted
-from analysis.comparison.verdict import failing, judge, limits, moments
+from analysis.comparison.verdict import failing, judge, limits, moments, reported_median
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
@@ -153,3 +153,18 @@ def test_the_four_verdicts():
     assert judge(figure(6.61), [6.6], []).name == "underpowered"
     assert judge(figure(6.61, "mean", 5), tight, ["recipe.iterations 320 (published 64000)"]).name == "protocol differs"
     assert math.isnan(judge(figure(6.61), [], []).ours)
+
+
+def test_a_verdict_is_withheld_where_a_seed_of_ours_diverged():
+    survivors = [6.55, 6.62, math.inf, 6.60, math.inf]
+    verdict = judge(figure(6.61, "median", 5), survivors, [])
+    assert (verdict.name, verdict.n, verdict.ours, verdict.median) == ("withheld", 5, math.inf, 6.62)
+    assert math.isnan(verdict.low)
+    assert judge(figure(6.61, "median", 5), [6.55, 6.62, 6.60], []).name == "reproduced"
+    assert judge(figure(6.61), survivors, ["data.name digits (published cifar10)"]).name == "protocol differs"
+
+
+def test_a_median_is_reported_as_he_2016_report_theirs():
+    assert reported_median(judge(figure(6.61, "median", 5), [6.5, 6.6, math.inf, 6.7, math.inf], [])) == "6.70"
+    assert reported_median(judge(figure(6.61, "median", 5), [6.5, 6.6, math.inf, 25.0, math.inf], [])) == "fail"
+    assert reported_median(judge(figure(6.61, "median", 5), [20.0, 19.0, 21.0], [])) == "20.00"  # fail is above 20 %

@@ -39,7 +39,7 @@ def plot(trials, out, title="a study"):
 
 def test_three_files_and_a_csv_that_holds_every_point_and_interval(tmp_path):
     trials = study()
-    trials[4] |= {"status": "failed", "reason": "diverged", "test/error": None}
+    trials[4] |= {"status": "failed", "reason": "killed by signal 9", "test/error": None}
     paths, rows = plot(trials, tmp_path / "new" / "v1.0")
     assert [path.name for path in paths] == ["v1.0.png", "v1.0.svg", "v1.0.csv"]
     frame = pd.read_csv(paths[2])
@@ -47,7 +47,7 @@ def test_three_files_and_a_csv_that_holds_every_point_and_interval(tmp_path):
     read = {(r[DEPTH], r[NORM], int(r["seed"])): r["value"] for r in seeds.to_dict("records")}
     assert read == {(t[DEPTH], t[NORM], t["seed"]): t["test/error"] for t in trials if t["test/error"]}
     failed = frame[frame["shows"] == "failed"].to_dict("records")
-    assert [(r["seed"], r["reason"]) for r in failed] == [(1, "diverged")]
+    assert [(r["seed"], r["reason"]) for r in failed] == [(1, "killed by signal 9")]
     intervals = frame[frame["shows"] == "interval"]
     assert intervals[["n", "mean", "low", "high"]].to_numpy().tolist() == [
         [row.n, row.mean, row.low, row.high] for row in rows

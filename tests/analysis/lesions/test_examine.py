@@ -1,6 +1,7 @@
 """The experiments, on a network whose errors under every lesion are known, and on torchvision's."""
 
 from itertools import combinations
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -47,6 +48,11 @@ class Threshold(nn.Module):
         return torch.cat([-x, x], 1)
 
 
+class Example(NamedTuple):
+    model: nn.Module
+    loader: list[tuple[torch.Tensor, torch.Tensor]]
+
+
 @pytest.fixture
 def three(monkeypatch):
     """Three blocks add 4, 2 and 1. Image i reads -i + 0.5, i = 0..7, so that all are of class 1 only with 7 added."""
@@ -59,7 +65,7 @@ def three(monkeypatch):
     monkeypatch.setattr(Chain, "shapes", lambda _: [(torch.Size([1]), torch.Size([1]))] * 3)
     x = 0.5 - torch.arange(8.0)[:, None]
     y = torch.ones(8, dtype=torch.int64)
-    return nn.Sequential(*items), [(x[:3], y[:3]), (x[3:], y[3:])]
+    return Example(nn.Sequential(*items), [(x[:3], y[:3]), (x[3:], y[3:])])
 
 
 def lesion(three, *experiments, **options):
@@ -81,7 +87,7 @@ def errors(rows, experiment):
 
 
 def test_single_deletions_cost_what_the_blocks_add(three):
-    rows = run(*three[:1], loader=three[1])
+    rows = run(three.model, loader=three.loader)
     assert errors(rows, "base") == {None: 0}
     assert errors(rows, "single") == {0: 4, 1: 2, 2: 1}
     assert [row["k"] for row in rows] == [0, 1, 1, 1]
@@ -122,7 +128,7 @@ def test_draws_are_those_of_their_seed_for_any_number_of_draws(three):
 
 
 def test_scale_and_mean_do_nothing_to_constant_branches(three):
-    rows = run(three[0], loader=three[1], modes=["mean", "scale:2", "scale:0"])
+    rows = run(three.model, loader=three.loader, modes=["mean", "scale:2", "scale:0"])
     known = {(row["mode"], row["block"]): row["error"] / 12.5 for row in rows if row["experiment"] == "single"}
     assert [known["mean", block] for block in range(3)] == [0, 0, 0]
     assert [known["scale:2", block] for block in range(3)] == [0, 0, 0]
@@ -130,10 +136,10 @@ def test_scale_and_mean_do_nothing_to_constant_branches(three):
 
 
 def test_only_the_blocks_asked_for(three):
-    rows = run(three[0], [2, 0, 2], three[1])
+    rows = run(three.model, [2, 0, 2], three.loader)
     assert errors(rows, "single") == {0: 4, 2: 1}
     with pytest.raises(UserError, match=r"no block 3: this network has 3, numbered from 0"):
-        run(three[0], [3], three[1])
+        run(three.model, [3], three.loader)
 
 
 def test_drawing_stops_once_the_interval_is_narrow():

@@ -1,6 +1,8 @@
 """Freshness of a report: it is kept only where nothing that it is made of has changed."""
 
 import json
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -8,6 +10,11 @@ from analysis.report import stamp as stamps
 from analysis.report.stamp import fresh_files, mark_fresh, remove_stamps
 
 CONTENTS = {"runs.json": "[1]\n"}
+
+
+class Report(NamedTuple):
+    folder: Path
+    trials: list[Path]
 
 
 @pytest.fixture
@@ -20,7 +27,7 @@ def report(tmp_path):
     for path in files:
         path.write_text("[1]\n")
     mark_fresh(folder, files, trials)
-    return folder, trials
+    return Report(folder, trials)
 
 
 def test_a_report_of_the_same_is_kept_in_any_order_of_its_trials(report):
@@ -65,7 +72,7 @@ def test_other_code_another_store_and_another_place_make_it_stale(report, monkey
 
 
 def test_the_stamps_of_one_study_are_removed(report):
-    folder, _ = report
+    folder = report.folder
     out = folder.parent.parent
     remove_stamps(out, "other")
     assert (folder / stamps.FILE).exists()

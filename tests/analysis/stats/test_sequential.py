@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from analysis.stats.failures import paired_differences
 from analysis.stats.intervals import t_interval
 from analysis.stats.sequential import Decision, decide, least_p, level, looks
 
@@ -89,3 +90,39 @@ def test_what_cannot_be_judged_is_refused():
         decide({"a": [1.0] * 4}, 0, SCHEDULE)
     with pytest.raises(ValueError, match="compare fewer arms"):
         level(SCHEDULE, 1e-6)
+
+
+def test_where_seeds_diverged_the_ranks_decide_and_nothing_is_equivalent():
+    schedule = looks(3, 11)
+    always, never = [math.inf] * 9, [-math.inf] * 9
+    judged = decide(
+        {"always": always, "never": never, "mixed": [math.inf, -0.1, -0.2] * 3},
+        look=3,
+        schedule=schedule,
+        margin=5.0,
+        arms=1,
+        lost={"always": True, "never": True, "mixed": True},
+    )
+    assert {key: each.decision for key, each in judged.items()} == {
+        "always": Decision.WORSE,
+        "never": Decision.BETTER,
+        "mixed": Decision.UNDECIDED,
+    }
+    assert all(math.isnan(each.interval.low) for each in judged.values())
+    early = decide({"always": [math.inf] * 3}, look=0, schedule=schedule, lost={"always": True})
+    assert early["always"].decision == Decision.UNDECIDED  # three sign patterns of eight cannot go under 1 %
+
+
+@pytest.mark.parametrize("failing", [0.0, 0.2, 0.5])
+def test_equal_arms_with_equal_failures_are_decided_in_at_most_5_of_100_studies(failing):
+    random, schedule, studies, wrong = np.random.default_rng(3), looks(3, 9), 1000, 0
+    for _ in range(studies):
+        own, other = (np.where(random.random(9) < failing, math.inf, random.normal(0, 1, 9)) for _ in range(2))
+        for look, n in enumerate(schedule):
+            differences = paired_differences(dict(enumerate(own[:n])), dict(enumerate(other[:n])))
+            lost = bool(np.isinf(own[:n]).any() or np.isinf(other[:n]).any())
+            judged = decide({0: differences}, look, schedule, lost={0: lost})[0]
+            if judged.decision in (Decision.WORSE, Decision.BETTER):
+                wrong += 1
+                break
+    assert wrong / studies <= 0.05 + 2.33 * math.sqrt(0.05 * 0.95 / studies)

@@ -82,13 +82,13 @@ def test_a_narrow_table_shows_what_differs_from_the_baseline():
 
 def test_failures_have_a_column_and_their_reason_is_given():
     trials, names = study(1)
-    trials[1] |= {"status": "failed", "reason": "diverged"}
+    trials[1] |= {"status": "failed", "reason": "killed by signal 9"}
     trials[2] |= {"status": "missing"}
     rows = rows_of(trials, names)
     assert "failed" in text(rows)
     notes = explain(rows, BASELINE)
     assert "1 of 12 trials failed and 1 has not ended" in notes
-    assert "depth=20, norm_position=before_add, seed 1: diverged" in notes
+    assert "depth=20, norm_position=before_add, seed 1: killed by signal 9" in notes
 
 
 def test_explain_states_unit_correction_and_sensitivity():
@@ -113,10 +113,23 @@ def test_explain_of_one_seed_of_none_and_of_equal_differences():
 def test_an_arm_without_results_is_shown():
     trials, names = study(1, depths=(20,))
     for trial in trials[3:]:
-        trial |= {"status": "failed", "reason": "diverged"}
+        trial |= {"status": "failed", "reason": "killed by signal 9"}
     row = rows_of(trials, names)[1]
     assert math.isnan(row.mean)
     assert text([row]).splitlines()[-1].split() == ["20", "after_add", "0", "3", "n/a", "n/a", "n/a"]
+
+
+def test_diverged_seeds_stand_in_place_of_a_mean_and_are_explained():
+    trials, names = study(1, depths=(20,), seeds=5)
+    for trial in trials[5:8]:
+        trial |= {"status": "failed", "reason": "diverged", "test/error": None}
+    rows = rows_of(trials, names)
+    assert markdown(rows).splitlines()[-1].endswith("| 2 | 3 | 3 of 5 diverged | 3 of 5 diverged | 0.062 |")
+    notes = explain(rows, BASELINE)
+    assert "A diverged seed is an outcome, the worst there is" in notes
+    assert "exact signed-rank test with infinity the worst (no less than 0.062)" in notes
+    assert "3 of 10 trials diverged" in notes
+    assert "mean of 5 seeds an arm" in notes  # the baseline's alone
 
 
 def test_markdown_has_the_same_cells_and_escapes():

@@ -83,7 +83,7 @@ def test_refused_cells_are_listed_with_the_reason():
     toy = study({"model.block.shortcut": ("A", "none"), "model.block.drop_path": (0.0, 0.5)}, model__depth=8)
     sentences = words(audited(make_plan(toy, Options())))
     assert (
-        "shortcut=none, drop_path=0.5: refused: model.block: shortcut=none leaves nothing besides the branch"
+        "shortcut=none, drop_path=0.5: refused: model.block: shortcut=none leaves nothing beside the branch"
         in sentences
     )
 

@@ -6,6 +6,7 @@ import random
 import pytest
 
 from resnet_lab.errors import UserError
+from resnet_lab.spec.fingerprint import trial_name
 from resnet_lab.tracking import read_runs
 from studies.bn_placement import STUDY
 from studies.modes.until_decided import UntilDecided, numbered
@@ -79,13 +80,26 @@ def test_within_the_margin_is_equivalent(go, capsys, reported):
 
 def test_an_arm_without_a_complete_pair_gets_no_more_seeds(go, reported):
     plan = plan_of("model.block.act_position=none")
-    executor = FakeExecutor(lambda spec: None if spec.model.block.norm_position == "after_add" else 5.0)
+    lost = [trial_name(run) for run in plan.runs() if run.model.block.norm_position == "after_add"]
+    executor = FakeExecutor(script=dict.fromkeys(lost, [9] * 4))
     outcome = go(UntilDecided(plan, max_seeds=9, margin=0), plan, executor)
     runs, files, _ = reported(outcome)
     assert len(runs) == 6
     (one,) = json.loads(next(path for path in files if path.name == "sequential.json").read_text())["comparisons"]
     assert (one["decision"], one["pairs"], one["difference"]) == ("undecided", 0, None)
     assert one["stopped"] == "no seed is complete in both arms"
+
+
+def test_an_arm_that_always_diverges_is_worse_as_soon_as_the_ranks_allow(go, reported):
+    plan = plan_of("model.block.act_position=none")
+    executor = FakeExecutor(lambda spec: None if spec.model.block.norm_position == "after_add" else 5.0)
+    runs, files, _ = reported(go(UntilDecided(plan, max_seeds=11, margin=0), plan, executor))
+    (one,) = json.loads(next(path for path in files if path.name == "sequential.json").read_text())["comparisons"]
+    assert (one["decision"], one["seeds"], one["difference"]) == ("worse", 9, None)  # 2^-8 is under 5 % / 5 looks
+    assert one["withheld"] == "9 of 9 diverged"
+    assert len(runs) == 18
+    text = next(path for path in files if path.name == "table.md").read_text()
+    assert "worse after 9 seeds, by signed ranks: 9 of 9 diverged" in " ".join(text.split())
 
 
 def test_seeds_go_on_above_the_largest():
