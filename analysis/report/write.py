@@ -16,6 +16,7 @@ from analysis.report.exports import to_csv, to_latex
 from analysis.report.search.data import SearchData
 from analysis.report.search.write import write_search
 from analysis.report.sections import design_effects, results
+from analysis.report.sections.analysis_plan import analysis_plan
 from analysis.report.sections.costs import costs
 from analysis.report.sections.design import design
 from analysis.report.sections.equivalence import equivalence
@@ -118,7 +119,7 @@ def compose(data: ReportData, folder: Path) -> Document:
     plan = data.plan
     parts: Parts = {
         "Summary": [summary(data)],
-        "Design and audit": [design(data)],
+        "Design and audit": [design(data), analysis_plan(folder)],
         "Results": [results.arms(data), picture(FIGURES, folder, "figure")],
         "Comparisons": [results.comparisons(data), equivalence(data)],
         "Steps": [design_effects.steps(data)],

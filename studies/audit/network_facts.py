@@ -96,7 +96,10 @@ def _plain(facts: NetworkFacts | str) -> Plain:
 
 
 def _facts(content: Plain) -> NetworkFacts | str:
-    return content if isinstance(content, str) else NetworkFacts(**content)  # type: ignore[arg-type]  # as `_plain` left it
+    if isinstance(content, str):
+        return content
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+    return NetworkFacts(**fields)  # type: ignore[arg-type]  # as `_plain` left it
 
 
 @cache

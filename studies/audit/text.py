@@ -9,12 +9,17 @@ from studies.plan.plan import Plan
 
 
 def as_dict(audit: Audit) -> dict[str, Any]:
-    """Return the audit as JSON takes it: the facts of each cell, what is not run, and every difference."""
+    """Return the audit as JSON takes it: facts of each cell, what is not run, every difference, and what is unknown.
+
+    There is no `unknown` where all is known.
+    """
     plan = audit.plan
+    unknown = [dataclasses.asdict(each) for each in audit.unknown()]
     return {
-        "cells": [plan.cell_fields(cell) | dataclasses.asdict(audit.of(cell)) for cell in plan.cells],
+        "cells": [plan.cell_fields(cell) | audit.of(cell).as_dict() for cell in plan.cells],
         **_left_out(plan),
         "differences": [dataclasses.asdict(difference) for difference in audit.differences()],
+        **({"unknown": unknown} if unknown else {}),
     }
 
 

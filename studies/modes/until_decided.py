@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 
@@ -22,7 +23,9 @@ from resnet_lab.outcomes import Reason, reason_of
 from resnet_lab.spec import RunSpec
 from resnet_lab.trials.trial import Trial
 from studies.modes.until_decided_text import Rule, Stop, content, text
+from studies.plan.options import LaunchMode
 from studies.plan.plan import Plan, comparisons
+from studies.results.frozen_plan import comparison_plan
 from studies.results.write import PlanOutcome
 from studies.runner.driver import Driver, require_audit
 
@@ -39,6 +42,9 @@ class UntilDecided:
 
     def describe(self) -> str:
         return f"then, for the arms still undecided, two seeds more at a time, up to {self._schedule[-1]} an arm"
+
+    def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
+        return {plan.title: comparison_plan(plan, mode=LaunchMode.UNTIL_DECIDED, looks=self._schedule)}
 
     def run(self, driver: Driver, console: Console) -> PlanOutcome:
         looking = _Looking(self._schedule, self._seeds, self._margin, driver.plan, list(driver.trials))
