@@ -17,6 +17,7 @@ from statistics import stdev
 from typing import TYPE_CHECKING, TypeVar
 
 from analysis.stats.intervals import ROUNDING, Interval, t_interval
+from analysis.stats.skewness import holds_if_skewed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,6 +99,7 @@ def decide(
     margin: float = 0.0,
     *,
     arms: int | None = None,
+    robust: bool = False,
 ) -> dict[Key, Judgement]:
     """Judge every arm at a look (0 is the first), in the unit of the differences.
 
@@ -105,6 +107,7 @@ def decide(
     them (never at a margin of 0). `arms` is how many comparisons were planned, also those no longer looked at; by
     default those given. An arm that lost pairs to failed seeds is off the schedule: it is held to alpha / looks / arms
     (Bonferroni). Differences without any spread come from a metric in coarse steps and decide nothing.
+    `robust` also holds a decision to the tests of `skewness.holds_if_skewed` at the level of the look.
     Raises ValueError for more pairs than the look has.
     """
     count = len(differences_by_arm) if arms is None else arms
@@ -114,8 +117,12 @@ def decide(
         if len(differences) > schedule[look]:
             raise ValueError(f"{key}: {len(differences)} pairs at a look of {schedule[look]}")
         whole = len(differences) == schedule[look]
-        interval = _interval(differences, threshold if whole else alpha / max(count, 1) / len(schedule))
-        judged[key] = Judgement(decision=_decision(interval, margin), pairs=len(differences), interval=interval)
+        held_to = threshold if whole else alpha / max(count, 1) / len(schedule)
+        interval = _interval(differences, held_to)
+        decision = _decision(interval, margin)
+        if robust and not _confirmed(decision, differences, margin, held_to):
+            decision = Decision.UNDECIDED
+        judged[key] = Judgement(decision=decision, pairs=len(differences), interval=interval)
     return judged
 
 
@@ -134,3 +141,14 @@ def _decision(interval: Interval, margin: float) -> Decision:
     if -margin < interval.low and interval.high < margin:
         return Decision.EQUIVALENT
     return Decision.UNDECIDED
+
+
+def _confirmed(decision: Decision, differences: Sequence[float], margin: float, level: float) -> bool:
+    """Whether the tests for skewed differences, too, reject a mean at each bound that the interval has cleared."""
+    bounds = {
+        Decision.UNDECIDED: (),
+        Decision.BETTER: (-margin,),
+        Decision.WORSE: (margin,),
+        Decision.EQUIVALENT: (-margin, margin),
+    }
+    return all(holds_if_skewed([value - bound for value in differences], level) for bound in bounds[decision])
