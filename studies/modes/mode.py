@@ -46,7 +46,7 @@ def make_mode(plan: Plan, options: Options) -> Mode:
         case LaunchMode.UNTIL_DECIDED:
             from studies.modes.until_decided import UntilDecided
 
-            return UntilDecided(plan, max_seeds=options.max_seeds, margin=options.margin)
+            return UntilDecided(plan, max_seeds=options.max_seeds, margin=options.margin, robust=options.robust)
         case LaunchMode.TUNE:
             from studies.modes.tune import Tuned
 

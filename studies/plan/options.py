@@ -75,6 +75,8 @@ class Options:
     """Add seeds in pairs to the arms whose comparison is open, corrected for the repeated looks."""
     max_seeds: Annotated[int, arg(metavar="INT")] = 20
     """With --until-decided: seeds an arm gets at most."""
+    robust: Annotated[bool, arg(help_behavior_hint="")] = False
+    """With --until-decided: also hold decisions to tests for skewed outcomes, which need some 9 seeds at least."""
     margin: Annotated[float, arg(metavar="POINTS")] = 0.0
     """A difference below this does not matter: the report tests for equivalence. 0: no margin, direction alone."""
     tune: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -102,6 +104,8 @@ class Options:
         if len(self._modes()) > 1:
             asked = " and ".join(f"--{mode.replace('_', '-')}" for mode in self._modes())
             raise UserError(f"{asked} answer different questions: give one of them")
+        if self.robust and not self.until_decided:
+            raise UserError("--robust is a rule of --until-decided: give both, or neither")
         whole = {"epochs": self.epochs, "jobs": self.jobs, "tune-trials": self.tune_trials, "trials": self.trials}
         whole |= {"orders": self.orders, "cells": self.cells}
         for name, value in whole.items():
