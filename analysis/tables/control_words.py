@@ -24,8 +24,8 @@ def text(matched: Sequence[Matched], controls: Sequence[Mapping[str, Any]], rows
 def _compared(matched: Sequence[Matched], rows: Sequence[ArmRow]) -> list[str]:
     own, table = tests_of([each.row for each in matched]), tests_of(rows)
     head = (
-        f"Arms against controls of equal {NAMES[matched[0].control['what']]}, arm minus control in points of test"
-        " error over the seeds complete in both [95 % paired t interval]; p: two-sided paired t test,"
+        f"Arms against the controls nearest to them in {NAMES[matched[0].control['what']]}, arm minus control in"
+        " points of test error over the seeds complete in both [95 % paired t interval]; p: two-sided paired t test,"
         f" Holm-corrected over these {own} and the {table} comparisons of the table together. A control is the"
         " baseline at another width; in the table it is an arm of its own."
     )
@@ -65,4 +65,4 @@ def _line(each: Matched) -> str:
     control, row = each.control, each.row
     numbers = estimate("+.2f", row.difference, row.difference_low, row.difference_high)
     p = f"p Holm {p_text(each.p_holm)}"
-    return f"{_arm(control)} against the {control_name(control)} ({nearness(control)}): {numbers}, {p}"
+    return f"{_arm(control)} against the {control_name(control)}: {numbers}, {p}; {nearness(control)}"
