@@ -107,7 +107,7 @@ def write_page(data: ReportData, folder: Path) -> list[Path]:
     figures = [
         *plot_curves(data.runs, data.histories, data.rows, out=folder / "curves"),
         *plot_ecdf(data.runs, data.rows, out=folder / "ecdf"),
-        *plot_interactions(data.runs, data.tables, out=folder / "interactions"),
+        *plot_interactions(data.designed_runs, data.tables, out=folder / "interactions"),
     ]
     document = compose(data, folder)
     tables = {"table.tex": to_latex(data.rows), "table.csv": to_csv(data.rows, data.comparisons)}

@@ -20,7 +20,15 @@ def as_dict(audit: Audit) -> dict[str, Any]:
         **_left_out(plan),
         "differences": [dataclasses.asdict(difference) for difference in audit.differences()],
         **({"unknown": unknown} if unknown else {}),
+        **({"controls": controls(plan)} if plan.controls else {}),
     }
+
+
+def controls(plan: Plan) -> list[dict[str, Any]]:
+    """Return the controls of the arms that are run, as JSON takes them."""
+    run = [plan.cell_fields(cell) for cell in plan.cells]
+    kept = [each for each in plan.controls if {**each.context, **each.arm} in run]
+    return [each.as_dict() for each in kept]
 
 
 def lines(audit: Audit) -> list[str]:

@@ -40,7 +40,7 @@ MAX_TAG_LENGTH = 5_000  # the longest value that every MLflow store takes
 
 def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
-    plan = make_plan(study, options)
+    plan = matched_plan(study, options)
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
@@ -50,13 +50,24 @@ def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) ->
         return launch.run()
 
 
+def matched_plan(study: Study, options: Options) -> Plan:
+    """Return the plan, with controls where the options ask for them. Raises UserError before writing anything."""
+    plan = make_plan(study, options)
+    if options.match is None:
+        return plan
+    from studies.audit.matching import with_controls
+    from studies.audit.network_facts import measure
+
+    return with_controls(plan, options.match, measure)
+
+
 def preview(study: Study, options: Options) -> int:
     """Print the plan and write nothing but what the cache keeps of its networks."""
     from studies.audit.audit import audit
     from studies.audit.network_facts import measure_networks
     from studies.cli.dry_run import show
 
-    plan = make_plan(study, options)
+    plan = matched_plan(study, options)
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)

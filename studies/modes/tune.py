@@ -99,7 +99,7 @@ class Tuned:
 def _at_chosen(driver: Driver, searches: list[Search], console: Console) -> Driver:
     """Return the driver of the comparison at the chosen values; a cell whose search found none keeps its recipe."""
     cells = [replace(cell, search.chosen()) for cell, search in zip(driver.plan.cells, searches, strict=True)]
-    plan = dataclasses.replace(driver.plan, cells=tuple(cells), variant="tuned")
+    plan = dataclasses.replace(driver.plan, cells=tuple(cells), variant=f"{driver.plan.variant}-tuned".lstrip("-"))
     return dataclasses.replace(
         driver,
         plan=plan,

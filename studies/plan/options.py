@@ -36,6 +36,13 @@ class Pruner(StrEnum):
     NONE = "none"
 
 
+class Match(StrEnum):
+    """What a control has in common with its arm."""
+
+    PARAMETERS = "parameters"
+    FLOPS = "flops"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Options of a study's command. Raises UserError for a number out of range."""
@@ -71,6 +78,8 @@ class Options:
     """With --design random or sobol: arms that are drawn, besides the baseline."""
     resolution: Annotated[int, arg(metavar="INT")] = 3
     """With --design fractional: 3 keeps main effects apart; 4 keeps them clear of pairs, too."""
+    match: Annotated[Match | None, arg(metavar="{parameters,flops}", help_behavior_hint="")] = None
+    """Give arms with other parameters or FLOPs a control: the baseline at the width that comes nearest."""
     until_decided: Annotated[bool, arg(help_behavior_hint="")] = False
     """Add seeds in pairs to the arms whose comparison is open, corrected for the repeated looks."""
     max_seeds: Annotated[int, arg(metavar="INT")] = 20
@@ -106,6 +115,9 @@ class Options:
             raise UserError(f"{asked} answer different questions: give one of them")
         if self.robust and not self.until_decided:
             raise UserError("--robust is a rule of --until-decided: give both, or neither")
+        if self.match and (self.until_decided or self.search):
+            asked = "--until-decided" if self.until_decided else "--search"
+            raise UserError(f"{asked} compares nothing with a control: leave out --match, or {asked}")
         whole = {"epochs": self.epochs, "jobs": self.jobs, "tune-trials": self.tune_trials, "trials": self.trials}
         whole |= {"orders": self.orders, "cells": self.cells}
         for name, value in whole.items():

@@ -13,6 +13,7 @@ from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten, parse_assignments, parse_value, pick, replace
 from resnet_lab.trials.trial import Trial
+from studies.plan.controls import Control
 from studies.plan.design import Design, Levels, make_design
 from studies.plan.exclusions import Fields, Merged, Refused, require_baseline_and_one_arm
 from studies.plan.options import Options
@@ -43,6 +44,8 @@ class Plan:
     """Runs of cells at seeds beyond `seeds`, where cells are repeated unequally often, as `--until-decided` does."""
     margin: float = 0.0
     """Points of test error below which a difference does not matter; 0 where nobody said."""
+    controls: tuple[Control, ...] = ()
+    """The controls among the cells, by the arm they stand by: see `studies.audit.matching`."""
     variant: str = ""
     """What distinguishes this plan's report from that of the same cells under another recipe: `tuned`."""
 
