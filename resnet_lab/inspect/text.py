@@ -10,7 +10,7 @@ from ablations.block import ResidualBlock
 from ablations.layout import describe
 from resnet_lab.inspect.depth import depth
 from resnet_lab.inspect.flops import CONVENTION
-from resnet_lab.inspect.order import LETTERS, block_orders, tail
+from resnet_lab.inspect.order import LETTERS, block_orders, scalars, tail
 from resnet_lab.inspect.signature import digest, signature
 from resnet_lab.inspect.trace import Shape, Trace, Unit
 from resnet_lab.spec import ModelSpec
@@ -32,6 +32,7 @@ def as_dict(spec: ModelSpec, traced: Trace, image: Shape) -> dict[str, Any]:
     """Return the summary as JSON values: one entry per unit, equal blocks spelt out."""
     return {
         "parameters": traced.parameters,
+        "scalars": scalars(traced.network),
         "flops": traced.flops,
         "depth": depth(traced.network, spec.name),
         "flops_convention": CONVENTION,
@@ -90,10 +91,11 @@ def _lines(spec: ModelSpec, traced: Trace, image: Shape) -> list[str]:
         lines.append("as built: branch | after the addition; both paths read what is before a colon")
         lines += [f"  {count:>4} x  {order}" for order, count in orders.items()]
         lines.append("  " + ", ".join(f"{key} {LETTERS[key][0]}" for key in LETTERS if key in "".join(orders)))
+    count = scalars(network)
     final = ", ".join(LETTERS[letter][0] for letter in tail(network) if letter in "na") or "nothing"
     lines.append(f"between the last convolution and pooling: {final}")
     lines += [
-        f"parameters: {traced.parameters:,}",
+        f"parameters: {traced.parameters:,}" + (f", {count} of them learned shifts and factors" if count else ""),
         f"FLOPs:      {traced.flops:,} for an input of {_shape(image)}",
         *(f"            {part}" for part in CONVENTION.split("; ")),
         f"depth:      {depth(network, spec.name)}",
