@@ -33,9 +33,9 @@ TINY = ["model.depth=14", "model.width=4", "data.train_images=128", "recipe.batc
 COMMON = ["--epochs", "2", "--precision", "fp32", "--device", "cpu", "--seeds", "0", "1"]
 STUDIES = {
     "native": ["studies.bn_placement", *COMMON, "--jobs", "2"],
-    "torch": ["studies.reproduction_ladder", *COMMON, "--jobs", "2", "--deterministic"],
+    "torch": ["tests.golden.ladder_before", *COMMON, "--jobs", "2", "--deterministic"],
     "until_decided": ["studies.bn_placement", *COMMON, "--jobs", "1", "--until-decided", "--max-seeds", "4"],
-    "tune": ["studies.reproduction_ladder", *COMMON, "--jobs", "1", "--deterministic", "--tune", "--tune-trials", "2"],
+    "tune": ["tests.golden.ladder_before", *COMMON, "--jobs", "1", "--deterministic", "--tune", "--tune-trials", "2"],
     "search": ["studies.bn_placement", *COMMON, "--jobs", "1", "--search", "random", "--trials", "4"],
 }
 SETTINGS = {
