@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from ablations.choices import BlockKind, ProjectionTap, Shortcut, StrideOn
+from ablations.choices import BlockKind, BranchInit, ProjectionTap, Shortcut, StrideOn
 from ablations.layout import branch_of, layout_of, leading
-from ablations.parts import conv1x1, conv3x3, sequence
+from ablations.parts import conv1x1, conv3x3, has_biases, sequence
 from ablations.shortcuts import GATED, Gate, Scale, is_projection, make_shortcut
 from ablations.spec import BlockSpec
 
@@ -92,17 +92,17 @@ def build_block(
             f"outputs must be a multiple of {EXPANSION[spec.kind]} and at least {inputs}"
         )
     operations = branch_of(spec)
-    lead = leading(operations) if "b" not in operations else ""
-    projects = is_projection(spec, inputs, outputs, stride)
-    shares = projects and spec.projection_tap == ProjectionTap.PREACTIVATED
-    if first or shares:
+    lead = leading(operations) if spec.branch_init != BranchInit.FIXUP else ""
+    in_stem = first and spec.branch_init != BranchInit.FIXUP_AUTHORS
+    shares = _shares_lead(spec, inputs, outputs, stride)
+    if in_stem or shares:
         operations = operations.removeprefix(lead)
     branch = sequence(operations, spec, inputs, _convolutions(spec, inputs, outputs, stride))
     if spec.shortcut == Shortcut.CONSTANT_SCALING:
         branch.add_module("scale", Scale(spec.branch_scale))
     return ResidualBlock(
         spec=spec,
-        before=sequence(lead if shares and not first else "", spec, inputs),
+        before=sequence(lead if shares and not in_stem else "", spec, inputs),
         branch=branch,
         shortcut=make_shortcut(spec, inputs, outputs, stride),
         gate=Gate(inputs, outputs, stride, spec.gate_bias) if spec.shortcut in GATED else None,
@@ -112,9 +112,21 @@ def build_block(
     )
 
 
+def _shares_lead(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> bool:
+    """Whether the shortcut reads what stands before the branch's first convolution too."""
+    if spec.branch_init == BranchInit.FIXUP_AUTHORS:
+        return inputs != outputs or stride != 1
+    return is_projection(spec, inputs, outputs, stride) and spec.projection_tap == ProjectionTap.PREACTIVATED
+
+
 def _convolutions(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> list[nn.Conv2d]:
+    bias = has_biases(spec)
     if spec.kind == BlockKind.BASIC:
-        return [conv3x3(inputs, outputs, stride), conv3x3(outputs, outputs)]
+        return [conv3x3(inputs, outputs, stride, bias=bias), conv3x3(outputs, outputs, bias=bias)]
     inner = outputs // EXPANSION[spec.kind]
     first, second = (stride, 1) if spec.stride_on == StrideOn.CONV1 else (1, stride)
-    return [conv1x1(inputs, inner, first), conv3x3(inner, inner, second), conv1x1(inner, outputs)]
+    return [
+        conv1x1(inputs, inner, first, bias=bias),
+        conv3x3(inner, inner, second, bias=bias),
+        conv1x1(inner, outputs, bias=bias),
+    ]

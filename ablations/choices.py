@@ -78,3 +78,9 @@ class BranchInit(StrEnum):
     ZERO_LAST = "zero_last"
     SKIPINIT = "skipinit"
     FIXUP = "fixup"
+    SKIPINIT_BIASES = "skipinit_biases"
+    FIXUP_AUTHORS = "fixup_authors"
+
+
+SKIPINITS = frozenset({BranchInit.SKIPINIT, BranchInit.SKIPINIT_BIASES})
+FIXUPS = frozenset({BranchInit.FIXUP, BranchInit.FIXUP_AUTHORS})

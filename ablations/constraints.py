@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ablations.choices import (
+    FIXUPS,
     ActPosition,
     Attention,
     BlockKind,
@@ -144,16 +145,28 @@ _ROWS: tuple[tuple[Callable[["BlockSpec"], bool], str], ...] = (
         "set branch_init=skipinit, or another act_position",
     ),
     (
-        lambda s: s.branch_init == BranchInit.FIXUP and (s.norm != Norm.NONE or s.preactivation != Preactivation.NONE),
+        lambda s: s.branch_init == BranchInit.SKIPINIT_BIASES and s.norm != Norm.NONE,
+        "branch_init=skipinit_biases gives convolutions the biases that a norm would subtract again: set norm=none, "
+        "or branch_init=skipinit",
+    ),
+    (
+        lambda s: s.branch_init in FIXUPS and (s.norm != Norm.NONE or s.preactivation != Preactivation.NONE),
         "branch_init=fixup replaces the norms of a post-activation block: set norm=none and preactivation=none",
     ),
     (
         lambda s: (
-            s.branch_init == BranchInit.FIXUP
-            and (s.act_position != ActPosition.AFTER_ADD or s.attention != Attention.NONE)
+            s.branch_init in FIXUPS and (s.act_position != ActPosition.AFTER_ADD or s.attention != Attention.NONE)
         ),
         "branch_init=fixup is defined for the baseline's order of operations: "
         "set act_position=after_add and attention=none",
+    ),
+    (
+        lambda s: (
+            s.branch_init == BranchInit.FIXUP_AUTHORS
+            and (s.shortcut not in (Shortcut.A, Shortcut.B) or s.downsample != Downsample.IN_BLOCK)
+        ),
+        "branch_init=fixup_authors is defined for the shortcuts of its authors' code: "
+        "set shortcut=A or B and downsample=in_block, or branch_init=fixup",
     ),
     (
         lambda s: (s.remove_first_act or s.last_norm) and s.preactivation != Preactivation.FULL,

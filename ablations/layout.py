@@ -6,7 +6,17 @@ Sources: He et al. 2015; He et al. 2016 (arXiv 1603.05027), fig. 4; Torch blog 2
 
 from dataclasses import dataclass
 
-from ablations.choices import ActPosition, Attention, BlockKind, BranchInit, Norm, NormPosition, Preactivation
+from ablations.choices import (
+    FIXUPS,
+    SKIPINITS,
+    ActPosition,
+    Attention,
+    BlockKind,
+    BranchInit,
+    Norm,
+    NormPosition,
+    Preactivation,
+)
 from ablations.spec import BlockSpec
 
 
@@ -63,7 +73,7 @@ def branch_of(spec: BlockSpec) -> str:
     squeeze-and-excitation.
     """
     operations = layout_of(spec).branch(spec.kind)
-    if spec.branch_init == BranchInit.FIXUP:
+    if spec.branch_init in FIXUPS:
         operations = operations.replace("n", "").replace("c", "bc").replace("a", "ba") + "mb"
     if spec.remove_first_act:
         operations = operations.replace("a", "", 1)
@@ -71,13 +81,25 @@ def branch_of(spec: BlockSpec) -> str:
         operations += "n"
     if spec.attention == Attention.SE:
         operations += "s"
-    if spec.branch_init == BranchInit.SKIPINIT:
+    if spec.branch_init in SKIPINITS:
         operations += "m"
     return operations
 
 
+def stem_of(spec: BlockSpec) -> str:
+    """Return the operations after the network's first convolution, before its first block."""
+    stem = layout_of(spec).stem
+    return stem.replace("a", "ba") if spec.branch_init == BranchInit.FIXUP_AUTHORS else stem
+
+
+def head_of(spec: BlockSpec) -> str:
+    """Return the operations after the last block. Fixup's shift of the pooled features is one of the plane before."""
+    head = layout_of(spec).head
+    return head + "b" if spec.branch_init == BranchInit.FIXUP_AUTHORS else head
+
+
 def leading(operations: str) -> str:
-    """Return the norms and activations before the first convolution: what a pre-activation block starts with."""
+    """Return what stands before the first convolution: the norm and activation of a pre-activation, Fixup's shift."""
     return operations[: operations.index("c")]
 
 

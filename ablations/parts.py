@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ablations.attention import SqueezeExcitation
-from ablations.choices import Activation, BranchInit, Norm
+from ablations.choices import SKIPINITS, Activation, BranchInit, Norm
 from ablations.scalars import Factor, Shift
 from ablations.spec import BlockSpec
 
@@ -56,8 +56,13 @@ def make_activation(activation: Activation, *, inplace: bool) -> nn.Module:
     assert_never(activation)
 
 
-def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+def has_biases(spec: BlockSpec) -> bool:
+    """Whether the convolutions have biases; a norm behind one would subtract it again."""
+    return spec.branch_init == BranchInit.SKIPINIT_BIASES
+
+
+def conv3x3(inputs: int, outputs: int, stride: int = 1, *, bias: bool = False) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=bias)
 
 
 def conv1x1(inputs: int, outputs: int, stride: int = 1, *, bias: bool = False) -> nn.Conv2d:
@@ -103,7 +108,7 @@ def sequence(
             case "b":
                 module = Shift()
             case "m":
-                module = Factor(0.0 if spec.branch_init == BranchInit.SKIPINIT else 1.0)
+                module = Factor(0.0 if spec.branch_init in SKIPINITS else 1.0)
             case "s":
                 module = SqueezeExcitation(channels)
         if module is None:

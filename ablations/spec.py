@@ -68,10 +68,14 @@ class BlockSpec:
     """Stochastic depth: chance that the last block's branch is skipped, rising linearly from the first block on
     (arXiv 1603.09382)."""
     branch_init: BranchInit = BranchInit.NORMAL
-    """How a branch starts: normal; its last weighted layer at zero; under a factor at zero (SkipInit, arXiv
-    2002.10444); or Fixup (arXiv 1901.09321)."""
+    """How a branch starts: normal; its last weighted layer at zero; under a factor at zero (skipinit, arXiv
+    2002.10444), with a bias in every convolution too (skipinit_biases); fixup, the rules of arXiv 1901.09321 inside
+    the branch alone; or fixup_authors, the whole of their code: also a shift after the stem's convolution and before
+    the classifier, the branch's first shift on a shortcut that changes shape, and a tenth of the rate for shifts,
+    factors and biases."""
     remove_first_act: bool = False
-    """Drop the first activation of a full pre-activation (PyramidNet, arXiv 1610.02915, section 2.3)."""
+    """Drop the first activation of a full pre-activation (PyramidNet, arXiv 1610.02915, section 2.3). The first
+    block's is the stem's, and stays."""
     last_norm: bool = False
     """End the branch of a full pre-activation with a norm (PyramidNet, arXiv 1610.02915, section 2.3)."""
 

@@ -97,10 +97,14 @@ def _examine_all(options: Options) -> None:
 
 
 def examine(target: "Target", options: Options, progress: "Progress") -> "PathReport":
-    """Return one network's report. Raises UserError for a net without blocks, or without a usable gradient."""
+    """Return one network's report.
+
+    Raises UserError for a net without blocks, with another forward than theirs, or without a usable gradient.
+    """
     import torch
 
     from analysis.inputs.chain import decompose
+    from analysis.inputs.self_check import require_own_forward
     from analysis.paths.recording import prepare
     from analysis.paths.rows import Conventions, PathReport
     from analysis.paths.sampling import passes, sample
@@ -111,9 +115,10 @@ def examine(target: "Target", options: Options, progress: "Progress") -> "PathRe
     if options.images > len(test):
         raise UserError(f"--images {options.images}: {target.data.name} has {len(test)} test images, ask for no more")
     chain = decompose(target.model)
-    prepare(chain, options.bn)
     pixels, labels = test.pixels[: options.images], test.labels[: options.images]
     images = normalise(pixels, target.data.mean, target.data.std, torch.float64).contiguous()
+    require_own_forward(target.model, chain.items, images)
+    prepare(chain, options.bn)
     spectrum, recording = exact_spectrum(chain, images, labels, options.at, progress("exact spectrum", len(chain)))
     advance = progress("single paths", passes(recording, options.draws))
     sampled = sample(recording, options.draws, options.seed, advance)

@@ -37,13 +37,27 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
+class Probed:
+    """The file of images and logits that a network was found to agree with, and the largest relative difference."""
+
+    file: str
+    sha256: str
+    images: int
+    difference: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
 class Provenance:
-    """Ends, normalisation and origin of an imported network. `normalisation` None: the data's own."""
+    """Ends, normalisation and origin of an imported network. `normalisation` None: the data's own.
+
+    `probed` None: nothing but the names and shapes of its tensors says that it is the network it was taken for.
+    """
 
     channels: Count
     classes: Count
     normalisation: Normalisation | None = None
     origin: Origin | None = None
+    probed: Probed | None = None
 
     def __post_init__(self) -> None:
         own = self.normalisation
@@ -62,8 +76,10 @@ def provenance_from(content: object) -> Provenance:
 
 
 def provenance_to(provenance: Provenance) -> dict[str, object]:
-    """Return a provenance as plain JSON values."""
+    """Return a provenance as plain JSON values; `probed` is left out where it is None, as before there were probes."""
     content: dict[str, object] = TypeAdapter(Provenance).dump_python(provenance, mode="json")
+    if provenance.probed is None:
+        del content["probed"]
     return content
 
 

@@ -1,5 +1,6 @@
 """CONTRIBUTING.md: its worked example, applied to a copy of the sources; its paths and those of README.md."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -29,6 +30,34 @@ plan = make_plan(STUDY, Options(assignments=("model.block.activation=mish",)))
 assert {cell.model.block.activation.value for cell in plan.cells} == {"mish"}
 print("ok")
 """
+COMPARE = """
+import contextlib, io, json
+from resnet_lab import summary
+from studies.audit.audit import audit, inspect_networks, network_of
+from studies.audit.text import lines
+from studies.bn_placement import STUDY
+from studies.plan.options import Options
+from studies.plan.plan import make_plan
+
+def audited(activation):
+    plan = make_plan(STUDY, Options(assignments=(f"model.block.activation={activation}", "model.depth=8")))
+    return " ".join(lines(audit(plan, inspect_networks([network_of(cell) for cell in plan.cells]))))
+
+def summarised(activation, *options):
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        summary.main(["--model.depth", "8", "--model.block.activation", activation, *options])
+    return text.getvalue()
+
+assert "no final activation" in audited("relu"), audited("relu")
+assert audited("mish") == audited("relu"), audited("mish")
+assert "c n a c n | a" in summarised("mish"), summarised("mish")
+assert summarised("mish").replace("Mish", "ReLU") == summarised("relu")
+mish, relu = (json.loads(summarised(name, "--json")) for name in ("mish", "relu"))
+for name in ("parameters", "flops", "depth", "block_orders", "before_pooling", "unknown_parts"):
+    assert mish[name] == relu[name], name
+assert mish["unknown_parts"] == [] and mish["signature"] != relu["signature"]
+print("ok")
+"""
 
 
 class Change(NamedTuple):
@@ -50,7 +79,10 @@ def worked_example() -> dict[str, Change]:
     return changes
 
 
-def test_the_worked_example_is_all_it_takes(tmp_path):
+@pytest.fixture(scope="module")
+def changed_copy(tmp_path_factory):
+    """A copy of the sources with the worked example applied."""
+    tmp_path = tmp_path_factory.mktemp("copy")
     for package in ("ablations", "resnet_lab", "studies", "analysis"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     changes = worked_example()
@@ -59,8 +91,22 @@ def test_the_worked_example_is_all_it_takes(tmp_path):
         text = (tmp_path / name).read_text()
         assert text.count(change.before) == 1, name
         (tmp_path / name).write_text(text.replace(change.before, change.after))
-    done = subprocess.run([sys.executable, "-c", USE], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    return tmp_path
+
+
+def run(code, copy):
+    environment = {**os.environ, "XDG_CACHE_HOME": str(copy / "cache")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "ok", done.stderr
+
+
+def test_the_worked_example_is_all_it_takes(changed_copy):
+    run(USE, changed_copy)
+
+
+def test_audit_and_summary_know_the_new_value_from_the_factory(changed_copy):
+    run(COMPARE, changed_copy)
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

@@ -18,6 +18,10 @@ Where the published figure is a failure, a median above some error, our k of n r
 median exactly there by the sign test: reproduced where k or more, contradicted where k or fewer, come about in at
 most 5 of 100 cases; else underpowered, as with fewer than five seeds always. A diverged trial is above every error.
 
+A report holds several verdicts, and each claims something. Its limits, and the sign test's level, are therefore set
+by Holm (1979) over all of them, by `level`: in 95 of 100 reports no figure of our own distribution is
+contradicted.
+
 A verdict is pronounced only where all stated parts of the protocol agree (analysis.comparison.published). What is
 stated nowhere, such as whether the held-out 5,000 images were trained on in the end, is noted next to the verdict and
 decides nothing: the rates above are those of the rule alone.
@@ -31,11 +35,13 @@ from statistics import fmean, median, stdev
 from typing import Literal
 
 from analysis.comparison.published import Published, Statistic
+from analysis.stats.intervals import holm
 
 Name = Literal["reproduced", "contradicted", "underpowered", "withheld", "protocol differs"]
 MARGIN = 1.0
 """Points of error. Wider limits would call a net that is a point off reproduced."""
-SIGN_ALPHA = 0.05
+ALPHA = 0.05
+"""Of one verdict alone, or of all verdicts of a report together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +68,18 @@ def judge(
     deviations: Sequence[str],
     margin: float = MARGIN,
     noted: Sequence[str] = (),
+    alpha: float = ALPHA,
 ) -> Verdict:
     """Apply the rule to our test errors (per cent), one per seed, infinity for a diverged one.
 
-    What is `noted` is passed on and changes nothing.
+    What is `noted` is passed on and changes nothing. `alpha` is that of this verdict: `level` gives it where there are
+    several.
     """
     lost = any(map(math.isinf, results))
     known = [] if figure.fails or lost or figure.statistic == "unknown" else results
-    low, high = limits(known, figure.statistic, max(figure.runs, 1))
+    low, high = limits(known, figure.statistic, max(figure.runs, 1), alpha)
     if figure.fails and not deviations:
-        name = failing([value > figure.value for value in results])
+        name = failing([value > figure.value for value in results], alpha)
     else:
         name = "withheld" if lost and not deviations else _name(figure.value, low, high, deviations, margin)
     return Verdict(
@@ -96,28 +104,73 @@ def reported_median(verdict: Verdict) -> str:
     return "fail" if verdict.median > FAIL_ABOVE else f"{verdict.median:.2f}"
 
 
-def failing(failed: Sequence[bool]) -> Name:
+def p_value(figure: Published, results: Sequence[float]) -> float:
+    """Return the p at which the figure is contradicted, or a failure decided either way; nan where it cannot be."""
+    if figure.fails:
+        return min(_sign_test([value > figure.value for value in results])) if results else math.nan
+    centre, scale = _prediction(results, figure.statistic, max(figure.runs, 1))
+    if math.isnan(centre):
+        return math.nan
+    from scipy.special import stdtr
+
+    distance = abs(figure.value - centre)
+    if scale == 0:
+        return float(distance == 0)
+    return 2 * float(stdtr(len(results) - 1, -distance / scale))
+
+
+def level(p_values: Sequence[float], alpha: float = ALPHA) -> float:
+    """Return the level at which verdicts one by one come out as Holm's procedure over all of them (Holm 1979).
+
+    It rejects the smallest p at alpha / m, the next at alpha / (m - 1), up to the first that holds. The rejected
+    lie below, and the others above, the level of that step, which is returned. A nan is no test.
+    """
+    rejected = tested = 0
+    for p in holm(p_values):
+        tested += not math.isnan(p)
+        rejected += p <= alpha
+    return alpha / max(1, tested - rejected)
+
+
+def failing(failed: Sequence[bool], alpha: float = ALPHA) -> Name:
     """Return the verdict on a published failure, by the sign test of the number of our runs that fail."""
+    more, fewer = _sign_test(failed)
+    if failed and more <= alpha:
+        return "reproduced"
+    return "contradicted" if failed and fewer <= alpha else "underpowered"
+
+
+def _sign_test(failed: Sequence[bool]) -> tuple[float, float]:
+    """Return the chances of as many failures or more, and of as many or fewer, were every second run to fail."""
     from scipy.special import bdtr
 
     n, k = len(failed), sum(failed)
-    if n and 1 - (bdtr(k - 1, n, 0.5) if k else 0.0) <= SIGN_ALPHA:
-        return "reproduced"
-    return "contradicted" if n and bdtr(k, n, 0.5) <= SIGN_ALPHA else "underpowered"
+    return 1 - float(bdtr(k - 1, n, 0.5) if k else 0.0), float(bdtr(k, n, 0.5))
 
 
-def limits(results: Sequence[float], statistic: Statistic, runs: int) -> tuple[float, float]:
-    """Return the 95 % prediction limits of a statistic of `runs` further runs; nan for fewer than two results."""
-    if len(results) < 2:
+def limits(results: Sequence[float], statistic: Statistic, runs: int, alpha: float = ALPHA) -> tuple[float, float]:
+    """Return the prediction limits of a statistic of `runs` further runs; nan for fewer than two results."""
+    centre, scale = _prediction(results, statistic, runs)
+    if math.isnan(centre):
         return math.nan, math.nan
     from scipy.special import stdtrit
 
+    half = float(stdtrit(len(results) - 1, 1 - alpha / 2)) * scale
+    return centre - half, centre + half
+
+
+def _prediction(results: Sequence[float], statistic: Statistic, runs: int) -> tuple[float, float]:
+    """Return where a statistic of further runs should lie, and its standard error; nan for fewer than two results.
+
+    A result that is not finite leaves nothing to predict from.
+    """
+    if len(results) < 2 or not all(map(math.isfinite, results)):
+        return math.nan, math.nan
     shift, variance = moments(statistic, runs)
     n, spread = len(results), stdev(results)
     bias = _c4(n)
     centre = fmean(results) + shift * spread / bias
-    half = float(stdtrit(n - 1, 0.975)) * spread * math.sqrt(1 / n + variance + shift**2 * (1 / bias**2 - 1))
-    return centre - half, centre + half
+    return centre, spread * math.sqrt(1 / n + variance + shift**2 * (1 / bias**2 - 1))
 
 
 def _c4(n: int) -> float:

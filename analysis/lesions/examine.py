@@ -4,12 +4,14 @@ from analysis.lesions import run
 rows = run(torchvision.models.resnet18(weights="DEFAULT"), loader=loader)
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from torch import nn
 
 from analysis.inputs.chain import decompose
+from analysis.inputs.self_check import CheckedBatches
 from analysis.lesions.choices import Experiment, Lesion, LesionPlan, Mode
 from analysis.lesions.evaluator import EvalSettings, LesionEvaluator
 from analysis.lesions.experiments import BlockSet, Case, Lesions, multiple, pairs, reorder, runs, single
@@ -29,12 +31,18 @@ def run(
     experiments: Sequence[str] = ("single",),
     draws: int = 20,
     seed: int = 0,
+    reference: Batches | None = None,
 ) -> list[Row]:
     """Lesion any ResNet of this project, of torchvision or of timm on batches of (x [N, C, H, W], y [N]).
 
     Images must be on the model's device and normalised as it wants them. Returns tidy rows, first the undamaged
     network (`experiment` "base"); errors in per cent. The loader is iterated over several times where `modes` has
-    `mean` or `experiments` has `multiple` or `reorder`. Raises UserError.
+    `mean` or `experiments` has `multiple` or `reorder`.
+
+    The mode `mean` puts in mean branch outputs over `reference`, batches like the loader's: training images, as
+    `python -m analysis.block_deletion` takes. Without it they are the means over the images that are evaluated, so
+    the lesion has seen what it is judged on; the rows do not show which it was. Raises UserError, also for a network
+    whose own forward, on the first images, is not that of its blocks in a row.
     """
     if loader is None:
         raise UserError("lesions are evaluated on images: give loader=, an iterable of batches of (images, labels)")
@@ -45,7 +53,7 @@ def run(
         draws=draws,
         seed=seed,
     )
-    inputs = LesionInputs(model=model, reference=loader, seed=seed)
+    inputs = LesionInputs(model=model, reference=loader if reference is None else reference, seed=seed)
     block_set, findings = examine(model, plan, EvalSettings(batches=loader), inputs)
     return as_rows(findings, block_set)
 
@@ -53,8 +61,12 @@ def run(
 def examine(
     model: nn.Module, plan: LesionPlan, settings: EvalSettings, inputs: LesionInputs
 ) -> tuple[BlockSet, list[Finding]]:
-    """Run every experiment of the plan as trained and, with recalibration batches, with recalibrated norms too."""
+    """Run every experiment of the plan as trained and, with recalibration batches, with recalibrated norms too.
+
+    Raises UserError where the network's own forward is another one than that of its blocks in a row.
+    """
     block_set = BlockSet.of(decompose(model), plan.blocks)
+    settings = _checked(settings, model, block_set.chain.items)
     lesion_sets = [_lesions(block_set, lesion, inputs) for lesion in plan.lesions]
     findings: list[Finding] = []
     for recalibrated in settings.stages:
@@ -63,6 +75,10 @@ def examine(
         for label, series in _series(block_set, plan, lesion_sets):
             findings += evaluator.until_narrow(label, series, plan.width)
     return block_set, findings
+
+
+def _checked(settings: EvalSettings, model: nn.Module, items: Network) -> EvalSettings:
+    return dataclasses.replace(settings, batches=CheckedBatches(settings.batches, model, items))
 
 
 def _evaluator(whole: Network, settings: EvalSettings, recalibrated: bool) -> LesionEvaluator:
@@ -117,6 +133,7 @@ def _series(
 def contrast(model: nn.Module, settings: EvalSettings) -> list[Finding]:
     """Delete each layer of a network without shortcuts that keeps its input's shape. Raises UserError."""
     layers = decompose_layers(model)
+    settings = _checked(settings, model, layers.items)
     cases = [Case(experiment="base", mode="none", network=layers.items)]
     for layer in layers.deletable:
         network = layers.without(layer)

@@ -16,6 +16,9 @@ from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
 
+WIDTH = "model.width"
+"""What a matched control changes in the baseline."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportData(Traces):
@@ -86,7 +89,24 @@ class ReportData(Traces):
 
     @cached_property
     def tables(self) -> Sequence[Anova]:
-        return anova(self.runs, arm=self.arm, context=self.context)
+        return anova(self.designed_runs, arm=tuple(self.factors), context=self.context)
+
+    @property
+    def factors(self) -> Mapping[str, Sequence[Value]]:
+        """The fields that make an arm of the design, with their levels; matched controls add another, their width."""
+        if not self.plan.controls:
+            return self.plan.arm
+        return {name: levels for name, levels in self.plan.arm.items() if name != WIDTH}
+
+    @property
+    def designed_runs(self) -> Sequence[TrialRow]:
+        """The runs without those of the matched controls, which belong to no cell of the design."""
+        return [run for run in self.runs if run[WIDTH] == self.baseline[WIDTH]] if self.plan.controls else self.runs
+
+    @property
+    def designed_rows(self) -> Sequence[ArmRow]:
+        """The arms without the matched controls."""
+        return [row for row in self.rows if row.arm[WIDTH] == self.baseline[WIDTH]] if self.plan.controls else self.rows
 
     @cached_property
     def runs_of(self) -> Callable[[ArmRow], list[TrialRow]]:

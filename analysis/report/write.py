@@ -16,6 +16,7 @@ from analysis.report.exports import to_csv, to_latex
 from analysis.report.search.data import SearchData
 from analysis.report.search.write import write_search
 from analysis.report.sections import design_effects, results
+from analysis.report.sections.analysis_plan import analysis_plan
 from analysis.report.sections.costs import costs
 from analysis.report.sections.design import design
 from analysis.report.sections.equivalence import equivalence
@@ -106,7 +107,7 @@ def write_page(data: ReportData, folder: Path) -> list[Path]:
     figures = [
         *plot_curves(data.runs, data.histories, data.rows, out=folder / "curves"),
         *plot_ecdf(data.runs, data.rows, out=folder / "ecdf"),
-        *plot_interactions(data.runs, data.tables, out=folder / "interactions"),
+        *plot_interactions(data.designed_runs, data.tables, out=folder / "interactions"),
     ]
     document = compose(data, folder)
     tables = {"table.tex": to_latex(data.rows), "table.csv": to_csv(data.rows, data.comparisons)}
@@ -118,7 +119,7 @@ def compose(data: ReportData, folder: Path) -> Document:
     plan = data.plan
     parts: Parts = {
         "Summary": [summary(data)],
-        "Design and audit": [design(data)],
+        "Design and audit": [design(data), analysis_plan(folder)],
         "Results": [results.arms(data), picture(FIGURES, folder, "figure")],
         "Comparisons": [results.comparisons(data), equivalence(data)],
         "Steps": [design_effects.steps(data)],

@@ -14,7 +14,7 @@ SEQUENTIAL = "sequential"
 """The name of the section whose intervals are corrected for repeated looks: the page says so where it gives others."""
 NEEDED = ("study", "question", "scale", "dataset", "arm", "context", "baseline", "seeds")
 """Keys that every version of plan.json has."""
-OPTIONAL = ("design", "variant", "implies", "aliases", "runs")
+OPTIONAL = ("design", "variant", "implies", "aliases", "runs", "controls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,8 @@ class PlanRecord:
     """Difference in points below which arms count as equal; 0 where the study named none."""
     sections: tuple[ReportSection, ...] = ()
     runs: Sequence[Json] = ()
+    controls: Sequence[Json] = ()
+    """Matched controls, each with its `context`, `arm` and `control`, and how near it comes."""
 
     @classmethod
     def from_dict(cls, content: Json, source: object = "plan.json") -> Self:
@@ -91,4 +93,5 @@ class PlanRecord:
             "margin": self.margin,
             "sections": [section.as_dict() for section in self.sections],
             "runs": list(self.runs),
+            **({"controls": list(self.controls)} if self.controls else {}),
         }

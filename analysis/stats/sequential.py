@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from analysis.stats.failures import direction, signed_rank_p
 from analysis.stats.intervals import ROUNDING, Interval, t_interval
+from analysis.stats.skewness import holds_if_skewed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,6 +101,7 @@ def decide(
     *,
     arms: int | None = None,
     lost: Mapping[Key, bool] | None = None,
+    robust: bool = False,
 ) -> dict[Key, Judgement]:
     """Judge every arm at a look (0 is the first), in the unit of the differences.
 
@@ -109,6 +111,7 @@ def decide(
     (Bonferroni). Differences without any spread come from a metric in coarse steps and decide nothing.
     Where an arm or its baseline lost seeds by divergence, which `lost` says, differences may be infinite: the exact
     signed ranks decide, held to alpha / looks / arms, and nothing is equivalent.
+    `robust` also holds a decision to the tests of `skewness.holds_if_skewed` at the level of the look.
     Raises ValueError for more pairs than the look has.
     """
     count = len(differences_by_arm) if arms is None else arms
@@ -122,8 +125,12 @@ def decide(
             judged[key] = _by_ranks(differences, each_look)
             continue
         whole = len(differences) == schedule[look]
-        interval = _interval(differences, threshold if whole else alpha / max(count, 1) / len(schedule))
-        judged[key] = Judgement(decision=_decision(interval, margin), pairs=len(differences), interval=interval)
+        held_to = threshold if whole else alpha / max(count, 1) / len(schedule)
+        interval = _interval(differences, held_to)
+        decision = _decision(interval, margin)
+        if robust and not _confirmed(decision, differences, margin, held_to):
+            decision = Decision.UNDECIDED
+        judged[key] = Judgement(decision=decision, pairs=len(differences), interval=interval)
     return judged
 
 
@@ -150,3 +157,14 @@ def _decision(interval: Interval, margin: float) -> Decision:
     if -margin < interval.low and interval.high < margin:
         return Decision.EQUIVALENT
     return Decision.UNDECIDED
+
+
+def _confirmed(decision: Decision, differences: Sequence[float], margin: float, level: float) -> bool:
+    """Whether the tests for skewed differences, too, reject a mean at each bound that the interval has cleared."""
+    bounds = {
+        Decision.UNDECIDED: (),
+        Decision.BETTER: (-margin,),
+        Decision.WORSE: (margin,),
+        Decision.EQUIVALENT: (-margin, margin),
+    }
+    return all(holds_if_skewed([value - bound for value in differences], level) for bound in bounds[decision])

@@ -35,12 +35,35 @@ def audit_lines(audit: Json, *, arm: Iterable[str], context: Iterable[str], alia
     if texts:
         head = "audit: as built, these arms differ from the baseline of their context in"
     else:
-        head = (
-            f"audit: {len(audit['cells'])} networks built; the arms of a context have equal parameters, FLOPs, "
-            "depth, residual blocks, final norm and final activation."
-        )
+        head = f"audit: {len(audit['cells'])} networks built; {equal_text(audit)}"
     left_out = left_out_lines(audit["refused"], audit["merged"], arm=arm, context=context)
-    return [*left_out, *textwrap.wrap(head, WIDTH), *_wrapped(texts), *alias_lines(aliases)]
+    unknown = unknown_lines(audit, arm=arm, context=context)
+    matched = control_lines(audit.get("controls", ()), context)
+    return [*left_out, *textwrap.wrap(head, WIDTH), *_wrapped(texts), *unknown, *matched, *alias_lines(aliases)]
+
+
+def equal_text(audit: Json) -> str:
+    """Return what the arms of a context have in common where no difference was found: what is known of them all."""
+    unknown = {what for each in audit.get("unknown", ()) for what in each["what"]}
+    *names, last = [name for what, name in NAMES.items() if what not in unknown]
+    return f"the arms of a context have equal {', '.join(names)} and {last}."
+
+
+def unknown_lines(audit: Json, *, arm: Iterable[str], context: Iterable[str]) -> list[str]:
+    """Return what is not known of an arm's network, and so was not compared, or nothing where all is known."""
+    if not audit.get("unknown"):
+        return []
+    texts = [({**each["context"], **each["arm"]}, unknown_text(each)) for each in audit["unknown"]]
+    return ["audit: not known, and so not compared:", *_wrapped(_grouped(texts, tuple(arm), tuple(context)))]
+
+
+def unknown_text(unknown: Json) -> str:
+    """Return `final norm, final activation (part of unknown function: Mish)`."""
+    facts = ", ".join(NAMES[what] for what in unknown["what"])
+    parts = f"part{'s' if len(unknown['parts']) > 1 else ''} of unknown function: {', '.join(unknown['parts'])}"
+    if not unknown["parts"]:
+        return facts
+    return f"{facts} ({parts})" if facts else parts
 
 
 def left_out_lines(
@@ -56,6 +79,32 @@ def left_out_lines(
         ),
     ]
     return _wrapped(_grouped(texts, arm, context))
+
+
+def control_lines(controls: Sequence[Json], context: Sequence[str]) -> list[str]:
+    """Return which control stands by which arm, and how near it comes, or nothing."""
+    head = ["controls: the baseline at the width at which it comes nearest to an arm"] if controls else []
+    texts = [({**each["context"], **each["arm"]}, f"{control_name(each)}, {nearness(each)}") for each in controls]
+    arm = [name for name in controls[0]["arm"] if name != "model.width"] if controls else []
+    return [*head, *_wrapped(_grouped(texts, arm, context))]
+
+
+def control_name(control: Json) -> str:
+    """Return `baseline at width 17`, or `baseline itself (width 16)` where no other width is nearer."""
+    width = control["control"]["model.width"]
+    return f"baseline itself (width {width})" if is_baseline(control) else f"baseline at width {width}"
+
+
+def is_baseline(control: Json) -> bool:
+    """Return whether no other width comes nearer to the arm than the baseline's own."""
+    return bool(control["found"] == control["baseline"])
+
+
+def nearness(control: Json) -> str:
+    """Return `parameters 301,034 for 303,882 (-0.9 %; the baseline itself -5.2 %)`."""
+    wanted, found = control["wanted"], control["found"]
+    own = f"; the baseline itself {change(wanted, control['baseline'])}" if not is_baseline(control) else ""
+    return f"{NAMES[control['what']]} {found:,} for {wanted:,} ({change(wanted, found)}{own})"
 
 
 def alias_lines(aliases: Sequence[str]) -> list[str]:

@@ -17,6 +17,7 @@ from resnet_lab.data.augment import Draws, draw, make_batch
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.images import ImageData
 from resnet_lab.engine.graph_capture import GraphCapture, Work
+from resnet_lab.engine.optimizers import set_rate
 from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep
 from resnet_lab.rng import draws_noise, epoch_noise
@@ -113,6 +114,7 @@ class CapturedRunner:
         part = self.draws.part(at.step * len(at.lanes) + at.lanes)
         x, y = make_batch(self.data, part, self.spec.recipe, self.padded, self.train_step.dtype)
         at.rate.copy_(at.rates.index_select(0, at.step).squeeze(0))
+        set_rate(self.train_step.optimizer, at.rate)
         loss, logits = self.train_step.run(x, y)
         at.loss.add_(loss)
         at.wrong.add_((logits.argmax(1) != y).sum())

@@ -6,6 +6,7 @@ from torch import Tensor
 from resnet_lab.data.augment import batches
 from resnet_lab.data.images import ImageData
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
+from resnet_lab.engine.optimizers import set_rate
 from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep
 from resnet_lab.rng import epoch_noise
@@ -44,8 +45,7 @@ class EagerRunner:
         """Take one step at the rate `lr`; return the loss [] and the logits [B, classes]."""
         if self.effective is not None:
             self.effective.draw()
-        for group in self.train_step.optimizer.param_groups:
-            group["lr"] = lr
+        set_rate(self.train_step.optimizer, lr)
         return self.train_step.run(x, y)
 
     def forget(self) -> None:

@@ -12,7 +12,7 @@ from resnet_lab.engine.captured import CapturedRunner, rate_tensor, why_eager
 from resnet_lab.engine.eager import EagerRunner
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.graph_capture import CudaGraphCapture, GraphCapture
-from resnet_lab.engine.optimizers import make_optimizer
+from resnet_lab.engine.optimizers import make_optimizer, parameter_groups
 from resnet_lab.engine.train_step import TrainStep
 from resnet_lab.rng import draws_on_host
 from resnet_lab.spec import RunSpec
@@ -61,7 +61,7 @@ def make_epoch_runner(
         model=model,
         parameters=list(model.parameters()),
         forward=settings.forward,
-        optimizer=make_optimizer(recipe, model.parameters(), rate),
+        optimizer=make_optimizer(recipe, parameter_groups(model), rate),
         device=device,
         dtype=settings.dtype,
         label_smoothing=recipe.label_smoothing,

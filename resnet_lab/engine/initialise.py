@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ablations.attention import SqueezeExcitation
 from ablations.block import ResidualBlock
-from ablations.choices import BranchInit
+from ablations.choices import FIXUPS, BranchInit
 from ablations.scalars import Factor, Shift
 from ablations.shortcuts import Gate
 from resnet_lab.rng import stream
@@ -80,9 +80,9 @@ def init_branches(model: nn.Module) -> None:
     for block in blocks:
         if block.spec.branch_init == BranchInit.ZERO_LAST:
             nn.init.zeros_(_weighted(block)[-1].weight)
-        elif block.spec.branch_init == BranchInit.FIXUP:
+        elif block.spec.branch_init in FIXUPS:
             _fixup(block, len(blocks))
-    if any(block.spec.branch_init == BranchInit.FIXUP for block in blocks):
+    if any(block.spec.branch_init in FIXUPS for block in blocks):
         _zero_classifier(model)
 
 

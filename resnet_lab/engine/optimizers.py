@@ -6,20 +6,48 @@ from typing import Any, assert_never
 import torch
 from torch import Tensor, nn
 
+from ablations.choices import BranchInit
 from resnet_lab.engine.caffe_sgd import CaffeSGD
 from resnet_lab.engine.muon import Muon
+from resnet_lab.networks.resnet import residual_blocks
 from resnet_lab.spec import MomentumKind, Optimizer, RecipeSpec
+
+RATE_FACTOR = "rate_factor"
+"""Key of a parameter group whose rate is the recipe's times this."""
+FIXUP_FACTOR = 0.1
+"""The Fixup authors' code, cifar/cifar_train.py of hongyi-zhang/Fixup: a tenth of the rate for biases and scales."""
+Group = dict[str, Any]
+
+
+def parameter_groups(model: nn.Module) -> list[nn.Parameter] | list[Group]:
+    """Return a network's parameters; where branch_init=fixup_authors, weights and then all scalars and biases."""
+    parameters = list(model.parameters())
+    if all(block.spec.branch_init != BranchInit.FIXUP_AUTHORS for block in residual_blocks(model)):
+        return parameters
+    weights = [parameter for parameter in parameters if parameter.ndim > 1]
+    rest = [parameter for parameter in parameters if parameter.ndim <= 1]
+    groups: list[Group] = [{"params": weights}, {"params": rest, RATE_FACTOR: FIXUP_FACTOR}]
+    return groups
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float | Tensor) -> None:
+    """Set the rate of every group: a number, or in place from [] where the groups hold tensors."""
+    for group in optimizer.param_groups:
+        if isinstance(rate, float):
+            group["lr"] = rate * group.get(RATE_FACTOR, 1)
+        elif group["lr"] is not rate:
+            torch.mul(rate, group[RATE_FACTOR], out=group["lr"])
 
 
 def make_optimizer(
-    recipe: RecipeSpec, parameters: Iterable[nn.Parameter], rate: Tensor | None = None
+    recipe: RecipeSpec, parameters: Iterable[nn.Parameter] | Iterable[Group], rate: Tensor | None = None
 ) -> torch.optim.Optimizer:
-    """Return the recipe's optimiser over the parameters; its rate is set before each step by `lr_at`.
+    """Return the recipe's optimiser over parameters or groups of them; `set_rate` gives it the rate of each step.
 
     With `rate` [] the optimiser reads the rate from there at every step, and on a GPU its steps can be captured.
     Raises UserError for muon where torch has none.
     """
-    params = list(parameters)
+    params: Any = [_with_own_rate(each, rate) if isinstance(each, dict) else each for each in parameters]
     lr, momentum, decay = recipe.lr if rate is None else rate, recipe.momentum, recipe.weight_decay
     # Asked for on a GPU alone: on a CPU torch refuses it. torch's fused SGD has no such flag and needs none.
     capturable = rate is not None and rate.is_cuda
@@ -49,6 +77,11 @@ def make_optimizer(
         case Optimizer.MUON:
             return Muon(params, lr=recipe.lr, momentum=momentum, weight_decay=decay)
     assert_never(recipe.optimizer)
+
+
+def _with_own_rate(group: Group, rate: Tensor | None) -> Group:
+    """Give a group of another rate than the recipe's a tensor of its own to hold it."""
+    return {**group, "lr": rate.clone()} if rate is not None and RATE_FACTOR in group else group
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:

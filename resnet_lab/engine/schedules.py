@@ -30,7 +30,7 @@ def lr_at(spec: RunSpec, iteration: int, rate: float | None = None) -> float:
 
 
 def warmup_of(spec: RunSpec) -> Warmup:
-    """Return the warm-up in force: `auto` is constant in a CIFAR ResNet from depth 110 on (He et al. 2015, section 4.2).
+    """Return the warm-up in force: `auto` is constant in CIFAR ResNets from depth 110 on (He et al. 2015, section 4.2).
 
     The papers of the other families (DenseNet-BC-190, ImageNet's ResNet-152) have none.
     """

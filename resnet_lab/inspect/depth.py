@@ -3,6 +3,7 @@
 from torch import nn
 
 from ablations.attention import SqueezeExcitation
+from resnet_lab.inspect.order import unknown_parts
 from resnet_lab.spec import ModelName
 
 OFF_MAIN_PATH = frozenset({"shortcut", "gate", "downsample"})
@@ -16,6 +17,16 @@ def main_path_layers(module: nn.Module) -> int:
     if isinstance(module, SqueezeExcitation):
         return 0
     return sum(main_path_layers(child) for name, child in module.named_children() if name not in OFF_MAIN_PATH)
+
+
+def has_unknown_weights(network: nn.Module) -> bool:
+    """Whether a part that nothing here knows holds a matrix or a filter, which may be a layer to be counted."""
+    return any(
+        parameter.ndim > 1
+        for module in network.modules()
+        if unknown_parts(module) == (type(module).__name__,)
+        for parameter in module.parameters()
+    )
 
 
 def depth(network: nn.Module, name: ModelName) -> int:

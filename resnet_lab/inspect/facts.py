@@ -1,6 +1,6 @@
 """Facts of a network for the audit, as plain values. Imports no torch before a network is built."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.spec import DatasetName, ModelSpec
@@ -17,12 +17,21 @@ class NetworkFacts:
     """Weighted layers on the main path, in the count of the family's paper."""
     residual_blocks: int
     """Blocks with an addition; a plain net has none."""
-    final_norm: bool
-    """Whether a norm stands between the last convolution and pooling."""
+    final_norm: bool | None
+    """Whether a norm stands between the last convolution and pooling; None where a part there is not known."""
     final_activation: bool | None
-    """Whether an activation stands there; None where none is found but a forward method may apply one."""
+    """Whether an activation stands there; None where none is found but a part or a forward method may apply one."""
     signature: str
-    """Equal for networks that are the same function of input and weights, started alike."""
+    """Equal for networks that are known to be the same function of input and weights, started alike."""
+    unknown_parts: tuple[str, ...] = ()
+    """Class names of modules on the main path that nothing here knows."""
+    unknown: tuple[str, ...] = ()
+    """Names of the facts above that are not known: of `depth`, what the known layers come to is given."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the facts as JSON takes them; what is not known is left out where there is no such thing."""
+        plain = asdict(self)
+        return {name: value for name, value in plain.items() if value or name not in ("unknown_parts", "unknown")}
 
 
 def inspect(spec: ModelSpec, data: DatasetName) -> NetworkFacts:
@@ -30,8 +39,8 @@ def inspect(spec: ModelSpec, data: DatasetName) -> NetworkFacts:
 
     Raises UserError or ValueError where it cannot be built for its images.
     """
-    from resnet_lab.inspect.depth import depth
-    from resnet_lab.inspect.order import tail
+    from resnet_lab.inspect.depth import depth, has_unknown_weights
+    from resnet_lab.inspect.order import is_unknown, last_operations, unknown_parts
     from resnet_lab.inspect.signature import digest, signature
     from resnet_lab.inspect.trace import trace
     from resnet_lab.networks.resnet import ResNet, residual_blocks
@@ -39,13 +48,23 @@ def inspect(spec: ModelSpec, data: DatasetName) -> NetworkFacts:
     info = CATALOG[data]
     traced = trace(spec, channels=info.channels, classes=info.classes, size=info.size)
     network = traced.network
-    last = tail(network)
+    last, parts = last_operations(network), unknown_parts(network)
+    hidden = any(map(is_unknown, last))
+    final = {
+        "final_norm": "n" in last or (None if hidden else False),
+        "final_activation": "a" in last or (None if hidden or not isinstance(network, ResNet) else False),
+    }
+    unknown = [name for name, found in final.items() if found is None]
+    if has_unknown_weights(network):
+        unknown.insert(0, "depth")
     return NetworkFacts(
         parameters=traced.parameters,
         flops=traced.flops,
         depth=depth(network, spec.name),
         residual_blocks=sum(block.shortcut is not None for block in residual_blocks(network)),
-        final_norm="n" in last,
-        final_activation="a" in last if isinstance(network, ResNet) or "a" in last else None,
-        signature=digest(signature(network)),
+        **final,
+        # What a part that is not known keeps to itself, no signature shows: then only equal specs are one network.
+        signature=digest((*signature(network), ("spec", repr(spec))) if parts else signature(network)),
+        unknown_parts=parts,
+        unknown=tuple(unknown),
     )

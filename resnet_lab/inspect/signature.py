@@ -14,6 +14,7 @@ from torch import nn
 from ablations.block import ResidualBlock
 from ablations.choices import Shortcut
 from ablations.shortcuts import Scale
+from resnet_lab.inspect.order import NO_OPERATION, letter_of
 from resnet_lab.networks.resnet import ResNet
 
 Step: TypeAlias = tuple[object, ...]
@@ -76,8 +77,9 @@ def _other(module: nn.Module) -> Step:
     builtin = kind.__module__.startswith("torch.nn.")
     name = kind.__name__ if builtin else f"{kind.__module__}.{kind.__qualname__}"
     configuration = ", ".join(part for part in module.extra_repr().split(", ") if not _is_inplace(part))
-    # The classes of torch print their whole configuration; others may keep some of it in attributes.
-    return (name, configuration, shapes, children, () if builtin else _attributes(module))
+    # These classes of torch print their whole configuration; others may keep some of it in attributes.
+    prints_all = kind in letter_of() or kind in NO_OPERATION
+    return (name, configuration, shapes, children, () if builtin and prints_all else _attributes(module))
 
 
 def _is_inplace(part: str) -> bool:
@@ -85,8 +87,20 @@ def _is_inplace(part: str) -> bool:
 
 
 def _attributes(module: nn.Module) -> Step:
-    own = {name: value for name, value in vars(module).items() if not name.startswith("_") and name != "training"}
-    return tuple((name, repr(value)) for name, value in sorted(own.items()) if _is_plain(value))
+    skipped = ("training", "inplace", "forward")  # `forward` is what a trace puts there
+    own = {name: value for name, value in vars(module).items() if not name.startswith("_") and name not in skipped}
+    return tuple((name, text) for name, value in sorted(own.items()) if (text := _value(value)))
+
+
+def _value(value: object) -> str:
+    """Return what tells a value from others: a function's is its name and code; of other objects nothing is known."""
+    if _is_plain(value):
+        return repr(value)
+    if not callable(value):
+        return ""
+    code = getattr(value, "__code__", None)
+    body = repr((code.co_code, code.co_consts, code.co_names)) if code else ""
+    return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')} {body}"
 
 
 def _is_plain(value: object) -> bool:

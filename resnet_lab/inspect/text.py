@@ -5,14 +5,16 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from ablations.block import ResidualBlock
 from ablations.layout import describe
 from resnet_lab.inspect.depth import depth
 from resnet_lab.inspect.flops import CONVENTION
-from resnet_lab.inspect.order import LETTERS, block_orders, tail
+from resnet_lab.inspect.order import LETTERS, block_orders, is_unknown, last_operations, tail, unknown_parts
 from resnet_lab.inspect.signature import digest, signature
 from resnet_lab.inspect.trace import Shape, Trace, Unit
+from resnet_lab.networks.resnet import ResNet
 from resnet_lab.spec import ModelSpec
 from resnet_lab.spec.families import WITH_BLOCKS
 
@@ -39,6 +41,7 @@ def as_dict(spec: ModelSpec, traced: Trace, image: Shape) -> dict[str, Any]:
         "layout": describe(spec.block) if spec.name in WITH_BLOCKS else None,
         "block_orders": dict(block_orders(traced.network)),
         "before_pooling": tail(traced.network),
+        "unknown_parts": list(unknown_parts(traced.network)),
         "signature": digest(signature(traced.network)),
         "layers": [_entry(unit) for unit in traced.units],
     }
@@ -89,9 +92,11 @@ def _lines(spec: ModelSpec, traced: Trace, image: Shape) -> list[str]:
     if orders:
         lines.append("as built: branch | after the addition; both paths read what is before a colon")
         lines += [f"  {count:>4} x  {order}" for order, count in orders.items()]
-        lines.append("  " + ", ".join(f"{key} {LETTERS[key][0]}" for key in LETTERS if key in "".join(orders)))
-    final = ", ".join(LETTERS[letter][0] for letter in tail(network) if letter in "na") or "nothing"
-    lines.append(f"between the last convolution and pooling: {final}")
+        shown = {operation for order in orders for operation in order.split()}
+        lines.append("  " + ", ".join(f"{key} {LETTERS[key][0]}" for key in LETTERS if key in shown))
+    lines.append(f"between the last convolution and pooling: {_final(network)}")
+    if unknown := unknown_parts(network):
+        lines.append(f"parts that are not known here, by their class names: {', '.join(unknown)}")
     lines += [
         f"parameters: {traced.parameters:,}",
         f"FLOPs:      {traced.flops:,} for an input of {_shape(image)}",
@@ -108,3 +113,12 @@ def _shape(shape: Shape) -> str:
 
 def _count(number: int) -> str:
     return f"{number:,}" if number else ""
+
+
+def _final(network: nn.Module) -> str:
+    """Return the norm and the activation before pooling, what is not known there, or `nothing`."""
+    found = last_operations(network)
+    names = [each if is_unknown(each) else LETTERS[each][0] for each in found if each in "na" or is_unknown(each)]
+    text = ", ".join(names) or "nothing"
+    read = isinstance(network, ResNet) or "a" in found
+    return text if read else f"{text}\n            besides what its forward method applies, which is not read"

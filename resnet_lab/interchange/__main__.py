@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _import(options: Import) -> None:
     from resnet_lab.interchange.importing import IncompleteError, import_checkpoint, write
+    from resnet_lab.interchange.probe import proven
     from resnet_lab.interchange.text import describe_coverage, describe_import
 
     try:
@@ -37,6 +38,8 @@ def _import(options: Import) -> None:
     except IncompleteError as error:
         _print(*describe_coverage(error.coverage), options.json)
         raise
+    if options.probe is not None:
+        imported = proven(imported, options.probe)
     write(imported, options.out)
     _print(*describe_import(imported, options.out), options.json)
 

@@ -1,6 +1,6 @@
 """Import of a checkpoint file as a network of this project, with its load coverage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from resnet_lab.data.catalog import CATALOG
 from resnet_lab.errors import UserError
 from resnet_lab.interchange.coverage import Coverage, compare, matching
 from resnet_lab.interchange.files import TensorFile, read_tensors
-from resnet_lab.interchange.infer import Inferred, infer
+from resnet_lab.interchange.infer import READS, Inferred, infer
 from resnet_lab.interchange.names import Format, Normalise, bare, translate
+from resnet_lab.interchange.relatives import differences
 from resnet_lab.networks import build_network
 from resnet_lab.provenance import IMAGENET, MODEL_FILE, Normalisation, Origin, Provenance, normalisation_from
 from resnet_lab.spec import ModelName, ModelSpec, RunSpec
@@ -38,13 +39,16 @@ class Imported:
 
 
 class IncompleteError(UserError):
-    """A file that fills its network only in part."""
+    """A file that fills its network only in part; `others` is what sets its own network apart, where that is known."""
 
-    def __init__(self, path: Path, coverage: Coverage) -> None:
+    def __init__(self, path: Path, coverage: Coverage, others: Sequence[str] = ()) -> None:
         what = f"{path} matches only {coverage.matched} of the network's {coverage.tensors} tensors"
         if coverage.matched == coverage.tensors:
             what = f"{path} holds {len(coverage.unexpected)} tensors that the network has no place for"
-        super().__init__(f"{what}: give the file this network was saved to, or accept that with --allow-partial")
+        remedy = "give the file this network was saved to, or accept that with --allow-partial"
+        if others:
+            remedy = f"its network has {_listed(others)}, which this project does not have; {READS}"
+        super().__init__(f"{what}: {remedy}")
         self.coverage = coverage
 
 
@@ -66,14 +70,16 @@ def import_checkpoint(
     if file.metadata.keys() & {"spec", "imported"}:
         _check_format(path, format, (Format.RESNET_LAB,))
         return _own(file, normalise)
-    names = translate(bare(file.tensors))
+    bared = bare(file.tensors)
+    names = translate(bared)
     given = {ours: file.tensors[name] for name, ours in names.items()}
-    inferred = infer(given)
+    others = differences({inner: file.tensors[name] for name, inner in bared.items()})
+    inferred = _inferred(path, given, len(file.tensors), others)
     formats = _formats(inferred.run.model, given)
     _check_format(path, format, formats)
     coverage = compare(_skeleton(inferred), given, [name for name in file.tensors if name not in names])
     if not (coverage.complete or allow_partial):
-        raise IncompleteError(path, coverage)
+        raise IncompleteError(path, coverage, others)
     model = _build(inferred)
     _fill(model, given)
     provenance = Provenance(
@@ -100,6 +106,19 @@ def write(imported: Imported, folder: Path) -> str:
     except OSError as error:
         raise UserError(f"cannot write to {folder} ({error.strerror}): give --out another folder") from None
     return digest
+
+
+def _inferred(path: Path, given: Mapping[str, Tensor], count: int, others: Sequence[str]) -> Inferred:
+    try:
+        return infer(given, count)
+    except UserError:
+        if not others:
+            raise
+    raise UserError(f"{path} is of a network with {_listed(others)}, which this project does not have: {READS}")
+
+
+def _listed(phrases: Sequence[str]) -> str:
+    return " and ".join([", ".join(phrases[:-1]), phrases[-1]] if len(phrases) > 1 else phrases)
 
 
 def _own(file: TensorFile, normalise: Normalise) -> Imported:

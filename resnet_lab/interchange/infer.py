@@ -14,8 +14,11 @@ from resnet_lab.spec.families import EXTRA_LAYERS, IMAGENET_STAGES, LAYERS_PER_U
 from resnet_lab.spec.fields import replace
 
 _STEMS = {7: Stem.IMAGENET, 3: Stem.CIFAR}
-_READS = "ResNets of torchvision, timm and the public CIFAR kind, and DenseNet-121, are read"
+READS = "ResNets of torchvision, timm and the public CIFAR kind, and DenseNet-121, are read"
+"""What can be imported, for the refusals."""
 _STEM, _WIDTH = "stem.conv1.weight", "stages.0.0.branch.conv1.weight"
+_THEIRS = {_STEM: "conv1.weight", "fc.weight": "fc.weight or linear.weight", _WIDTH: "layer1.0.conv1.weight"}
+"""Our names in the files of others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +30,10 @@ class Inferred:
     classes: int
 
 
-def infer(tensors: Mapping[str, Tensor]) -> Inferred:
-    """Read depth, width, kind, shortcut, attention, stem and ends from tensors under our names.
+def infer(tensors: Mapping[str, Tensor], count: int | None = None) -> Inferred:
+    """Read depth, width, kind, shortcut, attention, stem and ends from a file's tensors under our names.
+
+    The file holds `count` in all, also those without one of our names.
 
     It looks at a handful of tensors; whether all the others agree is counted by the coverage. Raises UserError where
     they are of no network that can be built here.
@@ -38,11 +43,15 @@ def infer(tensors: Mapping[str, Tensor]) -> Inferred:
     needed = (first, last) if dense else (first, last, _WIDTH)
     for name in needed:
         if name not in tensors or tensors[name].dim() < 2:
-            raise UserError(f"no network is recognised, there is no {name} among the {len(tensors)} tensors: {_READS}")
+            wanted, of = _THEIRS.get(name, name), len(tensors) if count is None else count
+            raise UserError(
+                f"no network is recognised, there is no {wanted} of a layer among the {of} tensors: {READS}"
+            )
     fields: dict[str, Value] = {"model.name": ModelName.DENSENET121} if dense else _resnet(tensors)
     channels, classes = tensors[first].shape[1], tensors[last].shape[0]
     if not channels or not classes:
-        raise UserError(f"no network is recognised, {first} or {last} is empty: {_READS}")
+        empty = " or ".join(_THEIRS.get(name, name) for name in (first, last))
+        raise UserError(f"no network is recognised, {empty} is empty: {READS}")
     return Inferred(
         run=replace(RunSpec(), fields | {"data.name": _data_name(channels, classes)}),
         channels=channels,
@@ -56,7 +65,7 @@ def _resnet(tensors: Mapping[str, Tensor]) -> dict[str, Value]:
     name, depth = _family(counts, kind)
     size = tensors[_STEM].shape[-1]
     if size not in _STEMS:
-        raise UserError(f"no network here has a stem of {size}x{size} pixels: {_READS}")
+        raise UserError(f"no network here has a stem of {size}x{size} pixels: {READS}")
     return {
         "model.name": name,
         "model.depth": depth,
@@ -81,7 +90,7 @@ def _family(counts: tuple[int, ...], kind: BlockKind) -> tuple[ModelName, int]:
     for depth, stages in IMAGENET_STAGES[kind].items():
         if stages == counts:
             return ModelName.IMAGENET_RESNET, depth
-    raise UserError(f"no network here has stages of {'-'.join(map(str, counts))} {kind} blocks: {_READS}")
+    raise UserError(f"no network here has stages of {'-'.join(map(str, counts))} {kind} blocks: {READS}")
 
 
 def _shortcut(tensors: Mapping[str, Tensor], kind: BlockKind) -> str:

@@ -24,6 +24,9 @@ class Import:
     and ImageNet's where it records nothing, as public CIFAR and torchvision files do."""
     allow_partial: Annotated[bool, arg(help_behavior_hint="")] = False
     """Accept a file that fills only a part of the network; the rest stays random."""
+    probe: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    """A .pt, .safetensors or .npz file with `input`, images [N, C, H, W] as the network reads them, and the `logits`
+    that it must give. Where it gives others, nothing is written."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print the report as JSON on stdout, and nothing else there."""
 

@@ -7,11 +7,13 @@ from resnet_lab.interchange.coverage import Coverage
 from resnet_lab.interchange.exporting import Exported
 from resnet_lab.interchange.importing import Imported
 from resnet_lab.interchange.names import Format
-from resnet_lab.provenance import Normalisation, Origin, provenance_to
+from resnet_lab.provenance import Normalisation, Provenance, provenance_to
 from resnet_lab.spec import ModelSpec
 from resnet_lab.spec.families import WITH_BLOCKS
 from resnet_lab.spec.fields import flatten
 
+_UNSEEN = "activation, pooling, anti-aliasing, stride and output stride"
+_ASSUMED = "torchvision's (ReLU, average pooling, no anti-aliasing, stride on the 3x3, 32)"
 Report = tuple[dict[str, object], list[str]]
 
 
@@ -23,7 +25,7 @@ def describe_coverage(coverage: Coverage) -> Report:
 def describe_import(imported: Imported, out: Path) -> Report:
     """Report a network that was imported into a folder."""
     provenance = imported.provenance
-    notes = _notes(imported.spec, provenance.origin)
+    notes = _notes(imported.spec, provenance)
     content: dict[str, object] = {
         "out": str(out),
         "model": flatten(imported.spec),
@@ -67,8 +69,15 @@ def _normalised(normalisation: Normalisation | None) -> str:
     return f"normalisation: mean {mean}, std {std}"
 
 
-def _notes(spec: ModelSpec, origin: Origin | None) -> list[str]:
-    notes = []
+def _notes(spec: ModelSpec, provenance: Provenance) -> list[str]:
+    notes, origin, probed = [], provenance.origin, provenance.probed
+    if probed is not None:
+        images = f"{probed.images} image{'s' if probed.images > 1 else ''}"
+        notes.append(f"probe: {images}, largest relative difference {probed.difference:.1e}")
+    elif origin and origin.format != Format.RESNET_LAB:
+        notes.append(
+            f"note: {_UNSEEN} have no tensors, so a file cannot show them; {_ASSUMED} are assumed: --probe proves it"
+        )
     if origin and origin.format == Format.AKAMASTER and spec.block.shortcut == Shortcut.A:
         notes.append("note: shortcut A has no tensors, so a file cannot show whether it is a plain net; A is assumed")
     if origin and origin.matched < origin.tensors:

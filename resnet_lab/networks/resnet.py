@@ -5,8 +5,8 @@ from torch import nn
 
 from ablations.block import EXPANSION, ResidualBlock, build_block
 from ablations.choices import Downsample, Preactivation
-from ablations.layout import layout_of
-from ablations.parts import conv3x3, sequence
+from ablations.layout import head_of, layout_of, stem_of
+from ablations.parts import conv3x3, has_biases, sequence
 from ablations.spec import BlockSpec
 from resnet_lab.spec import ModelSpec
 from resnet_lab.spec.choices import ModelName, Stem
@@ -60,15 +60,15 @@ def build_resnet(spec: ModelSpec, *, channels: int, classes: int) -> ResNet:
             modules.add_module(str(index), one)
             inputs, stride = outputs, 1
         body.append(modules)
-    head = layout_of(block).head if spec.final_norm else ""
+    head = head_of(block) if spec.final_norm else ""
     return ResNet(stem=stem, stages=body, head=sequence(head, block, inputs, fresh=True), fc=nn.Linear(inputs, classes))
 
 
 def _stem(spec: ModelSpec, channels: int, width: int) -> nn.Sequential:
-    operations = "c" + layout_of(spec.block).stem
+    operations, bias = "c" + stem_of(spec.block), has_biases(spec.block)
     if spec.stem == Stem.CIFAR:
-        return sequence(operations, spec.block, channels, [conv3x3(channels, width)])
-    conv = nn.Conv2d(channels, width, 7, 2, padding=3, bias=False)
+        return sequence(operations, spec.block, channels, [conv3x3(channels, width, bias=bias)])
+    conv = nn.Conv2d(channels, width, 7, 2, padding=3, bias=bias)
     modules = sequence(operations, spec.block, channels, [conv])
     modules.add_module("pool", nn.MaxPool2d(3, 2, padding=1))
     return modules
@@ -77,4 +77,4 @@ def _stem(spec: ModelSpec, channels: int, width: int) -> nn.Sequential:
 def _between(block: BlockSpec, inputs: int, outputs: int) -> nn.Sequential:
     """A stride-2 convolution between stages; pre-activation blocks bring their own norm and activation."""
     operations = "c" if block.preactivation != Preactivation.NONE else "c" + layout_of(block).stem
-    return sequence(operations, block, inputs, [conv3x3(inputs, outputs, 2)])
+    return sequence(operations, block, inputs, [conv3x3(inputs, outputs, 2, bias=has_biases(block))])

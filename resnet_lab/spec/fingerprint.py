@@ -11,8 +11,8 @@ from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.history import revisions, unnamed_then
 from resnet_lab.spec.run_spec import RunSpec
 
-# Bump when the default of an existing field changes, or when the engine's results do. Where only some runs change, add a
-# revision to `resnet_lab.spec.history` instead: the others keep their names.
+# Bump when the default of an existing field changes, or when the engine's results do. Where only some runs change, add
+# a revision to `resnet_lab.spec.history` instead: the others keep their names.
 SCHEMA = 1
 
 
@@ -25,7 +25,7 @@ def fingerprint(spec: RunSpec) -> str:
     """
     defaults = {**_defaults(RunSpec), **unnamed_then(spec)}
     changed = {name: value for name, value in flatten(spec).items() if value != defaults[name]}
-    identity = {"schema": SCHEMA, "fields": changed, **{name: True for name in revisions(spec)}}
+    identity = {"schema": SCHEMA, "fields": changed, **dict.fromkeys(revisions(spec), True)}
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 

@@ -2,8 +2,8 @@
 
 An old trial must never be taken for a run of today that trains or tests another network. Two things have changed:
 
-- `recipe.effective_test` did not exist: all blocks were tested unscaled. So among runs with effective_blocks, `unscaled`
-  is what goes unnamed in a fingerprint (old trials are its trials), and the other values are named, default or not.
+- `recipe.effective_test` did not exist: all blocks were tested unscaled. So among runs with effective_blocks,
+  `unscaled` goes unnamed in a fingerprint (old trials are its trials), and the other values are named, default or not.
 - `recipe.warmup=auto` was constant from depth 110 on in every family; it is now so in a cifar_resnet alone. Other runs
   that it touches have a revision in their fingerprint; read from an old record, their `auto` is `constant`, as trained.
 """

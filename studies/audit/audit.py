@@ -34,6 +34,16 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """One arm of one context of whose network some of COMPARED is not known, or which has parts that nothing knows."""
+
+    arm: Mapping[str, Value]
+    context: Mapping[str, Value]
+    what: tuple[str, ...]
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """A plan without the cells that are another's network, and the facts of the cells it keeps."""
 
@@ -63,14 +73,30 @@ class Audit:
         """Return every difference between an arm and the baseline of its context, in the order of the table."""
         return [found for cells in by_context(self.plan) for found in self._against_baseline(cells)]
 
+    def unknown(self) -> list[Unknown]:
+        """Return what is not known of an arm's network, for every arm with such a thing, in the order of the table."""
+        known = [(cell, self.of(cell)) for cell in self.plan.cells]
+        return [
+            Unknown(
+                arm=self.plan.arm_of(cell),
+                context=self.plan.context_of(cell),
+                what=facts.unknown,
+                parts=facts.unknown_parts,
+            )
+            for cell, facts in known
+            if facts.unknown or facts.unknown_parts
+        ]
+
     def _against_baseline(self, cells: Sequence[RunSpec]) -> Iterator[Difference]:
         first = next((cell for cell in cells if self.plan.arm_of(cell) == self.plan.baseline()), None)
         if first is None:
             return
         for cell in cells:
             for what in COMPARED:
+                if what in self.of(first).unknown + self.of(cell).unknown:
+                    continue
                 expected, found = getattr(self.of(first), what), getattr(self.of(cell), what)
-                if expected != found and None not in (expected, found):
+                if expected != found:
                     yield Difference(
                         arm=self.plan.arm_of(cell),
                         context=self.plan.context_of(cell),

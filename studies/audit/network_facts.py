@@ -26,13 +26,23 @@ WORTH_A_PROCESS = 8
 
 def measure_networks(plan: Plan) -> Measured:
     """Return the facts of every network of a plan. Loads torch only for what is not known."""
-    known, unknown = _split(plan)
+    return measure(networks_of(plan))
+
+
+def measure(networks: Sequence[Network]) -> Measured:
+    """Return the facts of networks, each named once. Loads torch only for what is not known."""
+    known, unknown = _split(networks)
     return {**known, **_remembered(inspect_networks(unknown) if unknown else {})}
+
+
+def networks_of(plan: Plan) -> list[Network]:
+    """Return every network of a plan once."""
+    return list(dict.fromkeys(network_of(cell) for cell in plan.cells))
 
 
 def start_measuring(plan: Plan) -> Callable[[], Measured]:
     """Start measuring in forks of the workers' server; return what waits for the facts."""
-    known, unknown = _split(plan)
+    known, unknown = _split(networks_of(plan))
     asked = [submit(inspect_networks, share) for share in shares_of(unknown, cores())]
     return lambda: {**known, **_remembered(ChainMap(*(dict(share.result()) for share in asked)))}
 
@@ -43,9 +53,8 @@ def shares_of(networks: Sequence[Network], processes: int) -> list[list[Network]
     return [list(networks[start::count]) for start in range(count) if networks]
 
 
-def _split(plan: Plan) -> tuple[Measured, list[Network]]:
-    """Return the facts that are known of a plan's networks, and the other networks."""
-    networks = list(dict.fromkeys(network_of(cell) for cell in plan.cells))
+def _split(networks: Sequence[Network]) -> tuple[Measured, list[Network]]:
+    """Return the facts that are known of networks, and the other networks."""
     known = read_cache(networks)
     return known, [each for each in networks if each not in known]
 
@@ -96,7 +105,10 @@ def _plain(facts: NetworkFacts | str) -> Plain:
 
 
 def _facts(content: Plain) -> NetworkFacts | str:
-    return content if isinstance(content, str) else NetworkFacts(**content)  # type: ignore[arg-type]  # as `_plain` left it
+    if isinstance(content, str):
+        return content
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+    return NetworkFacts(**fields)  # type: ignore[arg-type]  # as `_plain` left it
 
 
 @cache

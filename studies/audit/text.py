@@ -9,13 +9,26 @@ from studies.plan.plan import Plan
 
 
 def as_dict(audit: Audit) -> dict[str, Any]:
-    """Return the audit as JSON takes it: the facts of each cell, what is not run, and every difference."""
+    """Return the audit as JSON takes it: facts of each cell, what is not run, every difference, and what is unknown.
+
+    There is no `unknown` where all is known.
+    """
     plan = audit.plan
+    unknown = [dataclasses.asdict(each) for each in audit.unknown()]
     return {
-        "cells": [plan.cell_fields(cell) | dataclasses.asdict(audit.of(cell)) for cell in plan.cells],
+        "cells": [plan.cell_fields(cell) | audit.of(cell).as_dict() for cell in plan.cells],
         **_left_out(plan),
         "differences": [dataclasses.asdict(difference) for difference in audit.differences()],
+        **({"unknown": unknown} if unknown else {}),
+        **({"controls": controls(plan)} if plan.controls else {}),
     }
+
+
+def controls(plan: Plan) -> list[dict[str, Any]]:
+    """Return the controls of the arms that are run, as JSON takes them."""
+    run = [plan.cell_fields(cell) for cell in plan.cells]
+    kept = [each for each in plan.controls if {**each.context, **each.arm} in run]
+    return [each.as_dict() for each in kept]
 
 
 def lines(audit: Audit) -> list[str]:

@@ -40,7 +40,7 @@ MAX_TAG_LENGTH = 5_000  # the longest value that every MLflow store takes
 
 def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
-    plan = make_plan(study, options)
+    plan = matched_plan(study, options)
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
@@ -50,13 +50,24 @@ def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) ->
         return launch.run()
 
 
+def matched_plan(study: Study, options: Options) -> Plan:
+    """Return the plan, with controls where the options ask for them. Raises UserError before writing anything."""
+    plan = make_plan(study, options)
+    if options.match is None:
+        return plan
+    from studies.audit.matching import with_controls
+    from studies.audit.network_facts import measure
+
+    return with_controls(plan, options.match, measure)
+
+
 def preview(study: Study, options: Options) -> int:
     """Print the plan and write nothing but what the cache keeps of its networks."""
     from studies.audit.audit import audit
     from studies.audit.network_facts import measure_networks
     from studies.cli.dry_run import show
 
-    plan = make_plan(study, options)
+    plan = matched_plan(study, options)
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
@@ -98,9 +109,12 @@ class StudyLaunch:
     def run(self) -> int:
         """Run the mode's trials, report and publish. Returns the exit code."""
         from resnet_lab.system.energy import Meter
+        from studies.results.frozen_plan import require_readable
 
         laps, console = Laps(), Console(stderr=self.options.json)
+        require_readable(self.mode.frozen(self.plan), self.options.out)
         driver, tracker = self._open(console)
+        self._freeze(driver)
         known = len(driver.finished_runs)
         laps.lap("setup")
         meter = Meter()
@@ -203,6 +217,16 @@ class StudyLaunch:
             when_idle=load_in_background,
         )
 
+    def _freeze(self, driver: "Driver") -> None:
+        """Freeze the plan before the first trial, and log it; a page that shows another is written again."""
+        from studies.results.frozen_plan import freeze_plans, plan_files
+
+        plans = self.mode.frozen(driver.plan)
+        if freeze_plans(plans, self.options.out):
+            self._invalidate_reports()
+        for title, files in plan_files(plans, self.options.out).items():
+            driver.launch.log_files(files, title if len(plans) > 1 else "")
+
     def _train(self, driver: "Driver", console: Console) -> "ModeOutcome":
         """Run the mode's trials; an error ends the launch's run as killed."""
         from resnet_lab.tracking import TrackingError
@@ -215,7 +239,7 @@ class StudyLaunch:
             raise
 
     def _invalidate_reports(self) -> None:
-        """The experiment has got runs that it lacked, to which the pages on disk do not link."""
+        """Have the pages on disk written again: they lack runs of the experiment, or a change of the plan."""
         from analysis.report.stamp import remove_stamps
 
         remove_stamps(self.options.out, self.plan.study.name)

@@ -36,7 +36,7 @@ class PowerOptions:
     """Chance to find a difference that is not there."""
     power: Annotated[float, arg(metavar="SHARE")] = 0.8
     """Chance to find the one that is."""
-    scale: Literal["quick", "paper"] = "paper"
+    scale: Literal["quick", "cpu", "paper"] = "paper"
     """Which of the study's scales to cost."""
     device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
     """Where it would be trained."""

@@ -1,13 +1,14 @@
 """Modes: how a launch spends its trials, and what it reports at the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, assert_never
+from typing import Any, Protocol, assert_never
 
 from rich.console import Console
 
 from studies.plan.options import LaunchMode, Options
 from studies.plan.plan import Plan
+from studies.results.frozen_plan import comparison_plan
 from studies.results.publish import Report
 from studies.results.write import PlanOutcome
 from studies.runner.driver import Driver, require_audit, run_phase
@@ -30,6 +31,9 @@ class Mode(Protocol):
     def describe(self) -> str:
         """Return in a sentence what a dry run says besides the plan, or nothing."""
 
+    def frozen(self, plan: Plan) -> Mapping[str, Mapping[str, Any]]:
+        """Return what is to be done with an audited plan, as JSON takes it, by the title of each report."""
+
     def run(self, driver: Driver, console: Console) -> ModeOutcome:
         """Run all trials, beginning with the driver's own."""
 
@@ -42,7 +46,7 @@ def make_mode(plan: Plan, options: Options) -> Mode:
         case LaunchMode.UNTIL_DECIDED:
             from studies.modes.until_decided import UntilDecided
 
-            return UntilDecided(plan, max_seeds=options.max_seeds, margin=options.margin)
+            return UntilDecided(plan, max_seeds=options.max_seeds, margin=options.margin, robust=options.robust)
         case LaunchMode.TUNE:
             from studies.modes.tune import Tuned
 
@@ -61,6 +65,9 @@ class Planned:
 
     def describe(self) -> str:
         return ""
+
+    def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
+        return {plan.title: comparison_plan(plan, mode=LaunchMode.PLANNED)}
 
     def run(self, driver: Driver, console: Console) -> PlanOutcome:  # noqa: ARG002  # the protocol's
         run_phase(driver)

@@ -13,19 +13,21 @@ from typing import Any
 
 from rich.console import Console
 
+from analysis.results.analysis_plan import TRIALS
 from analysis.tables.search_words import state_counts
 from resnet_lab.metrics import METRICS, VAL_ERROR
 from resnet_lab.outcomes import Reason, Status
 from resnet_lab.spec.choices import Value
-from studies.plan.options import Algorithm, Pruner
+from studies.plan.options import Algorithm, LaunchMode, Pruner
 from studies.plan.plan import Plan
 from studies.plan.spaces import Choose, Space
+from studies.results.frozen_plan import common_fields
 from studies.results.search_report import SearchReport, write_search
 from studies.runner.display import make_display
 from studies.runner.driver import Driver, run_phase
 from studies.runner.optuna_store import storage_of
 from studies.search.optuna_search import SEED, Search, Settings, epochs_of, study_name
-from studies.search.record import search_record
+from studies.search.record import ranges, search_record
 from studies.search.rows import importance, rows, values_text
 from studies.search.search_group import SearchGroup
 
@@ -51,12 +53,36 @@ class OpenSearch:
         names = ", ".join(each.field for each in self._settings.space)
         return f"instead of these trials: a search of {self._settings.budget} over {names}"
 
+    def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
+        settings = self._settings
+        search = {
+            "study": plan.study.name,
+            "scale": plan.scale,
+            "dataset": settings.base.data.name.value,
+            "mode": LaunchMode.SEARCH.value,
+            "algorithm": settings.algorithm.value,
+            "pruner": settings.pruner.value,
+            "budget": settings.budget,
+            "epochs": settings.epochs,
+            "seed": settings.base.seed,
+            "space": ranges(settings.space),
+            "fixed": common_fields([settings.base], varied=[each.field for each in settings.space]),
+            "tests": {"metric": VAL_ERROR, "p": "none: a search compares no arms"},
+            "claims": [],
+            TRIALS: [],
+        }
+        return {self._searched(plan).title: search}
+
+    def _searched(self, plan: Plan) -> Plan:
+        """Return the plan of the search's own trials and report."""
+        fields: dict[str, tuple[Value, ...]] = {each.field: () for each in self._settings.space}
+        return dataclasses.replace(plan, context={}, arm=fields, seeds=(SEED,), variant="search")
+
     def run(self, driver: Driver, console: Console) -> "SearchOutcome":
         root = driver.trials[0].root
         search = Search.open(storage_of(root), study_name("search", self._settings), self._settings, root)
         searches = SearchGroup([search])
-        fields: dict[str, tuple[Value, ...]] = {each.field: () for each in self._settings.space}
-        plan = dataclasses.replace(driver.plan, context={}, arm=fields, seeds=(SEED,), variant="search")
+        plan = self._searched(driver.plan)
         run_phase(
             dataclasses.replace(
                 driver,

@@ -8,6 +8,7 @@ plan's seeds, which no search has seen.
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -17,15 +18,17 @@ from resnet_lab.metrics import METRICS, VAL_ERROR
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from studies.modes.tune_text import ArmSearch, content, pairs, text
-from studies.plan.options import Pruner
+from studies.plan.options import Algorithm, LaunchMode, Pruner
 from studies.plan.plan import Plan, trials_of
 from studies.plan.spaces import Space
+from studies.results.frozen_plan import comparison_plan
 from studies.results.outcomes import rows_of
 from studies.results.write import PlanOutcome, StudyReport
 from studies.runner.display import make_display
 from studies.runner.driver import Driver, require_audit, run_phase
 from studies.runner.optuna_store import storage_of
 from studies.search.optuna_search import SEED, Search, Settings, epochs_of, study_name
+from studies.search.record import ranges
 from studies.search.search_group import SearchGroup
 
 
@@ -39,6 +42,20 @@ class Tuned:
 
     def describe(self) -> str:
         return f"then {self._budget} tuning trials for each cell, and the same trials again at the chosen values"
+
+    def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
+        tuning = {
+            "algorithm": Algorithm.TPE.value,
+            "pruner": self._pruner.value,
+            "budget": self._budget,
+            "seed": SEED,
+            "space": ranges(self._space),
+        }
+        tuned = dataclasses.replace(plan, variant="tuned")
+        return {
+            plan.title: comparison_plan(plan, mode=LaunchMode.PLANNED),
+            tuned.title: comparison_plan(tuned, mode=LaunchMode.TUNE, tuning=tuning),
+        }
 
     def run(self, driver: Driver, console: Console) -> "TunedOutcome":
         run_phase(driver)
@@ -82,7 +99,7 @@ class Tuned:
 def _at_chosen(driver: Driver, searches: list[Search], console: Console) -> Driver:
     """Return the driver of the comparison at the chosen values; a cell whose search found none keeps its recipe."""
     cells = [replace(cell, search.chosen()) for cell, search in zip(driver.plan.cells, searches, strict=True)]
-    plan = dataclasses.replace(driver.plan, cells=tuple(cells), variant="tuned")
+    plan = dataclasses.replace(driver.plan, cells=tuple(cells), variant=f"{driver.plan.variant}-tuned".lstrip("-"))
     return dataclasses.replace(
         driver,
         plan=plan,

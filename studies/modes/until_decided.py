@@ -9,20 +9,25 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.console import Console
 
 from analysis.comparison.arms import withheld_by
 from analysis.results.plan_record import SEQUENTIAL, ReportSection
 from analysis.stats.failures import paired_differences
+from analysis.stats.paired_tests import EXACT_UP_TO
 from analysis.stats.sequential import Decision, Judgement, decide, level, looks
+from analysis.stats.skewness import least_pairs
 from resnet_lab.errors import UserError
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import Reason, reason_of
 from resnet_lab.spec import RunSpec
 from resnet_lab.trials.trial import Trial
 from studies.modes.until_decided_text import Rule, Stop, content, text
+from studies.plan.options import LaunchMode
 from studies.plan.plan import Plan, comparisons
+from studies.results.frozen_plan import comparison_plan
 from studies.results.write import PlanOutcome
 from studies.runner.driver import Driver, require_audit
 
@@ -32,16 +37,23 @@ ALPHA = 0.05
 class UntilDecided:
     """The plan's seeds, then two more at a time where it is undecided. Raises UserError where there is no room."""
 
-    def __init__(self, plan: Plan, *, max_seeds: int, margin: float) -> None:
+    def __init__(self, plan: Plan, *, max_seeds: int, margin: float, robust: bool = False) -> None:
         self._schedule = schedule_of(plan, max_seeds)
         self._seeds = numbered(plan.seeds, self._schedule[-1])
         self._margin = margin
+        self._robust = robust
+        if robust:
+            require_room(self._schedule, len(comparisons(plan)))
 
     def describe(self) -> str:
-        return f"then, for the arms still undecided, two seeds more at a time, up to {self._schedule[-1]} an arm"
+        rule = ", decided by the tests for skewed outcomes as well" if self._robust else ""
+        return f"then, for the arms still undecided, two seeds more at a time, up to {self._schedule[-1]} an arm{rule}"
+
+    def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
+        return {plan.title: comparison_plan(plan, mode=LaunchMode.UNTIL_DECIDED, looks=self._schedule)}
 
     def run(self, driver: Driver, console: Console) -> PlanOutcome:
-        looking = _Looking(self._schedule, self._seeds, self._margin, driver.plan, list(driver.trials))
+        looking = _Looking(self._schedule, self._seeds, self._margin, driver.plan, list(driver.trials), self._robust)
         try:
             driver.run()
             for look in range(len(self._schedule)):
@@ -66,6 +78,7 @@ class _Looking:
     margin: float
     plan: Plan
     trials: list[Trial]
+    robust: bool = False
     pairs: dict[RunSpec, RunSpec] = field(init=False)
     """The open comparisons: {cell: the baseline of its context}."""
     arms: int = field(init=False)
@@ -89,6 +102,7 @@ class _Looking:
             ALPHA,
             self.margin,
             arms=self.arms,
+            robust=self.robust,
             lost={cell: bool(why) for cell, why in lost.items()},
         )
         for cell, judgement in judged.items():
@@ -137,6 +151,7 @@ class _Looking:
             alpha=ALPHA,
             comparisons=self.arms,
             confidence=1 - level(self.schedule, ALPHA / max(self.arms, 1)),
+            robust=self.robust,
         )
         stops = [self.stops[cell] for cell in self.plan.cells if cell in self.stops]
         return ReportSection(name=SEQUENTIAL, text=text(rule, stops), content=content(rule, stops))
@@ -150,6 +165,20 @@ def schedule_of(plan: Plan, max_seeds: int) -> tuple[int, ...]:
     if max_seeds < count:
         raise UserError(f"--max-seeds {max_seeds} is below the {count} seeds to begin with: give fewer --seeds")
     return looks(count, max_seeds)
+
+
+def require_room(schedule: tuple[int, ...], arms: int) -> None:
+    """Raise UserError where the robust rule's sign-flip test could decide at no look, or takes no more pairs."""
+    needed = least_pairs(level(schedule, ALPHA / max(arms, 1)))
+    if schedule[-1] < needed:
+        raise UserError(
+            f"--robust cannot decide with {schedule[-1]} seeds, the sign-flip test takes {needed} to reach the level "
+            f"of {arms} comparisons: give --max-seeds {needed} or more"
+        )
+    if schedule[-1] > EXACT_UP_TO:
+        raise UserError(
+            f"--robust counts all sign patterns, which ends at {EXACT_UP_TO} seeds: give --max-seeds {EXACT_UP_TO}"
+        )
 
 
 def numbered(first: Sequence[int], count: int) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.results.plain import none_if_nan
 from analysis.stats.sequential import Judgement
+from analysis.stats.skewness import least_pairs
 from analysis.tables.labels import full_label
 from resnet_lab.spec.choices import Value
 
@@ -22,6 +23,12 @@ class Rule:
     alpha: float
     comparisons: int
     confidence: float
+    robust: bool = False
+
+    @property
+    def least_pairs(self) -> int:
+        """With how many pairs the robust rule can decide at all."""
+        return least_pairs(1 - self.confidence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +51,7 @@ def text(rule: Rule, stops: Sequence[Stop]) -> str:
         f"hold together, at every look, with {1 - rule.alpha:.0%} (each is of {rule.confidence:.2%}, for "
         f"{len(rule.looks)} looks at {rule.comparisons} comparison{'s' if rule.comparisons != 1 else ''})."
     )
-    lines = textwrap.wrap(head, WIDTH)
+    lines = textwrap.wrap(head + _assumption(rule), WIDTH)
     for stop in stops:
         line = f"{full_label(stop.fields)}: {_stop_text(stop)}"
         lines += textwrap.wrap(line, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
@@ -58,8 +65,20 @@ def content(rule: Rule, stops: Sequence[Stop]) -> dict[str, Any]:
         "margin": rule.margin,
         "alpha": rule.alpha,
         "confidence_of_each_interval": rule.confidence,
+        **({"robust": True, "least_pairs": rule.least_pairs} if rule.robust else {}),
         "comparisons": [stop.fields | _numbers(stop) for stop in stops],
     }
+
+
+def _assumption(rule: Rule) -> str:
+    """Return what the rule supposes of the differences."""
+    if not rule.robust:
+        return " This supposes normal differences; skewed ones err more often, see --robust."
+    return (
+        f" A decision is also held to the sign-flip test and to Hall's t test, both at {1 - rule.confidence:.2%}, which "
+        f"keeps the error near {rule.alpha:.0%} for skewed differences, too. With fewer than {rule.least_pairs} seeds it cannot "
+        "decide, for no sign-flip test reaches that level there; the intervals are Student's."
+    )
 
 
 def _stop_text(stop: Stop) -> str:

@@ -36,12 +36,20 @@ class Pruner(StrEnum):
     NONE = "none"
 
 
+class Match(StrEnum):
+    """What a control has in common with its arm."""
+
+    PARAMETERS = "parameters"
+    FLOPS = "flops"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Options of a study's command. Raises UserError for a number out of range."""
 
-    scale: Literal["quick", "paper"] = "quick"
-    """quick answers in minutes on a laptop; paper is the published protocol."""
+    scale: Literal["quick", "cpu", "paper"] = "quick"
+    """quick answers in minutes on a laptop; cpu in a night on its cores, in studies that have it; paper is the
+    published protocol."""
     dataset: Annotated[DatasetName | None, arg(metavar="{" + ",".join(DatasetName) + "}", help_behavior_hint="")] = None
     """Another data set than the scale's."""
     data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
@@ -70,10 +78,14 @@ class Options:
     """With --design random or sobol: arms that are drawn, besides the baseline."""
     resolution: Annotated[int, arg(metavar="INT")] = 3
     """With --design fractional: 3 keeps main effects apart; 4 keeps them clear of pairs, too."""
+    match: Annotated[Match | None, arg(metavar="{parameters,flops}", help_behavior_hint="")] = None
+    """Give arms with other parameters or FLOPs a control: the baseline at the width that comes nearest."""
     until_decided: Annotated[bool, arg(help_behavior_hint="")] = False
     """Add seeds in pairs to the arms whose comparison is open, corrected for the repeated looks."""
     max_seeds: Annotated[int, arg(metavar="INT")] = 20
     """With --until-decided: seeds an arm gets at most."""
+    robust: Annotated[bool, arg(help_behavior_hint="")] = False
+    """With --until-decided: also hold decisions to tests for skewed outcomes, which need some 9 seeds at least."""
     margin: Annotated[float, arg(metavar="POINTS")] = 0.0
     """A difference below this does not matter: the report tests for equivalence. 0: no margin, direction alone."""
     tune: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -101,6 +113,11 @@ class Options:
         if len(self._modes()) > 1:
             asked = " and ".join(f"--{mode.replace('_', '-')}" for mode in self._modes())
             raise UserError(f"{asked} answer different questions: give one of them")
+        if self.robust and not self.until_decided:
+            raise UserError("--robust is a rule of --until-decided: give both, or neither")
+        if self.match and (self.until_decided or self.search):
+            asked = "--until-decided" if self.until_decided else "--search"
+            raise UserError(f"{asked} compares nothing with a control: leave out --match, or {asked}")
         whole = {"epochs": self.epochs, "jobs": self.jobs, "tune-trials": self.tune_trials, "trials": self.trials}
         whole |= {"orders": self.orders, "cells": self.cells}
         for name, value in whole.items():

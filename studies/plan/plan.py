@@ -13,6 +13,7 @@ from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten, parse_assignments, parse_value, pick, replace
 from resnet_lab.trials.trial import Trial
+from studies.plan.controls import Control
 from studies.plan.design import Design, Levels, make_design
 from studies.plan.exclusions import Fields, Merged, Refused, require_baseline_and_one_arm
 from studies.plan.options import Options
@@ -43,6 +44,8 @@ class Plan:
     """Runs of cells at seeds beyond `seeds`, where cells are repeated unequally often, as `--until-decided` does."""
     margin: float = 0.0
     """Points of test error below which a difference does not matter; 0 where nobody said."""
+    controls: tuple[Control, ...] = ()
+    """The controls among the cells, by the arm they stand by: see `studies.audit.matching`."""
     variant: str = ""
     """What distinguishes this plan's report from that of the same cells under another recipe: `tuned`."""
 
@@ -101,7 +104,7 @@ def make_plan(study: Study, options: Options) -> Plan:
 
     Raises UserError for an unknown field or a bad value, and where what is refused leaves nothing to compare.
     """
-    scale, changes = study.scales[options.scale], parse_changes(study, options)
+    scale, changes = study.scale(options.scale), parse_changes(study, options)
     arm, context = {**study.arm, **changes.arm}, {**scale.context, **changes.context}
     design = options.design or study.design
     designed = make_design(design, arm, size=options.cells, resolution=options.resolution, orders=options.orders)
@@ -152,7 +155,7 @@ RESERVED = {"seed": "--seeds", "data.name": "--dataset"}
 
 def parse_changes(study: Study, options: Options) -> Changes:
     """Type what `--set` asks for. Raises UserError for an unknown field, a bad value, or one with its own option."""
-    context = study.scales[options.scale].context
+    context = study.scale(options.scale).context
     levels: dict[str, tuple[Value, ...]] = {}
     fixed: dict[str, Value] = {}
     for name, text in parse_assignments(options.assignments).items():

@@ -43,6 +43,13 @@ class Study:
     tune: tuple[Tune, ...] = (loguniform("recipe.lr", 1e-3, 1.0),)
     """What `--tune` gives each arm to choose for itself, and `--search` besides the switches."""
 
+    def scale(self, name: str) -> Scale:
+        """Return one of the scales. Raises UserError, listing those there are, for another name."""
+        if name not in self.scales:
+            known = " and ".join(self.scales)
+            raise UserError(f"{self.name} has no scale {name}, only {known}: give one of them as --scale")
+        return self.scales[name]
+
 
 def questions() -> list[str]:
     """Return the names of all studies: the modules straight under `studies/`, each of which declares a STUDY."""

@@ -11,11 +11,13 @@ from rich.console import Console
 
 from analysis.comparison.arms import ArmRow, as_dict
 from analysis.comparison.compare import compare
+from analysis.comparison.controls import against_controls
 from analysis.report.data import ReportData
 from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.stamp import fresh_files
 from analysis.report.write import table_texts, write_page, write_tables
 from analysis.results.plan_record import SEQUENTIAL, PlanRecord, ReportSection
+from analysis.tables import control_words
 from analysis.tables.footnotes import explain
 from analysis.tables.table import render
 from resnet_lab.outcomes import Status
@@ -70,7 +72,7 @@ class PlanOutcome:
         written = self.write(out)
         if as_json:
             table: Any = [as_dict(row) for row in written.rows]
-            more = {section.name: section.content for section in self.sections}
+            more = {section.name: section.content for section in written.data.plan.sections}
             print(json.dumps({"table": table, **more} if more else table, indent=2))
         else:
             self._print(console, written)
@@ -81,12 +83,14 @@ class PlanOutcome:
         plan = self.audit.plan
         folder = out / "reports" / plan.title
         folder.mkdir(parents=True, exist_ok=True)
-        data = ReportData.of(
-            plan=plan_record(plan, self.sections),
-            runs=outcomes(plan, self.trials),
-            audit=audit_text.as_dict(self.audit),
-            launch={},
-            trials_root=out.absolute() / "trials",
+        data = with_controls(
+            ReportData.of(
+                plan=plan_record(plan, self.sections),
+                runs=outcomes(plan, self.trials),
+                audit=audit_text.as_dict(self.audit),
+                launch={},
+                trials_root=out.absolute() / "trials",
+            )
         )
         fresh = fresh_files(folder, table_texts(data), [trial.folder for trial in self.trials])
         files = fresh or write_tables(data, folder)
@@ -103,10 +107,23 @@ class PlanOutcome:
         console.print("\n".join(audit_text.lines(self.audit)), highlight=False, markup=False)
         for line in _failures(plan, written.runs):
             console.print(line, highlight=False)
-        for section in self.sections:
+        for section in written.data.plan.sections:
             console.print(f"\n{section.text}", highlight=False, markup=False)
         if written.is_fresh:
             console.print("Nothing has changed since the report was written: it stays as it is.", highlight=False)
+
+
+def with_controls(data: ReportData) -> ReportData:
+    """Return the data with a section on the arms against their matched controls, where there are some."""
+    if not data.plan.controls:
+        return data
+    matched = against_controls(data.runs, data.plan.controls, data.rows)
+    section = ReportSection(
+        name="matched_controls",
+        text=control_words.text(matched, data.plan.controls, data.rows),
+        content=control_words.content(matched),
+    )
+    return dataclasses.replace(data, plan=dataclasses.replace(data.plan, sections=(section, *data.plan.sections)))
 
 
 def _failures(plan: Plan, runs: Sequence[Row]) -> list[str]:
@@ -131,6 +148,7 @@ def plan_record(plan: Plan, sections: tuple[ReportSection, ...] = ()) -> PlanRec
         arm=plan.arm,
         context=plan.context,
         baseline=plan.baseline(),
+        controls=audit_text.controls(plan),
         implies=[
             {"field": name, "value": value, "changes": dict(changes)}
             for (name, value), changes in plan.study.implies.items()

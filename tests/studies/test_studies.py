@@ -4,6 +4,9 @@ import importlib
 
 import pytest
 
+from resnet_lab.errors import UserError
+from resnet_lab.spec import RunSpec
+from resnet_lab.trials.throughput import forward_flops
 from studies.cli.power import PowerOptions, plan_seeds
 from studies.plan.design import Design
 from studies.plan.options import Options
@@ -24,6 +27,21 @@ def test_every_study_is_named_after_its_file_and_plans_at_both_scales(name, scal
     plan = make_plan(module.STUDY, Options(scale=scale))
     assert plan.refused == ()
     assert plan.baseline() in [plan.arm_of(cell) for cell in plan.cells]
+
+
+def test_a_scale_that_a_study_lacks_is_refused_with_those_it_has():
+    with pytest.raises(UserError, match=r"he2016_activation has no scale cpu, only quick and paper: give one"):
+        make_plan(find_study("he2016_activation"), Options(scale="cpu"))
+
+
+def test_the_cpu_scale_takes_a_night_at_most():
+    """Under 8 hours on two cores that train 1,000 images of ResNet-20 a second (benchmarks/NOTES.md), a tenth spare."""
+    plan = make_plan(find_study("bn_placement"), Options(scale="cpu"))
+    assert (plan.cells[0].data.name, plan.context) == ("cifar10", {"model.depth": (20, 56)})
+    one = forward_flops(RunSpec())
+    steps = [(spec, spec.recipe.iterations * spec.recipe.batch_size) for spec in plan.runs()]
+    images = sum(forward_flops(spec) / one * count for spec, count in steps)
+    assert 6 * 3600 < images / 1_000 < 0.9 * 8 * 3600
 
 
 def arms(name, **options):

@@ -9,6 +9,7 @@ from analysis.report.document import Document
 from analysis.report.exports import csv_text, tabular
 from analysis.report.search import sections as page
 from analysis.report.search.data import SearchData
+from analysis.report.sections.analysis_plan import analysis_plan
 from analysis.report.sections.reproduce import environment, reproduce
 
 FIGURES = {
@@ -37,7 +38,7 @@ def compose(data: SearchData, folder: Path) -> Document:
     content = data.content
     parts: Parts = {
         "Summary": [page.summary(data)],
-        "Search": [page.asked(data)],
+        "Search": [page.asked(data), analysis_plan(folder)],
         "Best trials": [page.best_trials(data)],
         "Importance": [page.importance(data)],
         "Parallel coordinates": [picture(FIGURES, folder, "parallel")],

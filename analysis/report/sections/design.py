@@ -49,12 +49,13 @@ def _audit(data: ReportData) -> Iterator[Block]:
     left_out = [_left_out(data, cell) for kind in ("refused", "merged") for cell in data.audit.get(kind, ())]
     if left_out:
         yield Items([("Not run", "\n".join(left_out))])
+    if lines := audit_words.control_lines(data.audit.get("controls", ()), data.context):
+        yield Items([("Controls", "\n".join(line.strip() for line in lines[1:]))])
     differences = data.audit.get("differences", ())
     if not differences:
-        yield Text(
-            "Audit: every network was built before anything ran. The arms of a context have equal parameters, FLOPs,"
-            " depth, residual blocks, final norm and final activation."
-        )
+        equal = audit_words.equal_text(data.audit)
+        yield Text(f"Audit: every network was built before anything ran. {equal[0].upper()}{equal[1:]}")
+        yield from _unknown(data.audit)
         return
     yield Table(
         caption="Audit: where arms, as built, differ from the baseline of their context besides their names.",
@@ -62,6 +63,18 @@ def _audit(data: ReportData) -> Iterator[Block]:
         rows=[_difference(difference) for difference in differences],
         left=len(data.context) + 2,
     )
+    yield from _unknown(data.audit)
+
+
+def _unknown(audit: Mapping[str, Any]) -> Iterator[Block]:
+    if audit.get("unknown"):
+        yield Text("Not known of these arms' networks, and so not compared:")
+        yield Items(
+            [
+                (full_label({**each["context"], **each["arm"]}), audit_words.unknown_text(each))
+                for each in audit["unknown"]
+            ]
+        )
 
 
 def _difference(difference: Mapping[str, Any]) -> list[str]:

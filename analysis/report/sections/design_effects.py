@@ -13,7 +13,7 @@ FRACTIONS = ("fractional", "plackett_burman")
 
 def steps(data: ReportData) -> Iterator[Block]:
     """Yield what each step of a ladder changes; nothing for other designs."""
-    effects = ladder_steps(data.runs, data.rows, data.plan.arm) if data.plan.design == "ladder" else []
+    effects = ladder_steps(data.designed_runs, data.designed_rows, data.factors) if data.plan.design == "ladder" else []
     if effects:
         caption = "Each step of the ladder: the arm after it minus the arm before, seed by seed."
         yield _table(data, effects, caption, held=True)
@@ -27,7 +27,7 @@ def steps(data: ReportData) -> Iterator[Block]:
 def screening(data: ReportData) -> Iterator[Block]:
     """Yield the main effects of a two-level fraction; nothing for other designs."""
     fraction = data.plan.design in FRACTIONS
-    effects = main_effects(data.runs, data.rows, data.plan.arm) if fraction else []
+    effects = main_effects(data.designed_runs, data.designed_rows, data.factors) if fraction else []
     if effects:
         caption = "Main effects: mean of all arms with the second level minus that with the first."
         yield _table(data, effects, caption, held=False)
@@ -53,7 +53,7 @@ def _table(data: ReportData, effects: Sequence[DesignEffect], caption: str, *, h
 
 
 def _row(data: ReportData, effect: DesignEffect, *, held: bool) -> list[str]:
-    before = {name: effect.rest.get(name, effect.before) for name in data.arm}
+    before = {name: effect.rest.get(name, effect.before) for name in data.factors}
     limits = effect.difference
     return [
         *map(str, effect.context.values()),

@@ -133,7 +133,7 @@ def _withheld(data: ReportData) -> Iterator[Block]:
 
 
 def _effect(data: ReportData, effect: Effect) -> list[str]:
-    short = short_names(data.arm)
+    short = short_names(data.factors)
     name = " x ".join(short[factor] for factor in effect.factors)
     numbers = [_number(effect.f), p_text(effect.p), _number(effect.partial_eta_squared)]
     return [name, _number(effect.sum_of_squares), str(effect.df), *numbers]

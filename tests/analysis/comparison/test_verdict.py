@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from analysis.comparison.published import REQUIRED, Published, _protocol, deviations, figures, figures_for, noted
-from analysis.comparison.verdict import failing, judge, limits, moments, reported_median
+from analysis.comparison.verdict import failing, judge, level, limits, moments, p_value, reported_median
+from analysis.stats.intervals import holm
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import flatten, parse_value, replace
@@ -267,3 +268,38 @@ def test_a_median_is_reported_as_he_2016_report_theirs():
     assert reported_median(judge(figure(6.61, "median", 5), [6.5, 6.6, math.inf, 6.7, math.inf], [])) == "6.70"
     assert reported_median(judge(figure(6.61, "median", 5), [6.5, 6.6, math.inf, 25.0, math.inf], [])) == "fail"
     assert reported_median(judge(figure(6.61, "median", 5), [20.0, 19.0, 21.0], [])) == "20.00"  # fail is above 20 %
+
+
+def test_the_level_gives_the_decisions_of_holm():
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        p = list(rng.random(rng.integers(1, 8)) ** 4)
+        assert [each <= level(p) for each in p] == [each <= 0.05 for each in holm(p)]
+    assert level([]) == level([math.nan]) == 0.05
+    assert level([0.5, math.nan, 0.6]) == 0.025
+
+
+def test_a_figure_is_contradicted_exactly_where_its_p_is_at_most_the_level():
+    rng = np.random.default_rng(1)
+    for row in rng.normal(6.6, 0.3, (300, 5)):
+        one = figure(6.61, "median", 5)
+        for alpha in (0.05, 0.01):
+            contradicted = judge(one, list(row), [], alpha=alpha).name == "contradicted"
+            assert contradicted == (p_value(one, list(row)) <= alpha)
+    assert math.isnan(p_value(figure(6.61), [6.6]))
+    assert math.isnan(p_value(figure(6.61), [6.6, math.inf]))
+    assert p_value(figure(6.6), [6.6, 6.6]) == 1.0
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_a_report_contradicts_a_true_figure_in_one_case_of_twenty(n):
+    """Eight arms' figures, all of the distribution of our seeds: one by one a third of the reports is wrong."""
+    rng = np.random.default_rng(n)
+    wrong = {"alone": 0, "corrected": 0}
+    for _ in range(800):
+        arms = [(figure(float(rng.normal(6.6, 0.16))), list(rng.normal(6.6, 0.16, n))) for _ in range(8)]
+        alpha = level([p_value(*arm) for arm in arms])
+        for kind, used in (("alone", 0.05), ("corrected", alpha)):
+            wrong[kind] += any(judge(*arm, [], alpha=used).name == "contradicted" for arm in arms)
+    assert wrong["corrected"] / 800 == pytest.approx(0.05, abs=0.02)
+    assert wrong["alone"] / 800 > 0.25

@@ -8,6 +8,7 @@ import pytest
 from analysis.stats.failures import paired_differences
 from analysis.stats.intervals import t_interval
 from analysis.stats.sequential import Decision, decide, least_p, level, looks
+from analysis.stats.skewness import least_pairs
 
 SCHEDULE = looks(3, 19)
 
@@ -126,3 +127,55 @@ def test_equal_arms_with_equal_failures_are_decided_in_at_most_5_of_100_studies(
                 wrong += 1
                 break
     assert wrong / studies <= 0.05 + 2.33 * math.sqrt(0.05 * 0.95 / studies)
+
+
+def decided_share(differences, schedule, *, robust):
+    """Return the share of studies (rows) that any look decides. Only rows that the interval decides need the tests."""
+    possible = differences[least_p(differences, schedule, 0.05) <= level(schedule, 0.05)]
+    if not robust:
+        return len(possible) / len(differences)
+    decided = sum(
+        any(
+            decide({0: row[:n]}, k, schedule, robust=True)[0].decision != Decision.UNDECIDED
+            for k, n in enumerate(schedule)
+        )
+        for row in possible.tolist()
+    )
+    return decided / len(differences)
+
+
+def test_skewed_differences_err_three_times_as_often_unless_robust():
+    """The long form, with more distributions, is benchmarks/sequential_rates.py."""
+    schedule, paths = looks(3, 15), 4_000
+    skewed = np.exp(0.7 * np.random.default_rng(3).standard_normal((paths, 15))) - math.exp(0.7**2 / 2)
+    assert decided_share(skewed, schedule, robust=False) > 0.13
+    assert decided_share(skewed, schedule, robust=True) < 0.05 + 2 * math.sqrt(0.05 * 0.95 / paths)
+
+
+def test_robust_costs_little_power_under_normal_differences():
+    shifted = np.random.default_rng(4).standard_normal((400, 15)) + 1.5
+    schedule = looks(3, 15)
+    assert decided_share(shifted, schedule, robust=False) > 0.98
+    assert decided_share(shifted, schedule, robust=True) > 0.93
+
+
+def test_robust_decides_nothing_where_the_sign_flip_test_cannot():
+    far = [10.0 + 0.1 * seed for seed in range(19)]
+    assert least_pairs(level(SCHEDULE, 0.05)) == 8
+    for look, n in enumerate(SCHEDULE):
+        plain = decide({0: far[:n]}, look, SCHEDULE)[0]
+        robust = decide({0: far[:n]}, look, SCHEDULE, robust=True)[0]
+        assert plain.decision == Decision.WORSE
+        assert robust.decision == (Decision.WORSE if n >= 8 else Decision.UNDECIDED)
+        assert robust.interval == plain.interval
+
+
+def test_robust_holds_each_bound_that_is_cleared():
+    small, schedule = [0.01 * (-1) ** seed * (seed + 1) for seed in range(9)], looks(3, 9)
+    assert decide({0: small}, 3, schedule, margin=0.5, robust=True)[0].decision == Decision.EQUIVALENT
+    shifted = [0.6 + value for value in small]
+    assert decide({0: shifted}, 3, schedule, margin=0.5, robust=True)[0].decision == Decision.WORSE
+    assert decide({0: [-value for value in shifted]}, 3, schedule, margin=0.5, robust=True)[0].decision == (
+        Decision.BETTER
+    )
+    assert decide({0: shifted}, 3, schedule, margin=0.6, robust=True)[0].decision == Decision.UNDECIDED

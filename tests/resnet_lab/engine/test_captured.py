@@ -246,3 +246,16 @@ def test_compiled_training_goes_through_torch_compile_and_keeps_the_networks_nam
     assert seen == [compiled.model]
     assert figures(plain.run_epoch()) == figures(compiled.run_epoch())
     assert_equal(plain, compiled)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_tenth_of_the_rate_for_fixups_scalars_is_the_same_captured(optimizer):
+    switches = {"model.block.norm": "none", "model.block.branch_init": "fixup_authors", "recipe.optimizer": optimizer}
+    eager, captured = pair({**switches, "recipe.lr": 1e-2})
+    while not eager.done:
+        assert eager.run_epoch().train_loss == captured.run_epoch().train_loss
+    assert isinstance(captured.runner, CapturedRunner)
+    rates = [float(group["lr"]) for group in captured.optimizer.param_groups]
+    assert rates[1] == rates[0] / 10
+    for one, two in zip(eager.model.parameters(), captured.model.parameters(), strict=True):
+        assert torch.equal(one, two)

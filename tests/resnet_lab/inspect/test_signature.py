@@ -117,3 +117,22 @@ def test_each_switch_of_a_block_changes_the_signature():
 def test_a_signature_is_the_same_every_time_and_on_every_device():
     assert of() == of()
     assert of() == signature(build_network(RunSpec().model))
+
+
+class Applies(nn.Module):
+    """A part whose function is an attribute."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+
+def test_parts_that_apply_other_functions_differ():
+    functions = [torch.tanh, torch.sin, lambda x: x + 1, lambda x: x + 2]
+    assert len({digest(signature(Applies(each))) for each in functions}) == 4
+    assert signature(Applies(torch.tanh)) == signature(Applies(torch.tanh))
+
+
+def test_a_part_of_torch_that_does_not_print_its_configuration_is_told_apart():
+    heads = [nn.MultiheadAttention(8, count) for count in (2, 4)]
+    assert len({digest(signature(each)) for each in heads}) == 2

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from rich.console import Console
 
 from resnet_lab.errors import RefusedError
@@ -164,3 +165,51 @@ def test_a_launch_and_a_trial_log_numbers(aliases):
     spec = checked.plan.runs()[-1]
     facts = checked.of(spec)
     assert checked.metrics_of(spec) == {"model/parameters": facts.parameters, "model/flops": facts.flops}
+
+
+class Odd(torch.nn.Module):
+    """An activation that nothing lists."""
+
+    def forward(self, x):
+        return x * x.sigmoid()
+
+
+@pytest.fixture
+def odd(monkeypatch):
+    """A study of two arms whose blocks use an activation that the audit does not know."""
+    monkeypatch.setattr("ablations.parts.make_activation", lambda *_, **__: Odd())
+    return make_plan(study({"model.block.act_position": ("after_add", "none")}, model__depth=8), Options())
+
+
+def test_of_a_part_it_does_not_know_the_audit_says_so(odd):
+    checked = audited(odd)
+    sentences = words(checked)
+    assert "equal parameters, FLOPs, depth, residual blocks and final norm." in sentences
+    assert "audit: not known, and so not compared:" in sentences
+    assert "act_position=after_add: final activation (part of unknown function: Odd)" in sentences
+    assert max(map(len, text(checked).splitlines())) <= 80
+    kept = audit_text.as_dict(checked)
+    assert kept["unknown"][0] == {
+        "arm": {"model.block.act_position": "after_add"},
+        "context": {},
+        "what": ("final_activation",),
+        "parts": ("Odd",),
+    }
+    assert kept["cells"][0]["unknown_parts"] == ("Odd",)
+
+
+def test_the_page_says_what_is_not_known(odd, tmp_path):
+    checked = audited(odd)
+    trials = [Trial(root=tmp_path / "trials", spec=spec) for spec in checked.plan.runs()]
+    written = PlanOutcome(audit=checked, trials=trials).write(tmp_path)
+    page = next(path for path in written.write_page({}) if path.name == "report.md").read_text()
+    assert "final activation (part of unknown function: Odd)" in page
+    assert "residual blocks and final norm." in page
+    assert "and final activation" not in page
+
+
+def test_a_forward_method_that_is_not_read_is_no_equality():
+    toy = study({"recipe.lr": (0.1, 0.2)}, model__name="densenet121")
+    sentences = words(audited(make_plan(toy, Options(dataset=DatasetName.CIFAR10))))
+    assert "residual blocks and final norm." in sentences
+    assert "lr=0.1: final activation lr=0.2: final activation" in sentences

@@ -113,6 +113,33 @@ def test_numbers_that_leave_no_room_are_refused(seeds, largest, sentence):
         UntilDecided(plan_of(seeds=seeds), max_seeds=largest, margin=0)
 
 
+def test_robust_decides_later_and_the_report_says_from_how_many_seeds(go, reported):
+    plan = plan_of("model.block.norm_position=after_add")
+    mode = UntilDecided(plan, max_seeds=11, margin=0, robust=True)
+    assert "skewed outcomes" in mode.describe()
+    _, files, _ = reported(go(mode, plan, FakeExecutor(error)))
+    content = json.loads(next(path for path in files if path.name == "sequential.json").read_text())
+    (far,) = content["comparisons"]
+    assert (far["decision"], far["seeds"]) == ("better", 9)
+    assert (content["robust"], content["least_pairs"]) == (True, 8)
+    text = " ".join(next(path for path in files if path.name == "table.md").read_text().split())
+    assert "With fewer than 8 seeds it cannot decide" in text
+    assert "see --robust" not in text
+
+
+@pytest.mark.parametrize(
+    ("largest", "sentence"), [(5, r"give --max-seeds (8|9|10) or more"), (25, "ends at 20 seeds: give --max-seeds 20")]
+)
+def test_robust_with_too_few_or_too_many_seeds_is_refused(largest, sentence):
+    with pytest.raises(UserError, match=sentence):
+        UntilDecided(plan_of(), max_seeds=largest, margin=0, robust=True)
+
+
+def test_robust_is_a_rule_of_until_decided():
+    with pytest.raises(UserError, match="--robust is a rule of --until-decided"):
+        Options(robust=True)
+
+
 def test_a_margin_is_a_difference_in_points():
     with pytest.raises(UserError, match="--margin -1"):
         Options(margin=-1)

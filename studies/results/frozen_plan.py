@@ -1,0 +1,101 @@
+"""The frozen plan: what a launch sets out to do, written to its reports' folders before the first trial."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.results.analysis_plan import FILE, HISTORY, TRIALS, freeze, read_plans, trials_of
+from analysis.results.report_folder import REPORTS
+from resnet_lab.metrics import TEST_ERROR
+from resnet_lab.outcomes import Reason
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.choices import Value
+from resnet_lab.spec.fields import flatten
+from resnet_lab.spec.fingerprint import trial_name
+from studies.plan.plan import Plan, comparisons
+
+Json = Mapping[str, Any]
+ALPHA = 0.05
+FIXED = {"metric": TEST_ERROR, "unit": "seed", "p": "two-sided paired t test, n - 1 df", "correction": "Holm"}
+SEQUENTIAL = {
+    "metric": TEST_ERROR,
+    "unit": "seed",
+    "p": "intervals of paired differences, corrected for looks and comparisons",
+    "correction": "looks x comparisons",
+}
+
+
+def comparison_plan(plan: Plan, *, mode: str, looks: Sequence[int] = (), tuning: Json | None = None) -> dict[str, Any]:
+    """Return what a comparison of arms sets out to do.
+
+    `looks` are the seeds at each look, where there are looks; `tuning` is the search in each arm, where there is one.
+    """
+    family = {"family": len(comparisons(plan)), "alpha": ALPHA}
+    equivalence = {"equivalence": "two one-sided tests, Holm"} if plan.margin and not looks else {}
+    return {
+        "study": plan.study.name,
+        "scale": plan.scale,
+        "dataset": plan.cells[0].data.name.value,
+        "mode": mode,
+        "design": plan.design.value,
+        "arms": _unique(plan.arm_of(cell) for cell in plan.cells),
+        "baseline": plan.baseline(),
+        "contexts": _unique(plan.context_of(cell) for cell in plan.cells),
+        "fixed": common_fields(plan.cells, varied=(*plan.arm, *plan.context)),
+        "seeds": list(plan.seeds),
+        "looks": list(looks),
+        "margin": plan.margin,
+        "tests": {**(SEQUENTIAL if looks else FIXED), **family, **equivalence},
+        **({"tuning": dict(tuning)} if tuning else {}),
+        "claims": [],
+        # Tuned cells have values that nobody knows yet.
+        TRIALS: [] if tuning else sorted(trial_name(run) for run in plan.runs()),
+    }
+
+
+def common_fields(cells: Sequence[RunSpec], varied: Iterable[str] = ()) -> dict[str, Value]:
+    """Return the fields that differ from their defaults and are the same in every cell."""
+    defaults, every = flatten(RunSpec()), [flatten(cell) for cell in cells]
+    left_out = {*varied, "seed"}
+    return {
+        name: value
+        for name, value in every[0].items()
+        if name not in left_out and value != defaults[name] and all(flat[name] == value for flat in every)
+    }
+
+
+def _unique(parts: Iterable[Mapping[str, Value]]) -> list[dict[str, Value]]:
+    return list({tuple(part.items()): dict(part) for part in parts if part}.values())
+
+
+def require_readable(titles: Iterable[str], out: Path) -> None:
+    """Raise UserError where the frozen plan of a report cannot be read: it must not be lost in silence."""
+    for title in titles:
+        read_plans(out / REPORTS / title)
+
+
+def freeze_plans(plans: Mapping[str, Json], out: Path) -> list[Path]:
+    """Freeze the plan of each report, by its title, and return the files that are new."""
+    written: list[Path] = []
+    for title, plan in plans.items():
+        folder = out / REPORTS / title
+        known = trials_of(read_plans(folder)) | set(plan[TRIALS])
+        root = out / "trials"
+        seeds = plan.get("tuning", plan).get("seed")
+        known |= {path.name for path in root.glob(f"*-seed{seeds}")} if seeds is not None else set()
+        written += freeze(folder, plan, results=sum(_has_result(root / name) for name in known))
+    return written
+
+
+def plan_files(titles: Iterable[str], out: Path) -> dict[str, list[Path]]:
+    """Return the files of each report's plans, by its title."""
+    folders = {title: out / REPORTS / title for title in titles}
+    return {title: [f / name for name in (FILE, HISTORY) if (f / name).exists()] for title, f in folders.items()}
+
+
+def _has_result(folder: Path) -> bool:
+    """Whether a trial has shown data: it is complete, or it diverged. A fault of the machine shows none."""
+    if (folder / "result.json").exists():
+        return True
+    failure = folder / "failure.json"
+    return failure.exists() and f'"{Reason.DIVERGED.value}"' in failure.read_text()

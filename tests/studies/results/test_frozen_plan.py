@@ -1,0 +1,86 @@
+"""The frozen plan of every mode: what it holds, and which trials count as data that was seen."""
+
+import json
+
+import pytest
+
+from analysis.results.analysis_plan import FILE, HISTORY, read_plans
+from resnet_lab.trials.trial import Trial
+from studies.bn_placement import STUDY
+from studies.modes.mode import make_mode
+from studies.plan.options import Algorithm, Options
+from studies.plan.plan import make_plan
+from studies.results.frozen_plan import freeze_plans, plan_files
+
+TITLE = "bn_placement-quick-digits"
+
+
+def frozen(out, **options):
+    """Freeze what a launch with these options would; return the plans by title."""
+    asked = Options(assignments=("model.depth=8", "model.width=8"), **options)
+    plan = make_plan(STUDY, asked)
+    plans = make_mode(plan, asked).frozen(plan)
+    freeze_plans(plans, out)
+    return plan, plans
+
+
+def end(out, run, **content):
+    trial = Trial(root=out / "trials", spec=run)
+    trial.folder.mkdir(parents=True)
+    name = "failure.json" if "reason" in content else "result.json"
+    (trial.folder / name).write_text(json.dumps(content))
+
+
+def test_a_comparison_freezes_arms_seeds_margin_tests_and_no_claims(tmp_path):
+    _, plans = frozen(tmp_path, margin=0.5)
+    record = read_plans(tmp_path / "reports" / TITLE).first
+    assert record.is_intact
+    assert record.plan == json.loads(json.dumps(plans[TITLE]))
+    assert len(record.plan["arms"]) == 4
+    assert (record.plan["seeds"], record.plan["looks"], record.plan["margin"]) == ([0, 1, 2], [], 0.5)
+    assert record.plan["tests"]["p"] == "two-sided paired t test, n - 1 df"
+    assert (record.plan["tests"]["correction"], record.plan["tests"]["family"]) == ("Holm", 3)
+    assert (record.plan["claims"], record.trials, record.results) == ([], 12, 0)
+    assert record.plan["fixed"]["model.width"] == 8
+    assert plan_files([TITLE], tmp_path) == {TITLE: [tmp_path / "reports" / TITLE / FILE]}
+
+
+def test_seeds_until_decided_freeze_their_looks(tmp_path):
+    _, plans = frozen(tmp_path, until_decided=True, max_seeds=7, margin=0.3)
+    assert plans[TITLE]["looks"] == [3, 5, 7]
+    assert plans[TITLE]["mode"] == "until_decided"
+    assert "corrected for looks" in plans[TITLE]["tests"]["p"]
+
+
+def test_tuning_freezes_both_comparisons(tmp_path):
+    _, plans = frozen(tmp_path, tune=True, tune_trials=4)
+    assert list(plans) == [TITLE, f"{TITLE}-tuned"]
+    tuning = plans[f"{TITLE}-tuned"]["tuning"]
+    assert (tuning["budget"], tuning["space"][0]["field"]) == (4, "recipe.lr")
+    assert plans[TITLE] == frozen(tmp_path)[1][TITLE]  # the first comparison is that of a launch without --tune
+
+
+def test_a_search_freezes_its_space_and_budget(tmp_path):
+    _, plans = frozen(tmp_path, search=Algorithm.TPE, trials=9)
+    (plan,) = plans.values()
+    assert list(plans) == [f"{TITLE}-search"]
+    assert (plan["budget"], plan["algorithm"]) == (9, "tpe")
+    assert [each["field"] for each in plan["space"]][-1] == "recipe.lr"
+    search = tmp_path / "trials" / "0123456789ab-seed10000"
+    search.mkdir(parents=True)
+    (search / "result.json").write_text("{}")
+    frozen(tmp_path, search=Algorithm.TPE, trials=12)
+    plans = read_plans(tmp_path / "reports" / f"{TITLE}-search")
+    assert [each.plan["budget"] for each in plans.changed] == [12]
+
+
+@pytest.mark.parametrize(
+    ("content", "changed"), [({"test/error": 1.0}, 1), ({"reason": "diverged"}, 1), ({"reason": "out_of_memory"}, 0)]
+)
+def test_a_result_or_a_divergence_is_data_and_a_fault_is_not(tmp_path, content, changed):
+    plan, _ = frozen(tmp_path)
+    end(tmp_path, plan.runs()[0], **content)
+    frozen(tmp_path, seeds=(5, 6, 7))  # none of its own trials has ended: those of the first plan count
+    plans = read_plans(tmp_path / "reports" / TITLE)
+    assert (len(plans.changed), len(plans.replaced)) == (changed, 1 - changed)
+    assert (tmp_path / "reports" / TITLE / HISTORY).exists()
