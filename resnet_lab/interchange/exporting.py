@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from ablations.choices import Attention, BlockKind, BranchInit, Shortcut
+from ablations.choices import Attention, BlockKind, BranchInit, Shortcut, StrideOn
 from ablations.spec import BlockSpec
 from resnet_lab.checkpoint import Checkpoint, load_model
 from resnet_lab.data.catalog import CATALOG
@@ -89,15 +89,15 @@ def counterpart(spec: ModelSpec) -> Format:
     plain = replace(
         block,
         kind=BlockKind.BASIC,
+        stride_on=StrideOn.CONV2,
         shortcut=Shortcut.A,
         attention=Attention.NONE,
         branch_init=BranchInit.NORMAL if block.branch_init == BranchInit.ZERO_LAST else block.branch_init,
     )
+    if block.stride_on != StrideOn.CONV2:
+        raise UserError("others' bottlenecks stride on the 3x3 convolution: keep this network's model.safetensors")
     if plain != BlockSpec() or block.shortcut not in (Shortcut.A, Shortcut.B, Shortcut.C):
-        raise UserError(
-            "only post-activation blocks with shortcut A, B or C, a bottleneck's stride on conv2, can be exported: "
-            "this block differs"
-        )
+        raise UserError("only post-activation blocks with shortcut A, B or C can be exported: this block differs")
     if spec.name == ModelName.CIFAR_RESNET:
         return _cifar(spec)
     if block.shortcut != Shortcut.B or spec.stem != Stem.IMAGENET or spec.width != IMAGENET_WIDTH:

@@ -125,3 +125,17 @@ def test_the_first_block_leaves_its_leading_norm_and_activation_to_the_stem():
     assert parts(False) == [[], ["norm1", "act1", "conv1", "norm2", "act2", "conv2"]]
     assert parts(True, shortcut="B") == [[], branch]
     assert parts(False, shortcut="B") == [["norm1", "act1"], branch]
+
+
+@pytest.mark.parametrize(("where", "strides"), [("conv1", [2, 1, 1]), ("conv2", [1, 2, 1])])
+def test_the_stride_of_a_bottleneck_is_where_the_switch_says(where, strides):
+    spec = BlockSpec(kind="bottleneck", shortcut="B", stride_on=where)
+    block = build_block(spec, 64, 128, stride=2)
+    assert [conv.stride for conv in block.branch if isinstance(conv, nn.Conv2d)] == [(s, s) for s in strides]
+    assert block(torch.randn(2, 64, 7, 6)).shape == (2, 128, 4, 3)
+
+
+@pytest.mark.parametrize("switches", [{}, {"kind": "bottleneck", "downsample": "separate_conv"}])
+def test_the_stride_has_no_place_where_there_is_no_choice(switches):
+    with pytest.raises(ValueError, match="stride_on=conv2"):
+        BlockSpec(stride_on="conv1", **switches)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ablations.choices import Norm, Shortcut
-from ablations.shortcuts import ZeroPad, is_projection, make_shortcut
+from ablations.shortcuts import AvgPoolPad, ZeroPad, is_projection, make_shortcut
 from ablations.spec import BlockSpec
 
 
@@ -65,6 +65,7 @@ def test_option_a_sends_gradient_to_the_sampled_pixels_only():
         ("A", nn.Identity, ZeroPad, ZeroPad),
         ("B", nn.Identity, nn.Sequential, nn.Sequential),
         ("C", nn.Sequential, nn.Sequential, nn.Sequential),
+        ("avg_pool", nn.Identity, AvgPoolPad, AvgPoolPad),
         ("none", type(None), type(None), type(None)),
     ],
 )
@@ -106,3 +107,18 @@ def test_a_projection_is_a_strided_1x1_convolution_with_the_layouts_norm(switche
 
 def test_a_zero_pad_says_what_it_does():
     assert str(ZeroPad(16, 32, 2)) == "ZeroPad(stride=2, channels=+8+8)"
+    assert str(AvgPoolPad(16, 32, 2)) == "AvgPoolPad(stride=2, channels=+0+16)"
+
+
+def test_a_pooled_shortcut_is_the_mean_of_four_pixels_and_zeros_behind():
+    """As in Huang et al.'s ResidualDrop.lua: pooling over 2x2, then channels of zeros after the old ones."""
+    x = torch.arange(2 * 3 * 4 * 6, dtype=torch.float64).view(2, 3, 4, 6)
+    y = AvgPoolPad(3, 5, 2)(x)
+    assert torch.equal(y[:, :3], (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4)
+    assert not y[:, 3:].any()
+    assert torch.equal(AvgPoolPad(3, 5, 1)(x)[:, :3], x)
+
+
+def test_a_pooled_shortcut_averages_at_an_odd_border_over_the_pixels_that_are_there():
+    y = AvgPoolPad(1, 1, 2)(torch.arange(9.0).view(1, 1, 3, 3))
+    assert y.flatten().tolist() == [2.0, 3.5, 6.5, 8.0]

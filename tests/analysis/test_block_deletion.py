@@ -19,6 +19,7 @@ from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
+from studies.results.post_hoc import lesion_damage
 
 SPEC = replace(
     RunSpec(),
@@ -83,6 +84,21 @@ def test_every_block_deleted_in_turn(trial, tmp_path, capsys):
     assert names >= {f"{name}.{ending}" for name in ("single", "per_class", "measures") for ending in ("png", "svg")}
     frame = pd.read_csv(tmp_path / "lesions" / trial.name / "lesions.csv")
     assert frame["error"].tolist() == [row["error"] for row in rows]
+
+
+@pytest.mark.parametrize("how", ["per_pixel", "none"])
+def test_a_network_is_examined_on_images_as_it_was_trained_on(tmp_path, capsys, how):
+    """The undamaged network errs as often as at the end of its training, here and in the study's own lesions."""
+    small = {"model.depth": 8, "recipe.iterations": 100, "data.normalise": how}
+    trial = Trial(root=tmp_path / "trials", spec=replace(SPEC, small))
+    assert run_trial(
+        trial, WorkerSettings(data_dir=None, device="cpu", environment={"git_sha": "", "git_dirty": False})
+    )
+    capsys.readouterr()  # what training has printed
+    base, *single = rows_of(capsys, "--checkpoint", trial.folder, "--out", tmp_path)
+    assert base["error"] == trial.result()["test/error"] < 60
+    damages = [row["damage"] for row in single if row["experiment"] == "single"]
+    assert lesion_damage(trial, None)["lesion/worst_damage"] == pytest.approx(max(damages))
 
 
 def test_every_experiment_and_mode_in_one_go(trial, tmp_path, capsys):

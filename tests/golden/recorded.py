@@ -15,9 +15,16 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from safetensors import safe_open
+from safetensors.torch import load_file, save
+
+from resnet_lab.spec.fields import from_json
+from resnet_lab.spec.fingerprint import trial_name
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
@@ -33,9 +40,9 @@ TINY = ["model.depth=14", "model.width=4", "data.train_images=128", "recipe.batc
 COMMON = ["--epochs", "2", "--precision", "fp32", "--device", "cpu", "--seeds", "0", "1"]
 STUDIES = {
     "native": ["studies.bn_placement", *COMMON, "--jobs", "2"],
-    "torch": ["studies.reproduction_ladder", *COMMON, "--jobs", "2", "--deterministic"],
+    "torch": ["tests.golden.ladder_before", *COMMON, "--jobs", "2", "--deterministic"],
     "until_decided": ["studies.bn_placement", *COMMON, "--jobs", "1", "--until-decided", "--max-seeds", "4"],
-    "tune": ["studies.reproduction_ladder", *COMMON, "--jobs", "1", "--deterministic", "--tune", "--tune-trials", "2"],
+    "tune": ["tests.golden.ladder_before", *COMMON, "--jobs", "1", "--deterministic", "--tune", "--tune-trials", "2"],
     "search": ["studies.bn_placement", *COMMON, "--jobs", "1", "--search", "random", "--trials", "4"],
 }
 SETTINGS = {
@@ -92,8 +99,29 @@ def trials(out: Path) -> dict[str, Any]:
         if not (folder / "result.json").exists():
             continue
         history = [timeless(json.loads(line)) for line in (folder / "history.jsonl").read_text().splitlines()]
-        found[folder.name] = {"result": timeless(json.loads((folder / "result.json").read_text())), "history": history}
+        result = timeless(json.loads((folder / "result.json").read_text()))
+        found[folder.name] = {"result": {**result, "sha256": digest_then(folder)}, "history": history}
     return found
+
+
+def digest_then(folder: Path) -> str:
+    """Return the SHA-256 that a checkpoint has without the fields that came after the recording, all at their defaults.
+
+    Its metadata name every field of the run, so that each new field changes the bytes of the file and no weight.
+    """
+    path = folder / "model.safetensors"
+    with safe_open(path, "pt") as file:
+        spec = json.loads(file.metadata()["spec"])
+    then = {name: value for name, value in spec.items() if name in recorded_fields()}
+    assert trial_name(from_json(json.dumps(then))) == folder.name
+    return hashlib.sha256(save(load_file(path), metadata={"spec": json.dumps(then, indent=2) + "\n"})).hexdigest()
+
+
+@cache
+def recorded_fields() -> frozenset[str]:
+    """Return the fields that a run had when the recording was made."""
+    texts = json.loads((Path(__file__).parent / "out_before.json").read_text())
+    return frozenset(json.loads(next(text for name, text in texts.items() if name.endswith("config.json"))))
 
 
 def reports(out: Path) -> dict[str, str]:

@@ -10,11 +10,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from resnet_lab.checkpoint import load_model, parse_safetensors, save_model
+from resnet_lab.data.load import load
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
-from resnet_lab.provenance import MODEL_FILE
-from resnet_lab.spec import RunSpec
+from resnet_lab.provenance import MODEL_FILE, Normalisation, Provenance
+from resnet_lab.spec import DataSpec, RunSpec
 from resnet_lab.spec.fields import flatten, replace
 
 TINY = replace(RunSpec(), {"model.depth": 8, "model.width": 4, "data.name": "digits", "recipe.lr": 0.05, "seed": 7})
@@ -158,3 +159,27 @@ def test_a_damaged_file_has_the_same_message_from_memory_as_from_the_disk(tmp_pa
             read()
         messages.append(str(error.value))
     assert messages[0] == messages[1]
+
+
+@pytest.mark.parametrize("how", ["channel", "per_pixel", "none"])
+@pytest.mark.parametrize("given", ["channel", "per_pixel", "none"])
+def test_images_are_prepared_as_the_network_was_trained(tmp_path, how, given):
+    spec = replace(TINY, {"data.normalise": how})
+    save_model(tmp_path, spec, trained(spec))
+    found = load_model(tmp_path).prepare(load(DataSpec(name="digits", normalise=given)))
+    expected = load(spec.data)
+    assert torch.equal(found.mean, expected.mean)
+    assert torch.equal(found.std, expected.std)
+    assert found.normalise == how
+
+
+def test_a_foreign_normalisation_is_undone_by_the_next_network(tmp_path):
+    """Images prepared for an imported network do not pass as the data's own."""
+    data, own = load(TINY.data), Normalisation(mean=(0.5,), std=(0.25,))
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    save_model(tmp_path / "a", TINY, trained(), Provenance(channels=1, classes=10, normalisation=own))
+    save_model(tmp_path / "b", TINY, trained())
+    foreign = load_model(tmp_path / "a").prepare(data)
+    assert (foreign.mean.tolist(), foreign.std.tolist()) == ([0.5], [0.25])
+    assert torch.equal(load_model(tmp_path / "b").prepare(foreign).mean, data.mean)

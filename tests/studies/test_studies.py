@@ -61,13 +61,22 @@ def test_table_2_of_he_2016_has_its_five_arms():
 
 def test_the_ladder_climbs_from_adam_and_takes_its_learning_rate_along():
     assert arms("reproduction_ladder") == [
-        ("adam", "after_add", 32),
-        ("sgd", "after_add", 32),
-        ("sgd", "before_add", 32),
-        ("sgd", "before_add", 44),
+        ("adam", "none", "after_add", 32),
+        ("sgd", "none", "after_add", 32),
+        ("sgd", "crop_flip", "after_add", 32),
+        ("sgd", "crop_flip", "before_add", 32),
+        ("sgd", "crop_flip", "before_add", 44),
     ]
     plan = make_plan(find_study("reproduction_ladder"), Options())
-    assert [cell.recipe.lr for cell in plan.cells] == [1e-3, 0.1, 0.1, 0.1]
+    assert [cell.recipe.lr for cell in plan.cells] == [1e-3, 0.1, 0.1, 0.1, 0.1]
+
+
+@pytest.mark.parametrize("scale", ["quick", "paper"])
+def test_the_ladder_has_the_protocol_of_its_text(scale):
+    """A stride-2 convolution of its own between stages, and images that are not normalised."""
+    plan = make_plan(find_study("reproduction_ladder"), Options(scale=scale))
+    assert {cell.model.block.downsample for cell in plan.cells} == {"separate_conv"}
+    assert {cell.data.normalise for cell in plan.cells} == {"none"}
 
 
 def test_a_design_given_on_the_command_line_wins_and_has_a_report_of_its_own():

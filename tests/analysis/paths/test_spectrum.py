@@ -46,6 +46,8 @@ BLOCKS = {
     "pyramid": BlockSpec(preactivation="full", remove_first_act=True, last_norm=True),
     "separate conv": BlockSpec(downsample="separate_conv"),
     "bottleneck": BlockSpec(kind="bottleneck", shortcut="B"),
+    "bottleneck, stride first": BlockSpec(kind="bottleneck", shortcut="B", stride_on="conv1"),
+    "pooled": BlockSpec(shortcut="avg_pool"),
     "squeeze": BlockSpec(attention="se"),
     "drop path": BlockSpec(drop_path=0.5),
     "skipinit": BlockSpec(branch_init="skipinit"),

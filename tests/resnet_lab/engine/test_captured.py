@@ -21,12 +21,16 @@ RATES = {"sgd": 0.1, "nesterov": 0.1, "adadelta": 1.0}
 CASES = [
     *({"recipe.optimizer": each, "recipe.lr": RATES.get(each, 1e-3)} for each in ("sgd", "nesterov", "adam", "adamw")),
     *({"recipe.optimizer": each, "recipe.lr": RATES.get(each, 1e-3)} for each in ("rmsprop", "adadelta")),
+    *({"recipe.optimizer": each, "recipe.momentum_kind": "caffe"} for each in ("sgd", "nesterov")),
     {"recipe.momentum": 0.0},
     *({"recipe.augmentation": each} for each in Augmentation if each != "crop_flip"),
     *({"recipe.schedule": each} for each in ("cosine", "one_cycle", "constant")),
     {"recipe.schedule": "plateau", "recipe.plateau_patience": 0, "recipe.lr_decay": 0.5, "recipe.lr": 1e-6},
     {"recipe.warmup": "linear", "recipe.warmup_iterations": 6},
     {"recipe.label_smoothing": 0.1},
+    {"data.normalise": "none"},
+    *({"data.normalise": "per_pixel", "recipe.augmentation": each} for each in Augmentation),
+    {"recipe.select": "best_validation"},
     {"model.block.shortcut": "dropout"},
     {"model.block.preactivation": "full", "recipe.optimizer": "adam", "recipe.lr": 1e-3},
 ]

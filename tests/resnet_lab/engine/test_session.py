@@ -10,7 +10,7 @@ from resnet_lab.engine import train
 from resnet_lab.engine.resume import async_state_writer, load_state
 from resnet_lab.engine.schedules import Plateau
 from resnet_lab.engine.session import DivergenceError, Session
-from resnet_lab.spec import Augmentation, Init, Optimizer, RunSpec, Schedule
+from resnet_lab.spec import Augmentation, Init, NormaliseKind, Optimizer, RunSpec, Schedule
 from resnet_lab.spec.fields import replace
 from tests.specs import TINY
 
@@ -42,6 +42,9 @@ SWITCHES = [
     *({"recipe.augmentation": name} for name in Augmentation if name != "crop_flip"),
     *({"recipe.init": name} for name in Init if name != "kaiming_fan_out"),
     {"recipe.label_smoothing": 0.1},
+    *({"recipe.momentum_kind": "caffe", "recipe.optimizer": name} for name in ("sgd", "nesterov")),
+    *({"data.normalise": name} for name in NormaliseKind if name != "channel"),
+    {"recipe.select": "best_validation"},
     STOCHASTIC,
     STOCHASTIC | {"recipe.optimizer": "muon", "recipe.lr": 0.01},
     {"model.block.shortcut": "dropout"},

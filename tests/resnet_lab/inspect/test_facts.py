@@ -68,6 +68,8 @@ def test_what_is_off_the_main_path_does_not_count(shortcut):
         {"model__depth": 20, "model__block__norm": "group", "model__block__activation": "gelu"},
         {"model__depth": 20, "model__block__norm": "none", "model__block__branch_init": "fixup"},
         {"name": "se_resnet50", "data__name": "cifar100"},
+        {"name": "resnet50", "model__block__stride_on": "conv1"},
+        {"model__depth": 20, "model__block__shortcut": "avg_pool"},
         {"name": "preact_resnet164", "model__block__drop_path": 0.5},
         {"name": "densenet_bc_100_12"},
         {"name": "vgg16_bn"},
@@ -89,6 +91,14 @@ def test_flops_and_parameters_are_those_of_torch_over_the_whole_network(changes)
     found = traced(run)
     assert found.flops == counter.get_total_flops() == sum(unit.flops for unit in found.units)
     assert found.parameters == count_parameters(network) == sum(unit.parameters for unit in found.units)
+
+
+def test_a_stride_on_the_first_convolution_saves_three_quarters_of_it():
+    """In each of the two blocks that stride, the first 1x1 convolution runs at a quarter of the pixels."""
+    runs = (spec("preact_resnet164", model__block__stride_on=where) for where in ("conv2", "conv1"))
+    late, early = (traced(run).flops for run in runs)
+    saved = [2 * 64 * 32 * (32**2 - 16**2), 2 * 128 * 64 * (16**2 - 8**2)]
+    assert late - early == sum(saved)
 
 
 def test_equal_blocks_have_equal_keys_and_every_unit_its_shape():

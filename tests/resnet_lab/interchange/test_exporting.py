@@ -73,6 +73,23 @@ def test_every_exportable_kind_is_read_back_as_it_was(tmp_path, randomise, chang
         assert torch.equal(back.model.state_dict()[name], tensor)
 
 
+def test_images_that_were_not_normalised_are_not_when_the_file_comes_back(tmp_path, randomise):
+    spec = replace(RunSpec(), {"model.depth": 8, "data.normalise": "none"})
+    model = randomise(build_network(spec.model, channels=3, classes=10))
+    save_model(tmp_path, spec, model)
+    export_checkpoint(tmp_path, tmp_path / "out.safetensors")
+    own = import_checkpoint(tmp_path / "out.safetensors").provenance.normalisation
+    assert (own.mean, own.std) == ((0.0,) * 3, (1.0,) * 3)
+
+
+def test_a_mean_for_each_pixel_cannot_be_told_to_other_code(tmp_path, randomise):
+    spec = replace(RunSpec(), {"model.depth": 8, "data.normalise": "per_pixel"})
+    save_model(tmp_path, spec, randomise(build_network(spec.model, channels=3, classes=10)))
+    with pytest.raises(UserError, match=r"per_pixel.*keep its model\.safetensors"):
+        export_checkpoint(tmp_path, tmp_path / "out.pth")
+    assert not (tmp_path / "out.pth").exists()
+
+
 def test_the_public_cifar_file_survives_the_round_trip(tmp_path, public_resnet20):
     write(import_checkpoint(public_resnet20), tmp_path / "ours")
     export_checkpoint(tmp_path / "ours", tmp_path / "back.th")
@@ -86,6 +103,8 @@ def test_the_public_cifar_file_survives_the_round_trip(tmp_path, public_resnet20
     "changes",
     [
         {"block.shortcut": "none"},
+        {"block.shortcut": "avg_pool"},
+        {"name": "resnet50", "block.stride_on": "conv1"},
         {"block.norm_position": "after_add"},
         {"block.act_position": "before_add"},
         {"block.preactivation": "full"},

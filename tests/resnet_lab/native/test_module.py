@@ -21,6 +21,7 @@ OTHERS = [
     {"shortcut": "none"},
     {"kind": "bottleneck"},
     {"kind": "bottleneck", "preactivation": "full"},
+    {"kind": "bottleneck", "shortcut": "B", "stride_on": "conv1"},
     {"downsample": "separate_conv"},
     {"downsample": "separate_conv", "preactivation": "full"},
     {"shortcut": "conv1x1"},
@@ -124,3 +125,8 @@ def test_the_backward_pass_needs_hardly_more_memory_than_the_forward_pass():
     parameters = sum(buffer.size for _, buffer in program.gradients)
     arena = max(b.address + b.size for b in all_of_them) - min(b.address for b in all_of_them)
     assert arena - parameters <= sum(b.size for b in kept) + 4 * max(b.size for b in kept)
+
+
+def test_a_pooled_shortcut_is_left_to_torch():
+    network = build_network(ModelSpec(depth=8, block=BlockSpec(shortcut="avg_pool")), channels=3, size=8)
+    assert accelerate(network, torch.float32, CPU) == (network, "torch: AvgPoolPad")
