@@ -21,7 +21,9 @@ def launch(store_folder):
     """Launch a tiny study with fake trials; return the report's folder. At its first trial a plan must be frozen."""
 
     def run(**options):
-        asked = Options(out=store_folder, assignments=("model.depth=8", "model.block.act_position=after_add"), **options)
+        asked = Options(
+            out=store_folder, assignments=("model.depth=8", "model.block.act_position=after_add"), **options
+        )
         plan = make_plan(STUDY, asked)
         folder = store_folder / "reports" / plan.title
 
