@@ -64,3 +64,15 @@ def test_seeds_are_planned_from_effect_and_spread():
     answer = plan_seeds(options)
     assert (answer["seeds"], answer["cells"], answer["trials"]) == (9, 5, 45)
     assert answer["estimated_s"] > 0
+
+
+@pytest.mark.parametrize(("scale", "blocks"), [("quick", 12), ("paper", 23)])
+def test_effective_paths_draw_the_papers_share_and_are_tested_in_three_ways(scale, blocks):
+    assert arms("effective_paths", scale=scale) == [
+        (0, "scaled"),
+        (blocks, "scaled"),
+        (blocks, "recalibrated"),
+        (blocks, "unscaled"),
+    ]
+    depth = make_plan(find_study("effective_paths"), Options(scale=scale)).cells[0].model.depth
+    assert blocks / ((depth - 2) // 2) == pytest.approx(23 / 54, abs=0.02)
