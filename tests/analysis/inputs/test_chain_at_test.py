@@ -26,4 +26,4 @@ def test_its_chain_computes_what_it_does_and_its_gradients_are_autograds():
     reference = chain.block(0).residual(h)
     torch.testing.assert_close(y, reference)
     (expected,) = torch.autograd.grad(reference.sum(), h)
-    torch.testing.assert_close(vjp(torch.ones_like(y)), expected)
+    torch.testing.assert_close(vjp(torch.ones_like(y)[None])[0], expected)
