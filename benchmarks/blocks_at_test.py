@@ -1,6 +1,6 @@
 """What a network that trained without some of its blocks does at test, with all: scaled or not, statistics as gathered.
 
-python benchmarks/blocks_at_test.py            about 10 minutes on one core
+python benchmarks/blocks_at_test.py            about 7 minutes on one core
 python benchmarks/blocks_at_test.py --json
 
 ResNet-56 on the digits, once by effective blocks (12 of 27 a mini-batch) and once by stochastic depth (p_L = 0.5). Each

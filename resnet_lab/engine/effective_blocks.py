@@ -1,8 +1,9 @@
 """Effective-path training (Veit et al. 2016, section 4.3): each mini-batch trains a fixed number m of the B blocks.
 
 At test all B take part. Unscaled, they are a network that no step has trained, on batch-norm statistics of another: at
-m = 12 of 27 its test error is near chance while the training error is a few per cent (benchmarks/NOTES.md). What the
-network is at test is therefore a field, `recipe.effective_test`, in validation as in the saved network.
+m = 12 of 27 its test error is 88.8 % on the digits, 14.2 with branches times m/B and 12.9 with the statistics estimated
+again (means of three seeds, benchmarks/NOTES.md). What the network is at test is therefore a field,
+`recipe.effective_test`, in validation as in the saved network.
 """
 
 import torch

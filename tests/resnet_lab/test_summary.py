@@ -100,3 +100,15 @@ def test_full_shows_every_block(capsys):
     out = capsys.readouterr().out
     assert out.count("ResidualBlock") == 9
     assert "1 x 8 x 8" in out
+
+
+def test_learned_scalars_are_counted_and_what_a_network_is_at_test_is_said(capsys):
+    fixup = ["--model.block.norm", "none", "--model.block.branch_init", "fixup_authors"]
+    main([*fixup, "--recipe.effective_blocks", "4", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["scalars"], "times 4/B" in found["at_test"]) == (47, True)
+    main([*fixup, "--recipe.effective_blocks", "4"])
+    text = capsys.readouterr().out
+    assert f"parameters: {found['parameters']:,}, 47 of them learned shifts and factors" in text
+    assert "at test:    all B blocks" in text
+    assert max(map(len, text.splitlines())) <= 80

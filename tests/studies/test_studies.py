@@ -92,3 +92,15 @@ def test_seeds_are_planned_from_effect_and_spread():
     assert (answer["seeds_uncorrected"], answer["seeds"]) == (10, 14)  # Holm over four comparisons
     assert (answer["cells"], answer["trials"]) == (5, 70)
     assert answer["estimated_s"] > 0
+
+
+@pytest.mark.parametrize(("scale", "blocks"), [("quick", 12), ("paper", 23)])
+def test_effective_paths_draw_the_papers_share_and_are_tested_in_three_ways(scale, blocks):
+    assert arms("effective_paths", scale=scale) == [
+        (0, "scaled"),
+        (blocks, "scaled"),
+        (blocks, "recalibrated"),
+        (blocks, "unscaled"),
+    ]
+    depth = make_plan(find_study("effective_paths"), Options(scale=scale)).cells[0].model.depth
+    assert blocks / ((depth - 2) // 2) == pytest.approx(23 / 54, abs=0.02)
