@@ -42,6 +42,8 @@ class Options:
     """Number of test images, the first ones, as one batch."""
     draws: Annotated[int, arg(metavar="INT")] = 20
     """Single paths drawn for each length; where there are no more than that, all are taken. Veit et al. drew 1,000."""
+    interval: Literal["t", "bootstrap"] = "t"
+    """95 % interval of the mean norm of the drawn paths: Student's, or the bootstrap-t, which bears skewed norms."""
     at: Literal["image", "stem"] = "image"
     """Where gradients are read: at the normalised image, or after the stem."""
     bn: Literal["eval", "train"] = "eval"
@@ -121,9 +123,14 @@ def examine(target: "Target", options: Options, progress: "Progress") -> "PathRe
     prepare(chain, options.bn)
     spectrum, recording = exact_spectrum(chain, images, labels, options.at, progress("exact spectrum", len(chain)))
     advance = progress("single paths", passes(recording, options.draws))
-    sampled = sample(recording, options.draws, options.seed, advance)
+    sampled = sample(recording, options.draws, options.seed, advance, limits=options.interval)
     conventions = Conventions(
-        at=options.at, bn=options.bn, images=options.images, dataset=target.data.name, seed=options.seed
+        at=options.at,
+        bn=options.bn,
+        images=options.images,
+        dataset=target.data.name,
+        seed=options.seed,
+        limits=options.interval,
     )
     return PathReport(name=target.name, spectrum=spectrum, sampled=sampled, conventions=conventions)
 
@@ -143,6 +150,7 @@ def _write(report: "PathReport", target: "Target", options: Options) -> Path:
     except OSError as error:
         raise UserError(f"cannot write to {folder} ({error.strerror}): choose another --out") from None
     params = {name: getattr(options, name) for name in ("images", "draws", "at", "bn", "seed")}
+    params |= {"interval": options.interval} if options.interval != "t" else {}
     log_files(files, out=options.out, run_id=target.run_id, kind="paths", name=target.name, params=params)
     return folder
 

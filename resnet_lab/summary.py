@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Annotated
 
 import tyro.conf
@@ -16,6 +17,7 @@ from tyro.conf import arg
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.at_test import words_at_test
 from resnet_lab.spec.choices import ModelName, Stem, Value
 from resnet_lab.spec.fields import replace
 from resnet_lab.system.command import parse, reporting
@@ -71,9 +73,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         traced = trace(spec.model, channels=info.channels, classes=options.classes or info.classes, size=size)
         image = (info.channels, size, size)
         if options.json:
-            print(json.dumps(as_dict(spec.model, traced, image), indent=2))
+            print(json.dumps(as_dict(spec.model, traced, image) | {"at_test": words_at_test(spec)}, indent=2))
         else:
             show(spec.model, traced, image, full=options.full)
+            if (words := words_at_test(spec)) is not None:
+                print(fill(f"at test:    {words}", 80, subsequent_indent=" " * 12))
 
 
 def take_fields(argv: Sequence[str]) -> tuple[RunSpec, list[str]]:

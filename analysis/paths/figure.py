@@ -112,5 +112,5 @@ def _caption(report: PathReport) -> str:
         f"at the {conventions.at}, batch norm in {conventions.bn} mode, "
         f"first {conventions.images} test images of {conventions.dataset}; "
         f"grey: lengths {effective.low} to {effective.high} carry 95 % of the exact norms; "
-        "bars: 95 % Student-t intervals (triangles: down to 0 or nearly); log scales"
+        f"bars: {conventions.interval}s (triangles: down to 0 or nearly); log scales"
     )

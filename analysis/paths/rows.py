@@ -9,7 +9,7 @@ from typing import Any
 from analysis.paths import lengths as path_counts
 from analysis.paths.lengths import SHARE, Effective, effective_lengths
 from analysis.paths.recording import At, Statistics
-from analysis.paths.sampling import PathNorm
+from analysis.paths.sampling import Limits, PathNorm
 from analysis.paths.spectrum import Spectrum
 
 DELETIONS = (1, 5, 10, 20)
@@ -26,6 +26,13 @@ class Conventions:
     images: int
     dataset: str
     seed: int
+    limits: Limits = "t"
+    """Kind of the interval of the sampled means."""
+
+    @property
+    def interval(self) -> str:
+        """The interval in words. Norms of single paths are skewed, so that neither kind holds at few draws."""
+        return f"approximate 95 % {'bootstrap-t' if self.limits == 'bootstrap' else 'Student-t'} interval"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +63,9 @@ def rows(report: PathReport) -> list[Row]:
     """Return one row per length.
 
     `norm_ratio` is ||G_k|| / ||G||; `monte_carlo` is C(n, k) times the mean norm of single paths, over ||G|| too, with
-    its 95 % Student-t interval `low`..`high`; `ratio` is the first over the second: 1 where all paths of a length point
-    the same way, near 0 where they cancel. `complete` says that all paths were taken, so that there is no error.
+    its approximate 95 % interval `low`..`high`, Student's or the bootstrap-t; `ratio` is the first over the second: 1
+    where all paths of a length point the same way, near 0 where they cancel. `complete` says that all paths were
+    taken, so that there is no error.
     """
     conventions = report.conventions
     common = {
@@ -75,7 +83,8 @@ def rows(report: PathReport) -> list[Row]:
 
 def _row(report: PathReport, count: int, sampled: PathNorm) -> Row:
     ratio, scale = report.spectrum.ratios[sampled.length], report.spectrum.gradient
-    estimate, half = _times(count, sampled.mean, scale), _times(count, sampled.half_width, scale)
+    estimate = _times(count, sampled.mean, scale)
+    low, high = _limits(sampled, count, scale)
     return {
         "length": sampled.length,
         "count": count,
@@ -87,10 +96,20 @@ def _row(report: PathReport, count: int, sampled: PathNorm) -> Row:
         "draws": sampled.draws,
         "complete": sampled.draws == count,
         "monte_carlo": estimate,
-        "low": None if half is None or estimate is None else max(estimate - half, 0.0),
-        "high": None if half is None or estimate is None else estimate + half,
+        "low": low,
+        "high": high,
         "ratio": ratio / estimate if estimate else None,
     }
+
+
+def _limits(sampled: PathNorm, count: int, scale: float) -> tuple[float | None, float | None]:
+    """Return the limits of count x mean norm / scale, None where there are none; a norm is not below 0."""
+    if sampled.bootstrap is not None:
+        low, high = (_times(count, limit, scale) for limit in sampled.bootstrap)
+    else:
+        mean, half = _times(count, sampled.mean, scale), _times(count, sampled.half_width, scale)
+        low, high = (None, None) if half is None or mean is None else (mean - half, mean + half)
+    return None if low is None else max(low, 0.0), high
 
 
 def _times(count: int, value: float, scale: float) -> float | None:

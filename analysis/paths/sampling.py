@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, combinations
 from math import comb
 from statistics import fmean, stdev
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -18,9 +19,11 @@ from analysis.paths.recording import Block, Recording, require_finite
 from analysis.paths.spectrum import chunks
 from analysis.paths.thread_pool import Workers, workers
 from analysis.paths.vjp import VJP, IdentityVJP
+from analysis.stats.bootstrap import LEAST, bootstrap_t
 from analysis.stats.intervals import t_factor
 from resnet_lab.rng import stream
 
+Limits = Literal["t", "bootstrap"]
 ROWS = 2**25
 """Numbers that all paths of one pass hold at a block, 256 MB in float64."""
 
@@ -33,6 +36,8 @@ class PathNorm:
     mean: float
     deviation: float
     draws: int
+    bootstrap: tuple[float, float] | None = None
+    """The bootstrap-t limits of the mean, where those were asked for and there is something to estimate."""
 
     @property
     def error(self) -> float:
@@ -61,16 +66,19 @@ def draw_paths(blocks: int, length: int, draws: int, seed: int) -> Tensor:
     return order.argsort(1) < length
 
 
-def sample(recording: Recording, draws: int, seed: int, advance: Advance = lambda: None) -> list[PathNorm]:
+def sample(
+    recording: Recording, draws: int, seed: int, advance: Advance = lambda: None, *, limits: Limits = "t"
+) -> list[PathNorm]:
     """Return the mean norm of single paths of each length 0..n, over the whole batch, from up to `draws` paths each.
 
+    `limits` "bootstrap" adds bootstrap-t limits where LEAST paths or more were drawn, and not all there are.
     `advance` is called after each pass over some of the paths; there are `passes` of them.
     """
     paths = [draw_paths(recording.blocks, length, draws, seed) for length in range(recording.blocks + 1)]
     norms = path_norms(recording, torch.cat(paths), advance).tolist()
     ends = list(accumulate(map(len, paths)))
     parts = (norms[end - len(part) : end] for part, end in zip(paths, ends, strict=True))
-    return [_summary(recording.blocks, length, part) for length, part in enumerate(parts)]
+    return [_summary(recording.blocks, length, part, limits) for length, part in enumerate(parts)]
 
 
 def path_norms(recording: Recording, chosen: Tensor, advance: Advance = lambda: None) -> Tensor:
@@ -125,7 +133,11 @@ def _apply_to_rows(parts: list[tuple[VJP, Tensor]], g: Tensor, pool: Workers) ->
     return g if out is None else out
 
 
-def _summary(blocks: int, length: int, norms: list[float]) -> PathNorm:
+def _summary(blocks: int, length: int, norms: list[float], limits: Limits) -> PathNorm:
     sampled = len(norms) < comb(blocks, length)  # where every path was taken there is nothing to estimate
     deviation = (stdev(norms) if len(norms) > 1 else math.inf) if sampled else 0.0
-    return PathNorm(length=length, mean=fmean(norms), deviation=deviation, draws=len(norms))
+    bootstrap = None
+    if limits == "bootstrap" and sampled and len(norms) >= LEAST:
+        interval = bootstrap_t(norms)
+        bootstrap = (interval.low, interval.high)
+    return PathNorm(length=length, mean=fmean(norms), deviation=deviation, draws=len(norms), bootstrap=bootstrap)

@@ -48,7 +48,8 @@ def notes(report: PathReport) -> list[str]:
         f"Left of these after d deletions: {left}.",
         f"Sum identity: ||sum G_k - G|| / ||G|| = {totals['residual']:.1e}, with G from one plain backward pass.",
         "norm ratio: ||G_k|| / ||G||, exact over all paths of a length. Monte Carlo: their number times the mean norm "
-        "of single ones drawn at random, over ||G||, with a 95 % Student-t interval (none where all were taken). "
+        f"of single ones drawn at random, over ||G||, with an {conventions.interval}, for single norms are skewed "
+        "(none where all were taken). "
         "ratio: the first over the second; 1 if paths agree, near 0 if they cancel.",
         f"Conventions: gradient of the mean cross-entropy at {PLACES[conventions.at]}, first {conventions.images} "
         f"test images of {conventions.dataset}, Frobenius norm over the batch, float64; norms with "

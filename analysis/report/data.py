@@ -4,17 +4,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from analysis.comparison.anova import Anova, anova
 from analysis.comparison.arms import ArmRow, summarise, trials_of
 from analysis.comparison.compare import Comparison, compare
+from analysis.comparison.two_way import OverImages, over_images
 from analysis.report.traces import Json, Traces
 from analysis.results.plan_record import PlanRecord
 from analysis.results.report_folder import ReportFolder
 from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
+from resnet_lab.trials import image_record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 WIDTH = "model.width"
 """What a matched control changes in the baseline."""
@@ -107,6 +113,17 @@ class ReportData(Traces):
     def designed_rows(self) -> Sequence[ArmRow]:
         """The arms without the matched controls."""
         return [row for row in self.rows if row.arm[WIDTH] == self.baseline[WIDTH]] if self.plan.controls else self.rows
+
+    @cached_property
+    def over_images(self) -> Sequence[OverImages]:
+        """The arms with intervals over seeds and test images."""
+        return over_images(self.rows, self.runs_of, self._image_record)
+
+    def _image_record(self, run: TrialRow) -> "NDArray[np.bool_] | None":
+        if "test/images" not in run or "test/wrong" not in run:
+            return None
+        folder = self.trials_root / str(run["trial"])
+        return image_record.read(folder, int(run["test/images"]), int(run["test/wrong"]))
 
     @cached_property
     def runs_of(self) -> Callable[[ArmRow], list[TrialRow]]:

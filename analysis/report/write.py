@@ -21,6 +21,7 @@ from analysis.report.sections.costs import costs
 from analysis.report.sections.design import design
 from analysis.report.sections.equivalence import equivalence
 from analysis.report.sections.failures import failures
+from analysis.report.sections.over_images import over_images, two_way_csv
 from analysis.report.sections.published import published
 from analysis.report.sections.reproduce import environment, reproduce
 from analysis.report.sections.summary import summary
@@ -98,7 +99,7 @@ def _plot(data: ReportData, folder: Path) -> list[Path]:
 
 
 def write_page(data: ReportData, folder: Path) -> list[Path]:
-    """Write report.html, report.md, table.tex, table.csv, curves, ecdf and interactions; return paths.
+    """Write report.html, report.md, table.tex, table.csv, two_way.csv, curves, ecdf and interactions; return paths.
 
     The main figure is the one that lies in the folder. launch.json, which a report that is written again reads, is no
     part of the page and is not among the paths.
@@ -110,7 +111,11 @@ def write_page(data: ReportData, folder: Path) -> list[Path]:
         *plot_interactions(data.designed_runs, data.tables, out=folder / "interactions"),
     ]
     document = compose(data, folder)
-    tables = {"table.tex": to_latex(data.rows), "table.csv": to_csv(data.rows, data.comparisons)}
+    tables = {
+        "table.tex": to_latex(data.rows),
+        "table.csv": to_csv(data.rows, data.comparisons),
+        "two_way.csv": two_way_csv(data.over_images),
+    }
     return [*write_document(document, folder, tables), *figures]
 
 
@@ -120,7 +125,7 @@ def compose(data: ReportData, folder: Path) -> Document:
     parts: Parts = {
         "Summary": [summary(data)],
         "Design and audit": [design(data), analysis_plan(folder)],
-        "Results": [results.arms(data), picture(FIGURES, folder, "figure")],
+        "Results": [results.arms(data), picture(FIGURES, folder, "figure"), over_images(data)],
         "Comparisons": [results.comparisons(data), equivalence(data)],
         "Steps": [design_effects.steps(data)],
         "Main effects": [design_effects.screening(data)],

@@ -1,6 +1,6 @@
 """Evaluation: error and loss of a network on a set of images; wrong predictions are counted exactly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,8 @@ class Evaluation:
     wrong: int
     images: int
     loss: float
+    correct: Tensor | None = field(default=None, compare=False, repr=False)
+    """Whether each image's prediction is right, bool [images] on the device, in the order of the images."""
 
     @property
     def error(self) -> float:
@@ -36,12 +38,15 @@ def evaluate(model: nn.Module, images: Images, data: ImageData, dtype: torch.dty
     model.eval()
     device = images.pixels.device
     chunks = max(1, -(-len(images) // BATCH[device.type]))
-    wrong = torch.zeros((), dtype=torch.int64, device=device)
+    correct = []
     loss = torch.zeros((), dtype=torch.float64, device=device)
     for pixels, labels in zip(images.pixels.chunk(chunks), images.labels.chunk(chunks), strict=True):
         with autocast(device, dtype):
             logits: Tensor = model(normalise(pixels, data.mean, data.std, dtype)).float()
         loss += F.cross_entropy(logits, labels, reduction="sum")
-        wrong += (logits.argmax(1) != labels).sum()
+        correct.append(logits.argmax(1) == labels)
     model.train(training)
-    return Evaluation(wrong=int(wrong), images=len(images), loss=float(loss) / len(images))
+    each = torch.cat(correct)
+    return Evaluation(
+        wrong=len(images) - int(each.sum()), images=len(images), loss=float(loss) / len(images), correct=each
+    )

@@ -95,6 +95,11 @@ def block_orders(network: nn.Module) -> Counter[str]:
     return Counter(block_order(block) for block in residual_blocks(network))
 
 
+def scalars(network: nn.Module) -> int:
+    """Return how many learned shifts and factors a network has, each one number for a whole tensor."""
+    return sum(isinstance(module, Shift | Factor) for module in network.modules())
+
+
 def last_operations(network: nn.Module) -> tuple[str, ...]:
     """Return the operations between the last convolution on the main path and the classifier."""
     if isinstance(network, ResNet):

@@ -11,7 +11,7 @@ from ablations.block import ResidualBlock
 from ablations.layout import describe
 from resnet_lab.inspect.depth import depth
 from resnet_lab.inspect.flops import CONVENTION
-from resnet_lab.inspect.order import LETTERS, block_orders, is_unknown, last_operations, tail, unknown_parts
+from resnet_lab.inspect.order import LETTERS, block_orders, is_unknown, last_operations, scalars, tail, unknown_parts
 from resnet_lab.inspect.signature import digest, signature
 from resnet_lab.inspect.trace import Shape, Trace, Unit
 from resnet_lab.networks.resnet import ResNet
@@ -34,6 +34,7 @@ def as_dict(spec: ModelSpec, traced: Trace, image: Shape) -> dict[str, Any]:
     """Return the summary as JSON values: one entry per unit, equal blocks spelt out."""
     return {
         "parameters": traced.parameters,
+        "scalars": scalars(traced.network),
         "flops": traced.flops,
         "depth": depth(traced.network, spec.name),
         "flops_convention": CONVENTION,
@@ -97,8 +98,9 @@ def _lines(spec: ModelSpec, traced: Trace, image: Shape) -> list[str]:
     lines.append(f"between the last convolution and pooling: {_final(network)}")
     if unknown := unknown_parts(network):
         lines.append(f"parts that are not known here, by their class names: {', '.join(unknown)}")
+    count = scalars(network)
     lines += [
-        f"parameters: {traced.parameters:,}",
+        f"parameters: {traced.parameters:,}" + (f", {count} of them learned shifts and factors" if count else ""),
         f"FLOPs:      {traced.flops:,} for an input of {_shape(image)}",
         *(f"            {part}" for part in CONVENTION.split("; ")),
         f"depth:      {depth(network, spec.name)}",

@@ -1,4 +1,4 @@
-"""Probe of an imported network: images and the logits it must give, which prove what tensors cannot tell.
+"""Probe of an imported network: images and the logits it must give, which prove what tensors cannot show.
 
 Two networks of the same tensors can differ in activation, pooling, anti-aliasing and stride. On images they do not
 agree, so a file with a few of them and their logits, written by the network's own code, settles it.
@@ -35,7 +35,7 @@ def proven(imported: Imported, path: Path) -> Imported:
     """
     content = _content(path)
     images, wanted = _checked(path, _arrays(path, content), imported)
-    given = torch.cat([logits for logits in _logits(imported.model, images, path)])
+    given = torch.cat(list(_logits(imported.model, images, path)))
     difference = _relative(given, wanted)
     if not difference <= TOLERANCE:
         raise UserError(

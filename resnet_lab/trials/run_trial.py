@@ -13,6 +13,7 @@ from resnet_lab.metrics import TEST_ERROR, VAL_ERROR
 from resnet_lab.outcomes import Reason, reason_for
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system import atomic
+from resnet_lab.trials import image_record
 from resnet_lab.trials.trial import Json, Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
 
@@ -78,6 +79,8 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
                 raise StoppedError
         test = session.test()
         digest = save_model(trial.folder, trial.spec, session.model)
+    if test.correct is not None:
+        image_record.write(trial.folder, test.correct.cpu().numpy())
     atomic.write_json(trial.result_file, _result(trial, session, test, digest))
     trial.state_file.unlink(missing_ok=True)
 

@@ -2,7 +2,7 @@
 
 config.json        the spec by dotted names      history.jsonl   one record per epoch
 env.json           code, machine, data SHA-256   resume.pt       the last finished epoch's state
-model.safetensors  the trained network (+ .sha256)
+model.safetensors  the trained network (+ .sha256)     test_correct.bin  which test images it got right (+ .sha256)
 result.json        written last: the trial is complete           failure.json    why it is not
 worker.log         what the worker printed                       worker.lock     held by the worker
 """

@@ -75,9 +75,9 @@ def _assumption(rule: Rule) -> str:
     if not rule.robust:
         return " This supposes normal differences; skewed ones err more often, see --robust."
     return (
-        f" A decision is also held to the sign-flip test and to Hall's t test, both at {1 - rule.confidence:.2%}, which "
-        f"keeps the error near {rule.alpha:.0%} for skewed differences, too. With fewer than {rule.least_pairs} seeds it cannot "
-        "decide, for no sign-flip test reaches that level there; the intervals are Student's."
+        f" A decision is also held to the sign-flip test and to Hall's t test, both at {1 - rule.confidence:.2%}, "
+        f"which keeps the error near {rule.alpha:.0%} for skewed differences, too. With fewer than {rule.least_pairs} "
+        "seeds it cannot decide, for no sign-flip test reaches that level there; the intervals are Student's."
     )
 
 

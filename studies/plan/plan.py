@@ -105,7 +105,7 @@ def make_plan(study: Study, options: Options) -> Plan:
     Raises UserError for an unknown field or a bad value, and where what is refused leaves nothing to compare.
     """
     scale, changes = study.scale(options.scale), parse_changes(study, options)
-    arm, context = {**study.arm, **changes.arm}, {**scale.context, **changes.context}
+    arm, context = {**study.arm, **scale.arm, **changes.arm}, {**scale.context, **changes.context}
     design = options.design or study.design
     designed = make_design(design, arm, size=options.cells, resolution=options.resolution, orders=options.orders)
     base = _base(scale, options)

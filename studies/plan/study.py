@@ -25,6 +25,8 @@ class Scale:
     """Length of a run in epochs; None leaves `recipe.iterations`."""
     changes: Mapping[str, Value] = field(default_factory=dict)
     """Fields that differ from the baseline of He et al. 2015 in every run."""
+    arm: Levels = field(default_factory=dict)
+    """Levels of the study's switches that are this scale's own, such as a number of blocks at its depth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

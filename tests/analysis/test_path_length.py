@@ -1,5 +1,6 @@
 """The command `analysis.path_length`: output, files, logging and refusals."""
 
+import dataclasses
 import json
 import shutil
 from io import StringIO
@@ -147,6 +148,16 @@ def test_a_thousand_layers_fit_the_table_and_overflow_nothing():
     assert "294 lengths" in text
     assert "the batch's statistics" in text
     assert "the stem's output" in text
+
+
+def test_the_interval_is_called_approximate_and_by_its_kind():
+    report = report_of(9)
+    assert "an approximate 95 % Student-t interval" in "\n".join(notes(report))
+    sampled = [dataclasses.replace(norm, deviation=0.1, bootstrap=(0.0, 1.0)) for norm in report.sampled]
+    conventions = dataclasses.replace(report.conventions, limits="bootstrap")
+    other = dataclasses.replace(report, sampled=sampled, conventions=conventions)
+    assert "an approximate 95 % bootstrap-t interval" in "\n".join(notes(other))
+    assert [(row["low"], row["high"]) for row in rows(other)] == [(0.0, row["count"] / 2) for row in rows(other)]
 
 
 def test_the_summary_knows_the_papers_counts():

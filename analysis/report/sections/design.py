@@ -1,13 +1,17 @@
 """Section `Design and audit`: question, factors, seeds, and the networks as built."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Items, Table, Text
 from analysis.tables import audit_words
 from analysis.tables.labels import full_label, short_names
+from resnet_lab.errors import UserError
+from resnet_lab.spec.at_test import words_at_test
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.fields import from_json
 
 
 def design(data: ReportData) -> Iterator[Block]:
@@ -24,6 +28,7 @@ def design(data: ReportData) -> Iterator[Block]:
             *((("Goes with a level", goes_with),) if (goes_with := "\n".join(map(_implied, plan.implies))) else ()),
             ("Seeds", f"{', '.join(map(str, plan.seeds))} (the same for every arm; the seed is the unit)"),
             *((("Margin", f"{data.margin:g} points: a smaller difference does not matter"),) if data.margin else ()),
+            *((("At test", at_test),) if (at_test := "\n".join(_at_test(data))) else ()),
             ("Trials", f"{len(data.runs)} in {len(data.rows)} cells"),
         ]
     )
@@ -40,6 +45,16 @@ def _implied(level: Mapping[str, Any]) -> str:
 
 def _levels(factor: tuple[str, Sequence[Value]]) -> str:
     return f"{factor[0]}: {', '.join(map(str, factor[1]))}"
+
+
+def _at_test(data: ReportData) -> Iterator[str]:
+    """Yield what the networks of arms that trained without some blocks are in validation and at test."""
+    for row in data.rows:
+        texts = (data.configs.get(str(run["trial"])) for run in data.runs_of(row))
+        with suppress(UserError):  # of another version
+            words = next((words_at_test(from_json(text)) for text in texts if text), None)
+            if words:
+                yield f"{full_label({**row.context, **row.arm})}: {words}"
 
 
 def _audit(data: ReportData) -> Iterator[Block]:

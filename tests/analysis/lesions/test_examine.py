@@ -127,6 +127,29 @@ def test_draws_are_those_of_their_seed_for_any_number_of_draws(three):
     assert set(drawn(2, seed=0)) <= set(combinations(range(3), 2))
 
 
+def test_mean_outputs_can_be_those_of_other_images(monkeypatch):
+    """Branch outputs equal their input here, so the mean over the reference images is what the lesion adds."""
+
+    class Doubles(Adds):
+        def residual(self, x):
+            return x
+
+    start = nn.Linear(1, 1)
+    nn.init.ones_(start.weight)
+    nn.init.zeros_(start.bias)
+    model = nn.Sequential(start, Doubles(0.0), Threshold())
+    monkeypatch.setattr(analysis.lesions.examine, "decompose", lambda _: Chain(tuple(model), (1,)))
+    monkeypatch.setattr(Chain, "shapes", lambda _: [(torch.Size([1]), torch.Size([1]))])
+    images, labels = torch.tensor([[-1.0], [-2.0]]), torch.zeros(2, dtype=torch.int64)
+
+    def error(reference):
+        return run(model, loader=[(images, labels)], modes=["mean"], reference=reference)[1]["error"]
+
+    assert error(None) == 0  # -1.5 is added
+    assert error([(torch.tensor([[1.5]]), labels[:1])]) == 50
+    assert error([(torch.tensor([[3.0]]), labels[:1])]) == 100
+
+
 def test_scale_and_mean_do_nothing_to_constant_branches(three):
     rows = run(three.model, loader=three.loader, modes=["mean", "scale:2", "scale:0"])
     known = {(row["mode"], row["block"]): row["error"] / 12.5 for row in rows if row["experiment"] == "single"}

@@ -152,6 +152,19 @@ def test_workers_change_nothing(name, monkeypatch):
         assert one.mean == pytest.approx(other.mean, rel=1e-10)
 
 
+def test_bootstrap_limits_are_those_of_the_norms_that_were_drawn():
+    chain = chain_of(BLOCKS["baseline"], "eval", depth=20)
+    recording = record_chain(chain, IMAGES, LABELS)
+    students = sample(recording, draws=6, seed=0)
+    found = sample(recording, draws=6, seed=0, limits="bootstrap")
+    for one, other in zip(found, students, strict=True):
+        assert (one.mean, one.deviation) == (other.mean, other.deviation)
+        assert (one.bootstrap is None) == (one.deviation == 0)
+        assert one.bootstrap is None or one.bootstrap[0] < one.mean < one.bootstrap[1]
+    assert all(norm.bootstrap is None for norm in students)
+    assert all(norm.bootstrap is None for norm in sample(recording, draws=3, seed=0, limits="bootstrap"))
+
+
 def test_the_recorded_way_back_leaves_the_network_alone():
     net = build_network(ModelSpec(depth=14, width=4), channels=1)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}

@@ -1,0 +1,83 @@
+"""One launch with a fake executor: the plan is frozen before the first trial, logged, and stated on the page."""
+
+import json
+
+import pytest
+
+from analysis.report.write import write_report
+from analysis.results.analysis_plan import FILE, HISTORY, read_plans
+from resnet_lab.errors import UserError
+from resnet_lab.tracking import Tracker
+from studies.bn_placement import STUDY
+from studies.cli.launch import StudyLaunch
+from studies.modes.mode import make_mode
+from studies.plan.options import Options
+from studies.plan.plan import make_plan
+from tests.studies.fakes import FakeExecutor
+
+
+@pytest.fixture
+def launch(store_folder):
+    """Launch a tiny study with fake trials; return the report's folder. At its first trial a plan must be frozen."""
+
+    def run(**options):
+        asked = Options(
+            out=store_folder, assignments=("model.depth=8", "model.block.act_position=after_add"), **options
+        )
+        plan = make_plan(STUDY, asked)
+        folder = store_folder / "reports" / plan.title
+
+        def error(spec):
+            assert (folder / FILE).exists()
+            return 5.0 + spec.seed + (spec.model.block.norm_position == "after_add")
+
+        StudyLaunch(
+            plan=plan,
+            options=asked,
+            mode=make_mode(plan, asked),
+            device="cpu",
+            jobs=1,
+            make_executor=lambda **_: FakeExecutor(error),
+        ).run()
+        return folder
+
+    return run
+
+
+def logged(store_folder):
+    """The names of the plans' files among the artifacts of each launch."""
+    tracker = Tracker.open(store_folder, STUDY.name)
+    runs = tracker.client.search_runs([tracker.experiment_id], "tags.kind = 'launch'", order_by=["start_time ASC"])
+    files = [{file.path for file in tracker.client.list_artifacts(run.info.run_id)} for run in runs]
+    return [sorted(names & {FILE, HISTORY}) for names in files]
+
+
+def page(folder):
+    return " ".join((folder / "report.md").read_text().replace("\\", "").split())
+
+
+def test_the_plan_is_frozen_logged_and_compared(launch, store_folder):
+    folder = launch(seeds=(0, 1))
+    first = (folder / FILE).read_bytes()
+    assert read_plans(folder).first.results == 0
+    assert f"Analysis plan: as planned on {read_plans(folder).first.frozen}" in page(folder)
+    launch(seeds=(0, 1, 2), margin=0.5)
+    assert (folder / FILE).read_bytes() == first
+    assert "| seeds | 0, 1 | 0, 1, 2 | 4 |" in page(folder)
+    assert "| margin | 0.0 | 0.5 | 4 |" in page(folder)
+    assert logged(store_folder) == [[FILE], [HISTORY, FILE]]
+
+    content = json.loads((folder / FILE).read_text())
+    content["plan"]["seeds"] = [0, 1, 2]
+    (folder / FILE).write_text(json.dumps(content))
+    write_report(folder)
+    assert "The digest does not fit" in page(folder)
+
+
+def test_a_plan_that_cannot_be_read_stops_a_launch_before_any_trial(launch, store_folder):
+    folder = store_folder / "reports" / "bn_placement-quick-digits"
+    folder.mkdir(parents=True)
+    (folder / FILE).write_text("[]")
+    with pytest.raises(UserError, match="holds no JSON object"):
+        launch(seeds=(0, 1))
+    assert not (store_folder / "trials").exists()
