@@ -2,9 +2,11 @@
 
 Owen (2007, The pigeonhole bootstrap, Annals of Applied Statistics 1) resamples rows and columns independently. With
 infinitely many draws the variance of the resampled mean is known in closed form, so nothing is drawn here. It counts
-the interaction of rows and columns three times where it occurs once (his theorem 3); the surplus is taken off, and
+the interaction of rows and columns three times where it occurs once (as he shows); the surplus is taken off, and
 the rows, of which there are few, are resampled to one less than their number (Rao and Wu 1988), both of which leave
-the variance without bias. Degrees of freedom are Satterthwaite's (1946), for few rows and many columns.
+the variance without bias. Degrees of freedom are Satterthwaite's (1946), for few rows and many columns. Few degrees
+of freedom can make the t interval over rows alone the wider one, which is then returned: who generalises to more is not
+surer. Of 360 images with 5 % errors the limits hold the truth in 93 to 96 of 100 cases (simulated in the tests).
 """
 
 import math
@@ -35,16 +37,20 @@ def two_way(values: "NDArray[np.float64]", confidence: float = 0.95) -> TwoWay:
     mean = float(values.mean()) if values.size else math.nan
     if rows < 2 or columns < 2:
         return TwoWay(interval=Interval(mean, math.nan, math.nan), rows_se=math.nan, columns_se=math.nan)
-    from scipy.special import stdtrit
-
     by_row, by_column, interaction = _variances(values)
     variance = max(by_row + by_column - interaction, by_row, by_column)
     half = 0.0
     if variance > 0:
         df = max(rows - 1, variance**2 / (by_row**2 / (rows - 1) + by_column**2 / (columns - 1)))
-        half = float(stdtrit(df, (1 + confidence) / 2)) * math.sqrt(variance)
+        half = max(_half(df, variance, confidence), _half(rows - 1, by_row, confidence))
     limits = Interval(mean, mean - half, mean + half)
     return TwoWay(interval=limits, rows_se=math.sqrt(by_row), columns_se=math.sqrt(by_column))
+
+
+def _half(df: float, variance: float, confidence: float) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, (1 + confidence) / 2)) * math.sqrt(variance)
 
 
 def _variances(values: "NDArray[np.float64]") -> tuple[float, float, float]:

@@ -84,9 +84,14 @@ def left_out_lines(
 def control_lines(controls: Sequence[Json], context: Sequence[str]) -> list[str]:
     """Return which control stands by which arm, and how near it comes, or nothing."""
     head = ["controls: the baseline at the width at which it comes nearest to an arm"] if controls else []
+    return [*head, *_wrapped(control_texts(controls, context))]
+
+
+def control_texts(controls: Sequence[Json], context: Sequence[str]) -> list[str]:
+    """Return the same in a text for each arm, of any length."""
     texts = [({**each["context"], **each["arm"]}, f"{control_name(each)}, {nearness(each)}") for each in controls]
     arm = [name for name in controls[0]["arm"] if name != "model.width"] if controls else []
-    return [*head, *_wrapped(_grouped(texts, arm, context))]
+    return _grouped(texts, arm, context)
 
 
 def control_name(control: Json) -> str:

@@ -64,8 +64,8 @@ def _audit(data: ReportData) -> Iterator[Block]:
     left_out = [_left_out(data, cell) for kind in ("refused", "merged") for cell in data.audit.get(kind, ())]
     if left_out:
         yield Items([("Not run", "\n".join(left_out))])
-    if lines := audit_words.control_lines(data.audit.get("controls", ()), data.context):
-        yield Items([("Controls", "\n".join(line.strip() for line in lines[1:]))])
+    if texts := audit_words.control_texts(data.audit.get("controls", ()), data.context):
+        yield Items([("Controls", "\n".join(texts))])
     differences = data.audit.get("differences", ())
     if not differences:
         equal = audit_words.equal_text(data.audit)

@@ -20,7 +20,14 @@ def over_images(data: ReportData) -> Iterator[Block]:
         fields = field_headers(rows, merged=False)
         yield Table(
             caption="The same means, with the test images as a sample as well.",
-            headers=[*fields, "images", "[seeds]", "[seeds x images]", "difference [seeds]", "[seeds x images]"],
+            headers=[
+                *fields,
+                "images",
+                "error % [seeds]",
+                "[seeds x images]",
+                "difference [seeds]",
+                "[seeds x images]",
+            ],
             rows=[
                 [*names, *_numbers(each)] for names, each in zip(field_cells(rows, merged=False), known, strict=True)
             ],
@@ -31,7 +38,7 @@ def over_images(data: ReportData) -> Iterator[Block]:
         yield Text(
             "[seeds]: 95 % interval over seeds on exactly these test images, as in the table above. [seeds x images]:"
             " 95 % interval over seeds and test images, for other seeds and other images of the same kind (two-way"
-            " bootstrap, Owen 2007, in closed form). Tests and verdicts use the first.",
+            " bootstrap, Owen 2007, in closed form), never the narrower of the two. Tests and verdicts use the first.",
             note=True,
         )
     if withheld := _withheld(arms):

@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from analysis.report import write_report
@@ -20,6 +21,7 @@ from analysis.report.write import write_page, write_tables
 from analysis.results.plan_record import ReportSection
 from analysis.results.report_folder import ReportFolder
 from resnet_lab.errors import UserError
+from resnet_lab.trials import image_record
 
 NORM, ACT = "model.block.norm_position", "model.block.act_position"
 
@@ -241,3 +243,32 @@ def test_tables_are_written_from_memory_and_read_back_the_same(folder, tmp_path)
     assert not (again / "launch.json").exists()
     write_page(replace(data, launch={"argv": ["x"]}), again)
     assert ReportFolder(again).launch() == {"argv": ["x"]}
+
+
+def test_trials_without_a_record_of_their_test_images_have_no_interval_over_them(written):
+    text = Page((written / "report.html").read_text()).text
+    assert "No interval over seeds and test images." in text
+    assert "not every trial has a record of its test images (those of earlier versions have none)" in text
+    rows = list(csv.DictReader(io.StringIO((written / "two_way.csv").read_text())))
+    assert [row["error_low"] for row in rows] == [""] * 4
+    assert all(row["withheld"] for row in rows)
+
+
+def test_trials_with_a_record_have_an_interval_over_seeds_and_test_images(folder):
+    runs = json.loads((folder / "runs.json").read_text())
+    for run in runs:
+        if "test/error" in run:
+            run |= {"test/images": 1000, "test/wrong": round(10 * run["test/error"])}
+            correct = np.arange(1000) >= run["test/wrong"]
+            image_record.write(folder.parents[1] / "trials" / run["trial"], correct)
+    (folder / "runs.json").write_text(json.dumps(runs))
+    text = Page((write_report(folder)[0]).read_text()).text
+    assert "The same means, with the test images as a sample as well." in text
+    assert "act_position=none: not every seed gave a result" in text
+    rows = list(csv.DictReader(io.StringIO((folder / "two_way.csv").read_text())))
+    assert [bool(row["error_low"]) for row in rows] == [True, False, True, True]
+    known = list(csv.DictReader(io.StringIO((folder / "table.csv").read_text())))
+    for row, own in zip(rows, known, strict=True):
+        if row["error_low"]:
+            assert float(row["error"]) == pytest.approx(float(own["mean"]))
+            assert float(row["error_high"]) > float(own["high"])

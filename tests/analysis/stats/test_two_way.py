@@ -66,3 +66,11 @@ def test_equal_rows_leave_the_columns_alone():
     found = two_way(values)
     assert (found.rows_se, found.columns_se) == (0, pytest.approx(np.std(np.arange(50), ddof=1) / math.sqrt(50)))
     assert found.interval.high - found.interval.mean == pytest.approx(2.01 * found.columns_se, rel=0.01)
+
+
+def test_the_interval_is_never_narrower_than_that_over_seeds():
+    rng = np.random.default_rng(3)
+    for _ in range(200):
+        values = errors(rng, 3, 360, of_seeds=0.3, of_images=0.5)
+        both, seeds = two_way(values).interval, t_interval(values.mean(1))
+        assert both.high - both.low >= seeds.high - seeds.low - 1e-9
