@@ -16,11 +16,19 @@ from studies.plan.plan import Plan, comparisons
 
 Json = Mapping[str, Any]
 ALPHA = 0.05
-FIXED = {"metric": TEST_ERROR, "unit": "seed", "p": "two-sided paired t test, n - 1 df", "correction": "Holm"}
+DIVERGED = "a diverged seed is the worst outcome: no mean, exact signed ranks"
+FIXED = {
+    "metric": TEST_ERROR,
+    "unit": "seed",
+    "p": "two-sided paired t test, n - 1 df",
+    "diverged": DIVERGED,
+    "correction": "Holm",
+}
 SEQUENTIAL = {
     "metric": TEST_ERROR,
     "unit": "seed",
     "p": "intervals of paired differences, corrected for looks and comparisons",
+    "diverged": DIVERGED,
     "correction": "looks x comparisons",
 }
 
