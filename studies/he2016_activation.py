@@ -7,8 +7,8 @@ One switch at a time from the original block: BN after the addition, ReLU before
 
 Expect (test error %, CIFAR-10, ResNet-110, median of 5 runs; the authors' sd is 0.16): 6.61 original, 8.17, 7.84, 6.71,
 6.37. ResNet-164 (--set model.depth=164 model.block.kind=bottleneck model.block.shortcut=B, with projections where the
-size changes): 5.93, 6.50, 6.14, 5.91, 5.46. Five seeds separate 8.17 and 7.84 from 6.61; 6.71 would take 42 and
-6.37 nine (independent arms, power 0.8).
+size changes): 5.93, 6.50, 6.14, 5.91, 5.46. Five seeds separate 8.17 and 7.84 from 6.61; 6.71 would take 43 and
+6.37 ten (paired test at correlation 0, power 0.8; with Holm over the four comparisons 61 and 14).
 """
 
 from resnet_lab.spec import DatasetName
