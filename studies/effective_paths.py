@@ -8,9 +8,10 @@ times m/B, as stochastic depth does. `recalibrated`: batch-norm statistics estim
 block. `unscaled`: neither, a network that no step has trained. Both scales draw the paper's share: 12 of 27, 23 of 54.
 
 Expect (test error %, CIFAR-10, 54 blocks, Veit et al. 2016, section 4.3): 5.96 with exactly 23 of the 54 blocks a
-mini-batch, 6.10 with all; what their network was at test, our sources do not say. That difference takes 23 seeds an arm
-at an sd of 0.16 (paired test; 31 with Holm over three comparisons). Unscaled is expected to be far off: on the digits at 12 of 27, 1,000 steps and three seeds 87.5 to
-90.8, where scaled has 7.2 to 19.4 and recalibrated 6.7 to 20.0 (benchmarks/NOTES.md).
+mini-batch, 6.10 with all; what their network was at test, our sources do not say. That difference takes 23 seeds an
+arm at an sd of 0.16 (paired test; 31 with Holm over three comparisons). Unscaled is expected to be far off: on the
+digits at 12 of 27, 1,000 steps and three seeds 87.5 to 90.8, where scaled has 7.2 to 19.4 and recalibrated 6.7 to
+20.0 (benchmarks/NOTES.md).
 """
 
 from resnet_lab.spec import DatasetName
