@@ -24,6 +24,7 @@ def now(tmp_path_factory):
     return recorded.record(tmp_path_factory.mktemp("golden") / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [name for name in BEFORE if name not in ("arithmetic", "options")])
 def test_every_figure_is_as_recorded(now, part):
     assert now[part] == BEFORE[part]
