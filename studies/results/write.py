@@ -10,7 +10,6 @@ from typing import Any
 from rich.console import Console
 
 from analysis.comparison.arms import ArmRow, as_dict
-from analysis.comparison.compare import compare
 from analysis.comparison.controls import against_controls
 from analysis.report.data import ReportData
 from analysis.report.sections.equivalence import equivalent_arms
@@ -102,7 +101,7 @@ class PlanOutcome:
         console.print(render(rows, title=plan.study.question, width=console.width))
         console.print(explain(rows, plan.baseline()), highlight=False, style="dim")
         if plan.margin and not any(section.name == SEQUENTIAL for section in self.sections):
-            alike = equivalent_arms(compare(written.runs, rows, margin=plan.margin), plan.margin)
+            alike = equivalent_arms(written.data.comparisons, plan.margin)
             console.print(alike, highlight=False, markup=False)
         console.print("\n".join(audit_text.lines(self.audit)), highlight=False, markup=False)
         for line in _failures(plan, written.runs):
