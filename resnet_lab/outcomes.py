@@ -5,8 +5,10 @@ One vocabulary from the worker's failure.json to Optuna, MLflow, tables and repo
 """
 
 import errno
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from resnet_lab.errors import RefusedError, UserError
 
@@ -69,6 +71,8 @@ class Outcome:
     status: Status
     reason: str | None = None
     detail: str = ""
+    result: Mapping[str, Any] | None = field(default=None, compare=False)
+    """The final figures of a complete trial: who asks for the outcome need not read them again."""
 
 
 def reason_of(text: str | None) -> Reason:

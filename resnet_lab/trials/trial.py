@@ -89,8 +89,9 @@ class Trial:
         Earlier versions recorded every error of the user's as refused, which is final; their traceback holds which of
         the two it was.
         """
-        if self.result() is not None:
-            return Outcome(status=Status.COMPLETE)
+        result = self.result()
+        if result is not None:
+            return Outcome(status=Status.COMPLETE, result=result)
         failure = self.failure()
         if failure is None:
             return Outcome(status=Status.MISSING)

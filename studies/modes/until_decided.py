@@ -118,11 +118,10 @@ class _Looking:
         """Return {seed: test error} over the first seeds, infinity for a diverged one; others are missing."""
         outcomes = {}
         for seed in self.seeds[:count]:
-            trial = self._trial(cell, seed)
-            result = trial.result()
-            if result is not None:
-                outcomes[seed] = float(result[TEST_ERROR])
-            elif reason_of(trial.outcome().reason) == Reason.DIVERGED:
+            outcome = self._trial(cell, seed).outcome()
+            if outcome.result is not None:
+                outcomes[seed] = float(outcome.result[TEST_ERROR])
+            elif reason_of(outcome.reason) == Reason.DIVERGED:
                 outcomes[seed] = math.inf
         return outcomes
 

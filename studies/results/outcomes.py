@@ -23,6 +23,6 @@ def rows_of(plan: Plan, trials: Sequence[Trial]) -> tuple[list[Row], list[ArmRow
 
 
 def _outcome(plan: Plan, trial: Trial) -> Row:
-    result, outcome = trial.result(), trial.outcome()
+    outcome = trial.outcome()
     row: Row = plan.fields(trial.spec) | {"trial": trial.name, "status": outcome.status.value, "reason": outcome.reason}
-    return row | {name: value for name, value in (result or {}).items() if name != "sha256"}
+    return row | {name: value for name, value in (outcome.result or {}).items() if name != "sha256"}

@@ -84,12 +84,12 @@ class Driver:
 
     def _settle(self, trial: Trial) -> bool:
         """Record what is complete on disk. Returns whether nothing is left to run: complete, or failed for good."""
-        result = trial.result()
-        if result is not None:
+        outcome = trial.outcome()
+        if outcome.result is not None:
             if not self.store.is_complete(trial) or trial.name not in self.finished_runs:
-                self._adopt(trial, result)
+                self._adopt(trial, outcome.result)
             return True
-        is_final = reason_of(trial.outcome().reason).is_final
+        is_final = reason_of(outcome.reason).is_final
         return self.store.failures(trial) > (0 if is_final else MAX_RETRIES)
 
     def _adopt(self, trial: Trial, result: Mapping[str, Any]) -> None:
