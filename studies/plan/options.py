@@ -33,6 +33,7 @@ class Algorithm(StrEnum):
 class Pruner(StrEnum):
     MEDIAN = "median"
     HYPERBAND = "hyperband"
+    ASHA = "asha"
     NONE = "none"
 
 
@@ -96,7 +97,7 @@ class Options:
     """Search the study's switches and its `tune` for the least validation error, instead of comparing arms."""
     trials: Annotated[int, arg(metavar="INT")] = 40
     """With --search: trials in all."""
-    pruner: Annotated[Pruner, arg(metavar="{median,hyperband,none}")] = Pruner.MEDIAN
+    pruner: Annotated[Pruner, arg(metavar="{median,hyperband,asha,none}")] = Pruner.MEDIAN
     """With --tune and --search: what stops a trial early; it compares trials of one search only."""
     dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print the plan and stop; nothing is written."""

@@ -121,6 +121,18 @@ def test_a_trial_in_its_last_epoch_is_never_pruned(opened):
     assert not prunes(search, trial, [epoch(n, 50.0) for n in (1, 2, 3, 4)])
 
 
+def test_asha_lets_the_best_third_of_a_rung_go_on_whenever_it_comes(opened):
+    """Nine epochs: rungs at 1, 3 and 9. No trial waits for others, so the first to come goes on whatever it has."""
+    search, went_on = opened(budget=9, epochs=9, pruner=Pruner.ASHA), []
+    for error in (50.0, 60.0, 40.0, 45.0, 30.0):
+        trial = search.propose()
+        went_on.append(not prunes(search, trial, [epoch(1, error)]))
+        if went_on[-1]:
+            assert not prunes(search, trial, [epoch(2, 99.0)]), "between two rungs nothing is judged"
+        search.prune(trial)
+    assert went_on == [True, False, True, False, True]
+
+
 @pytest.mark.parametrize("pruner", list(Pruner))
 @pytest.mark.parametrize("algorithm", list(Algorithm))
 def test_every_algorithm_and_pruner_by_name(opened, algorithm, pruner):
