@@ -10,8 +10,8 @@ from benchmarks.harness.images import benchmark_images
 from benchmarks.harness.processes import Ask, Process
 from resnet_lab.engine.precision import resolve_dtype
 from resnet_lab.engine.session import Session
+from resnet_lab.runner.executor import WORKER_ENVIRONMENT
 from resnet_lab.spec import Precision, RunSpec
-from studies.runner.executor import WORKER_ENVIRONMENT
 
 CPU = torch.device("cpu")
 GEMM_SIDE = 2048  # three bf16 matrices of 8 MiB: large enough for the full rate of a core

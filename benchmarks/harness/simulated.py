@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from resnet_lab.runner.executor import Exit
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import to_json
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
-from studies.runner.executor import Exit
 
 EPOCHS = 8
 WEIGHTS = b"weights"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from resnet_lab.runner.executor import Exit, LocalExecutor
 from resnet_lab.system.interrupt import deferred
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
-from studies.runner.executor import Exit, LocalExecutor
 
 PARTS = ("process", "data", "set-up", "training", "checkpoints", "files", "tracking")
 TIMING_FILE = "timing.json"

@@ -15,25 +15,25 @@ from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
 from resnet_lab.errors import UserError
 from resnet_lab.outcomes import Status
+from resnet_lab.runner.executor import Executor
+from resnet_lab.runner.lock import driver_lock
+from resnet_lab.runner.packed_executor import eager_lines, make_executor
+from resnet_lab.runner.resources import resources
 from resnet_lab.system.environment import describe_code, describe_machine
 from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.modes.mode import Mode, make_mode
 from studies.plan.options import Options
 from studies.plan.plan import Plan, make_plan, trials_of
 from studies.plan.study import Study
-from studies.runner.executor import Executor
-from studies.runner.lock import driver_lock
-from studies.runner.packed_executor import eager_lines, make_executor
-from studies.runner.resources import resources
 
 if TYPE_CHECKING:
+    from resnet_lab.runner.trial_store import TrialStore
     from resnet_lab.tracking import LaunchRun, Tracker
     from studies.audit.audit import Audit
     from studies.modes.mode import ModeOutcome
     from studies.results.post_hoc import PostHoc
     from studies.results.publish import Report
-    from studies.runner.driver import Driver
-    from studies.runner.trial_store import TrialStore
+    from studies.runner.study_driver import StudyDriver
 
 MAX_TAG_LENGTH = 5_000  # the longest value that every MLflow store takes
 
@@ -102,7 +102,7 @@ class StudyLaunch:
     device: str
     jobs: int
     make_executor: Callable[..., Executor] = make_executor
-    """Where trials run: `studies.runner.packed_executor.make_executor` or what takes its arguments."""
+    """Where trials run: `resnet_lab.runner.packed_executor.make_executor` or what takes its arguments."""
     post_hoc: "PostHoc | None" = None
     """What is measured on the trained networks, once they are all there."""
 
@@ -132,7 +132,7 @@ class StudyLaunch:
         self._measure_networks(outcome)
         return 0 if all(run["status"] == Status.COMPLETE for report in reports for run in report.runs) else 1
 
-    def _open(self, console: Console) -> "tuple[Driver, Tracker]":
+    def _open(self, console: Console) -> "tuple[StudyDriver, Tracker]":
         """Start the workers' server, open the stores, audit the plan and start the launch's run."""
         from resnet_lab.tracking import Tracker
         from studies.audit.audit import audit
@@ -198,12 +198,12 @@ class StudyLaunch:
         executor: Executor,
         environment: Mapping[str, Any],
         console: Console,
-    ) -> "Driver":
+    ) -> "StudyDriver":
         """Return the driver of the audited plan."""
-        from studies.runner.display import make_display
-        from studies.runner.driver import Driver
+        from resnet_lab.runner.display import make_display
+        from studies.runner.study_driver import StudyDriver
 
-        return Driver(
+        return StudyDriver(
             plan=checked.plan,
             trials=trials_of(checked.plan, self.options.out),
             store=store,
@@ -217,7 +217,7 @@ class StudyLaunch:
             when_idle=load_in_background,
         )
 
-    def _freeze(self, driver: "Driver") -> None:
+    def _freeze(self, driver: "StudyDriver") -> None:
         """Freeze the plan before the first trial, and log it; a page that shows another is written again."""
         from studies.results.frozen_plan import freeze_plans, plan_files
 
@@ -227,7 +227,7 @@ class StudyLaunch:
         for title, files in plan_files(plans, self.options.out).items():
             driver.launch.log_files(files, title if len(plans) > 1 else "")
 
-    def _train(self, driver: "Driver", console: Console) -> "ModeOutcome":
+    def _train(self, driver: "StudyDriver", console: Console) -> "ModeOutcome":
         """Run the mode's trials; an error ends the launch's run as killed."""
         from resnet_lab.tracking import TrackingError
 
@@ -261,7 +261,7 @@ class StudyLaunch:
         spent = {"seconds": dict(seconds), "energy_j": joules}
         return reports, publish(reports, tracker, launch_run, spent)
 
-    def _end_run(self, driver: "Driver", seconds: Mapping[str, float], joules: float | None) -> None:
+    def _end_run(self, driver: "StudyDriver", seconds: Mapping[str, float], joules: float | None) -> None:
         """Log what the launch cost and what its audit found, and end its run."""
         metrics = {f"time/{name}_s": value for name, value in seconds.items()}
         metrics |= driver.audit.metrics() if driver.audit else {}

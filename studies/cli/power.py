@@ -83,9 +83,9 @@ def text(options: PowerOptions, answer: Mapping[str, Any]) -> str:
 
 def plan_seeds(options: PowerOptions) -> dict[str, Any]:
     """Return seeds, trials and seconds. Raises UserError for numbers that make no sense or an unknown study."""
+    from resnet_lab.runner.resources import resources
     from studies.plan.cost import estimate
     from studies.plan.plan import comparisons, make_plan, trials_of
-    from studies.runner.resources import resources
 
     study_options = Options(scale=options.scale, device=options.device, jobs=options.jobs or "auto")
     plan = make_plan(find_study(options.study), study_options)

@@ -11,7 +11,7 @@ from studies.plan.plan import Plan
 from studies.results.frozen_plan import comparison_plan
 from studies.results.publish import Report
 from studies.results.write import PlanOutcome
-from studies.runner.driver import Driver, require_audit, run_phase
+from studies.runner.study_driver import StudyDriver, require_audit, run_phase
 
 
 class ModeOutcome(Protocol):
@@ -34,7 +34,7 @@ class Mode(Protocol):
     def frozen(self, plan: Plan) -> Mapping[str, Mapping[str, Any]]:
         """Return what is to be done with an audited plan, as JSON takes it, by the title of each report."""
 
-    def run(self, driver: Driver, console: Console) -> ModeOutcome:
+    def run(self, driver: StudyDriver, console: Console) -> ModeOutcome:
         """Run all trials, beginning with the driver's own."""
 
 
@@ -69,6 +69,6 @@ class Planned:
     def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
         return {plan.title: comparison_plan(plan, mode=LaunchMode.PLANNED)}
 
-    def run(self, driver: Driver, console: Console) -> PlanOutcome:  # noqa: ARG002  # the protocol's
+    def run(self, driver: StudyDriver, console: Console) -> PlanOutcome:  # noqa: ARG002  # the protocol's
         run_phase(driver)
         return PlanOutcome(audit=require_audit(driver), trials=driver.trials)

@@ -17,15 +17,15 @@ from analysis.results.analysis_plan import TRIALS
 from analysis.tables.search_words import state_counts
 from resnet_lab.metrics import METRICS, VAL_ERROR
 from resnet_lab.outcomes import Reason, Status
+from resnet_lab.runner.display import make_display
 from resnet_lab.spec.choices import Value
 from studies.plan.options import Algorithm, LaunchMode, Pruner
 from studies.plan.plan import Plan
 from studies.plan.spaces import Choose, Space
 from studies.results.frozen_plan import common_fields
 from studies.results.search_report import SearchReport, write_search
-from studies.runner.display import make_display
-from studies.runner.driver import Driver, run_phase
 from studies.runner.optuna_store import storage_of
+from studies.runner.study_driver import StudyDriver, run_phase
 from studies.search.optuna_search import SEED, Search, Settings, epochs_of, study_name
 from studies.search.record import ranges, search_record
 from studies.search.rows import importance, rows, values_text
@@ -78,7 +78,7 @@ class OpenSearch:
         fields: dict[str, tuple[Value, ...]] = {each.field: () for each in self._settings.space}
         return dataclasses.replace(plan, context={}, arm=fields, seeds=(SEED,), variant="search")
 
-    def run(self, driver: Driver, console: Console) -> "SearchOutcome":
+    def run(self, driver: StudyDriver, console: Console) -> "SearchOutcome":
         root = driver.trials[0].root
         search = Search.open(storage_of(root), study_name("search", self._settings), self._settings, root)
         searches = SearchGroup([search])

@@ -15,6 +15,7 @@ from rich.console import Console
 from analysis.results.plan_record import ReportSection
 from resnet_lab.errors import UserError
 from resnet_lab.metrics import METRICS, VAL_ERROR
+from resnet_lab.runner.display import make_display
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from studies.modes.tune_text import ArmSearch, content, pairs, text
@@ -24,9 +25,8 @@ from studies.plan.spaces import Space
 from studies.results.frozen_plan import comparison_plan
 from studies.results.outcomes import rows_of
 from studies.results.write import PlanOutcome, StudyReport
-from studies.runner.display import make_display
-from studies.runner.driver import Driver, require_audit, run_phase
 from studies.runner.optuna_store import storage_of
+from studies.runner.study_driver import StudyDriver, require_audit, run_phase
 from studies.search.optuna_search import SEED, Search, Settings, epochs_of, study_name
 from studies.search.record import ranges
 from studies.search.search_group import SearchGroup
@@ -57,7 +57,7 @@ class Tuned:
             tuned.title: comparison_plan(tuned, mode=LaunchMode.TUNE, tuning=tuning),
         }
 
-    def run(self, driver: Driver, console: Console) -> "TunedOutcome":
+    def run(self, driver: StudyDriver, console: Console) -> "TunedOutcome":
         run_phase(driver)
         declared = PlanOutcome(audit=require_audit(driver), trials=driver.trials)
         searches = [self._search(cell, driver.trials[0].root) for cell in driver.plan.cells]
@@ -80,7 +80,7 @@ class Tuned:
         )
         return Search.open(storage_of(root), study_name("tune", settings), settings, root)
 
-    def _tuning(self, driver: Driver, searches: SearchGroup, console: Console) -> Driver:
+    def _tuning(self, driver: StudyDriver, searches: SearchGroup, console: Console) -> StudyDriver:
         """Return the driver of the tuning trials."""
         plan = driver.plan
         fields = {each.field: () for each in self._space}
@@ -96,7 +96,7 @@ class Tuned:
         )
 
 
-def _at_chosen(driver: Driver, searches: list[Search], console: Console) -> Driver:
+def _at_chosen(driver: StudyDriver, searches: list[Search], console: Console) -> StudyDriver:
     """Return the driver of the comparison at the chosen values; a cell whose search found none keeps its recipe."""
     cells = [replace(cell, search.chosen()) for cell, search in zip(driver.plan.cells, searches, strict=True)]
     plan = dataclasses.replace(driver.plan, cells=tuple(cells), variant=f"{driver.plan.variant}-tuned".lstrip("-"))

@@ -29,7 +29,7 @@ from studies.plan.options import LaunchMode
 from studies.plan.plan import Plan, comparisons
 from studies.results.frozen_plan import comparison_plan
 from studies.results.write import PlanOutcome
-from studies.runner.driver import Driver, require_audit
+from studies.runner.study_driver import StudyDriver, require_audit
 
 ALPHA = 0.05
 
@@ -52,7 +52,7 @@ class UntilDecided:
     def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
         return {plan.title: comparison_plan(plan, mode=LaunchMode.UNTIL_DECIDED, looks=self._schedule)}
 
-    def run(self, driver: Driver, console: Console) -> PlanOutcome:
+    def run(self, driver: StudyDriver, console: Console) -> PlanOutcome:
         looking = _Looking(self._schedule, self._seeds, self._margin, driver.plan, list(driver.trials), self._robust)
         try:
             driver.run()

@@ -1,1 +1,1 @@
-"""Execution of a plan: driver, executors, Optuna storage, lock and progress output."""
+"""Execution of a plan: the driver of its trials, and their Optuna storage."""

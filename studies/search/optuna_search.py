@@ -49,7 +49,7 @@ class Settings:
 
 
 class Search:
-    """One search, which is the trial store and the searcher of its trials: see `studies.runner.trial_store`."""
+    """One search, which is the trial store and the searcher of its trials: see `resnet_lab.runner.trial_store`."""
 
     def __init__(self, study: "optuna.Study", settings: Settings, root: Path) -> None:
         self.settings, self._study, self._root = settings, study, root

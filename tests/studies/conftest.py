@@ -1,18 +1,17 @@
 """Drivers with a fake executor (tests/studies/fakes.py): a real Optuna study and MLflow store, no training."""
 
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from rich.console import Console
 
+from resnet_lab.runner.display import Lines
 from resnet_lab.tracking import Tracker
 from studies.audit.audit import audit, inspect_networks, network_of
 from studies.plan.plan import trials_of
-from studies.runner.display import Lines
-from studies.runner.driver import Driver
 from studies.runner.optuna_store import OptunaStore
+from studies.runner.study_driver import StudyDriver
 
 
 class Reported(NamedTuple):
@@ -27,11 +26,11 @@ class Reported(NamedTuple):
 def drive(store_folder):
     """Give the driver of a plan and an executor to some work, within a launch; return what the work returns."""
 
-    def run(plan, executor, work=Driver.run):
+    def run(plan, executor, work=StudyDriver.run):
         tracker = Tracker.open(store_folder, plan.study.name)
         tracker.close_stale()
         launch = tracker.start_launch("launch", {}, {})
-        driver = Driver(
+        driver = StudyDriver(
             plan=plan,
             trials=trials_of(plan, store_folder),
             store=OptunaStore.open(store_folder, plan.study.name),
@@ -71,34 +70,3 @@ def reported(store_folder):
         return Reported(runs, [path for report in reports for path in report.files], list(reports))
 
     return run
-
-
-@pytest.fixture
-def wait_for():
-    """Wait until a condition holds, at most two minutes."""
-
-    def wait(condition):
-        deadline = time.monotonic() + 120
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    return wait
-
-
-@pytest.fixture
-def stop_one(wait_for):
-    """Start two trials that would last, stop one by name, and see that it leaves nothing more and the other goes on."""
-
-    def stop(executor, stopped, other):
-        for trial in (stopped, other):
-            executor.submit(trial)
-        wait_for(lambda: stopped.history() and other.history())
-        executor.cancel(stopped.name)
-        epochs, before = len(stopped.history()), len(other.history())
-        wait_for(lambda: len(other.history()) > before + 1)
-        assert executor.wait(0) == []
-        assert len(stopped.history()) == epochs
-        assert (stopped.result(), stopped.failure()) == (None, None)
-
-    return stop

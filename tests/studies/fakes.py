@@ -3,9 +3,9 @@
 import json
 from collections import Counter
 
+from resnet_lab.runner.executor import Exit
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system import atomic
-from studies.runner.executor import Exit
 
 
 class FakeExecutor:

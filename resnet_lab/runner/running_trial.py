@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from resnet_lab.runner.identity import TrialIdentity
 from resnet_lab.tracking import DatasetRecord, TrialRun
 from resnet_lab.trials.trial import Trial
-from studies.plan.identity import TrialIdentity
 
 Record = dict[str, Any]
 

@@ -8,6 +8,7 @@ import pytest
 
 from resnet_lab.errors import UserError
 from resnet_lab.outcomes import MAX_RETRIES, Reason
+from resnet_lab.runner.executor import Exit
 from resnet_lab.tracking import read_runs
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
@@ -16,7 +17,6 @@ from studies.bn_placement import STUDY
 from studies.plan.options import Options
 from studies.plan.plan import Plan, make_plan
 from studies.results.outcomes import outcomes
-from studies.runner.executor import Exit
 from studies.runner.optuna_store import OptunaStore
 from tests.studies.fakes import FakeExecutor, write_begin, write_end
 

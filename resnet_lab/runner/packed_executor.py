@@ -8,12 +8,12 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from resnet_lab.runner.executor import Executor, Exit, LocalExecutor, start_server
 from resnet_lab.spec import DataSpec, RunSpec
 from resnet_lab.trials import preload
 from resnet_lab.trials.entry import launch_pack
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import MAX_PACKED_TRIALS, START, STOP, WorkerSettings
-from studies.runner.executor import Executor, Exit, LocalExecutor, start_server
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,20 +5,20 @@ import io
 import pytest
 from rich.console import Console
 
+from resnet_lab.runner.display import make_display
+from resnet_lab.runner.identity import identify
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import replace
 from resnet_lab.trials.trial import Trial
-from studies.bn_placement import STUDY
-from studies.plan.identity import identify
-from studies.plan.options import Options
-from studies.plan.plan import make_plan
-from studies.runner.display import make_display
 
 RECORD = {"epoch": 2, "iteration": 78, "val/error": 12.5, "time/epoch_s": 10.0}
 
 
 @pytest.fixture
 def identity(tmp_path):
-    plan = make_plan(STUDY, Options(seeds=(1,), epochs=8))
-    return identify(plan, Trial(root=tmp_path, spec=plan.runs()[0]))
+    spec = replace(RunSpec(), {"model.depth": 44, "recipe.iterations": 8 * 39, "seed": 1})
+    names = ("model.depth", "model.block.norm_position", "model.block.act_position")
+    return identify(Trial(root=tmp_path, spec=spec), names, {})
 
 
 def play(trial, *, terminal):

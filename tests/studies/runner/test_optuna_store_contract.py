@@ -7,12 +7,12 @@ from typing import NamedTuple
 import pytest
 
 from resnet_lab.outcomes import MAX_RETRIES, Reason
+from resnet_lab.runner.trial_store import TrialStore
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.trial import Trial
 from studies.plan.spaces import loguniform
 from studies.runner.optuna_store import OptunaStore
-from studies.runner.trial_store import TrialStore
 from studies.search.optuna_search import SEED, Search, Settings
 from studies.search.search_group import SearchGroup
 

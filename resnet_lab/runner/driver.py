@@ -1,6 +1,7 @@
-"""The driver: hands trials to workers, and is the only writer of the Optuna study and of MLflow."""
+"""The driver: hands trials to workers, and is the only writer of the trial store and of MLflow."""
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,24 +9,22 @@ from typing import Any
 
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import MAX_RETRIES, Reason, reason_of
+from resnet_lab.runner.display import Display
+from resnet_lab.runner.executor import Executor, Exit
+from resnet_lab.runner.identity import TrialIdentity, run_tags
+from resnet_lab.runner.running_trial import Record, RunningTrial, metrics_by_epoch
+from resnet_lab.runner.trial_store import Searcher, TrialStore
+from resnet_lab.spec import RunSpec
 from resnet_lab.tracking import LaunchRun, TrackingError, TrialRun
 from resnet_lab.trials.trial import Trial
-from studies.audit.audit import Audit
-from studies.plan.identity import TrialIdentity, identify, run_tags
-from studies.plan.plan import Plan
-from studies.runner.display import Display
-from studies.runner.executor import Executor, Exit
-from studies.runner.running_trial import Record, RunningTrial, metrics_by_epoch
-from studies.runner.trial_store import Searcher, TrialStore
 
 POLL_S = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
-class Driver:
+class Driver(ABC):
     """One phase of a launch: trials to run, and where they are recorded."""
 
-    plan: Plan
     trials: Sequence[Trial]
     store: TrialStore
     launch: LaunchRun
@@ -35,7 +34,6 @@ class Driver:
     display: Display
     environment: Mapping[str, Any]
     data_source: str
-    audit: Audit | None = None
     searcher: Searcher | None = None
     """Proposes further trials, and says which to stop."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -44,6 +42,14 @@ class Driver:
     """Called once, when the last trials leave a slot free: the moment to load what the report needs."""
     _running: dict[str, RunningTrial] = field(default_factory=dict, init=False)
     _was_idle: bool = field(default=False, init=False)
+
+    @abstractmethod
+    def identify(self, trial: Trial) -> TrialIdentity:
+        """Return what a trial is called and found by."""
+
+    @abstractmethod
+    def network_metrics(self, spec: RunSpec) -> Mapping[str, float]:
+        """Return what a trial's run logs of its network, besides what training found."""
 
     def run(self) -> None:
         """Run every trial that is not complete, then what the searcher proposes.
@@ -94,7 +100,7 @@ class Driver:
 
     def _adopt(self, trial: Trial, result: Mapping[str, Any]) -> None:
         """Record a trial that is complete on disk where it is not known: nothing is trained twice."""
-        identity = identify(self.plan, trial)
+        identity = self.identify(trial)
         if trial.name not in self.finished_runs:
             running = RunningTrial(identity, self._open_run(identity, attempt=self.store.failures(trial) + 1))
             self._finish_run(running, result)
@@ -104,7 +110,7 @@ class Driver:
 
     def _start(self, trial: Trial) -> None:
         attempt = self.store.failures(trial) + 1
-        running = RunningTrial(identify(self.plan, trial))
+        running = RunningTrial(self.identify(trial))
         self.store.start(trial, running.identity.varied)
         self._running[trial.name] = running
         self.executor.submit(trial)
@@ -183,8 +189,7 @@ class Driver:
 
     def _finish_run(self, running: RunningTrial, result: Mapping[str, Any]) -> None:
         metrics = {name: result[name] for name in (TEST_ERROR, "test/loss", "time/train_s")}
-        if self.audit is not None:
-            metrics |= self.audit.metrics_of(running.trial.spec)
+        metrics |= self.network_metrics(running.trial.spec)
         records, trial = self._new_epochs(running), running.trial
         if running.run is not None:
             dataset = running.dataset(self.data_source)
@@ -212,18 +217,3 @@ def _reason(ended: Exit) -> tuple[str, str]:
     if outcome.reason is not None:
         return outcome.reason, outcome.detail
     return (f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"), ""
-
-
-def run_phase(driver: Driver) -> None:
-    """Run the driver's trials and close its display, so that the next phase may open its own."""
-    try:
-        driver.run()
-    finally:
-        driver.display.end()
-
-
-def require_audit(driver: Driver) -> Audit:
-    """Return the driver's audit, which every launch makes."""
-    if driver.audit is None:
-        raise ValueError("a launch audits its plan before it runs")
-    return driver.audit

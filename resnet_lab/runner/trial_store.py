@@ -8,7 +8,7 @@ from resnet_lab.trials.trial import Trial
 
 
 class TrialStore(Protocol):
-    """Trials and their states: `OptunaStore` of a plan, `SearchGroup` of searches."""
+    """Trials and their states: `FolderStore`, or `OptunaStore` of a plan, or `SearchGroup` of searches."""
 
     def is_complete(self, trial: Trial) -> bool:
         """Whether the store holds the trial's result."""

@@ -5,11 +5,11 @@ import time
 import pytest
 
 from benchmarks.harness.simulated import SimulatedExecutor
+from resnet_lab.runner.executor import LocalExecutor
+from resnet_lab.runner.packed_executor import PackedExecutor
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
-from studies.runner.executor import LocalExecutor
-from studies.runner.packed_executor import PackedExecutor
 from tests.specs import TINY
 from tests.studies.fakes import FakeExecutor
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from resnet_lab.metrics import METRICS, TEST_ERROR, VAL_ERROR, Metric
-from studies.plan.identity import TrialIdentity
+from resnet_lab.runner.identity import TrialIdentity
 
 
 class Display(Protocol):

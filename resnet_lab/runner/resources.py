@@ -4,12 +4,23 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, Protocol
 
 from resnet_lab.spec import RunSpec
 from resnet_lab.system.environment import cores
 from resnet_lab.trials import preload
 from resnet_lab.trials.worker_settings import WorkerSettings
-from studies.plan.options import Options
+
+
+class Options(Protocol):
+    """The options that say where trials run, and how many at once."""
+
+    @property
+    def device(self) -> str: ...
+    @property
+    def jobs(self) -> int | Literal["auto"]: ...
+    @property
+    def data_dir(self) -> Path | None: ...
 
 
 def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
@@ -27,9 +38,9 @@ def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
 
 def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
     """Measure how many trials at once pay off on a GPU, with the largest network, and print it."""
+    from resnet_lab.runner.executor import start_server
     from resnet_lab.system.forked_call import submit
     from resnet_lab.trials.throughput import best_count, concurrent_throughput
-    from studies.runner.executor import start_server
 
     # The server that will fork the workers: it is started once.
     settings = WorkerSettings(data_dir=options.data_dir and options.data_dir.absolute(), device=device, environment={})

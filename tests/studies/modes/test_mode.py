@@ -1,4 +1,4 @@
-"""Each mode, for real: workers that train ResNet-8 for an epoch, and one that is stopped by name."""
+"""Each mode, for real: workers that train ResNet-8 for an epoch."""
 
 import json
 import subprocess
@@ -6,15 +6,9 @@ import sys
 
 import pytest
 
-from resnet_lab.spec import RunSpec
-from resnet_lab.spec.fields import replace
 from resnet_lab.tracking import read_runs
-from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import WorkerSettings
-from studies.runner.executor import LocalExecutor
 
 SMALL = ["--set", "model.depth=8", "model.block.act_position=none", "--epochs", "1", "--seeds", "0", "1"]
-DIGITS = {"data.name": "digits", "model.depth": 8, "recipe.batch_size": 32, "recipe.augmentation": "none"}
 
 
 @pytest.fixture
@@ -49,12 +43,3 @@ def test_search(study):
     printed, out = study("--search", "random", "--trials", "3", "--pruner", "none")
     assert [trial["state"] for trial in printed["trials"]] == ["complete"] * 3
     assert (out / "reports" / "bn_placement-quick-digits-search" / "report.html").exists()
-
-
-def test_one_worker_is_stopped_and_the_other_goes_on(tmp_path, stop_one):
-    executor = LocalExecutor(slots=2, settings=WorkerSettings(data_dir=None, device="cpu", environment={}), threads=1)
-    specs = [replace(RunSpec(), {**DIGITS, "recipe.iterations": 100_000, "seed": seed}) for seed in (0, 1)]
-    try:
-        stop_one(executor, *(Trial(root=tmp_path, spec=spec) for spec in specs))
-    finally:
-        executor.cancel()

@@ -4,18 +4,18 @@ import os
 import signal
 import time
 from concurrent.futures import Future
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from resnet_lab.runner.executor import LocalExecutor
+from resnet_lab.runner.packed_executor import PackedExecutor, eager_lines, make_executor
+from resnet_lab.runner.resources import resources
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
-from studies.plan.options import Options
-from studies.runner.executor import LocalExecutor
-from studies.runner.packed_executor import PackedExecutor, eager_lines, make_executor
-from studies.runner.resources import resources
 from tests.specs import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")  # as the workers are
@@ -103,6 +103,10 @@ def test_a_gpu_gets_packed_trials_and_a_cpu_a_process_for_each():
         assert type(make_executor(slots=1, settings=settings, threads=1)) is kind
 
 
+def options(device, jobs="auto"):
+    return SimpleNamespace(device=device, jobs=jobs, data_dir=None)
+
+
 def test_jobs_auto_on_a_gpu_is_what_was_measured_with_the_largest_network(monkeypatch, capsys):
     asked = []
 
@@ -115,12 +119,12 @@ def test_jobs_auto_on_a_gpu_is_what_was_measured_with_the_largest_network(monkey
     monkeypatch.setattr("resnet_lab.system.forked_call.submit", measured)
     monkeypatch.setattr("resnet_lab.engine.precision.resolve_device", torch.device)
     cells = [replace(TINY, {"model.depth": depth}) for depth in (8, 20, 14)]
-    assert resources(Options(device="cuda"), cells) == ("cuda", 2)
+    assert resources(options("cuda"), cells) == ("cuda", 2)
     assert asked == [("concurrent_throughput", (cells[1], "cuda"))]
     assert capsys.readouterr().err.startswith("--jobs auto: 2 trials at once")
-    assert resources(Options(device="cuda", jobs=5), cells) == ("cuda", 5)
+    assert resources(options("cuda", 5), cells) == ("cuda", 5)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert resources(Options(device="cpu"), cells) == ("cpu", cores)
+    assert resources(options("cpu"), cells) == ("cpu", cores)
 
 
 def test_where_nothing_can_be_measured_trials_run_one_at_a_time(monkeypatch, capsys):
@@ -128,7 +132,7 @@ def test_where_nothing_can_be_measured_trials_run_one_at_a_time(monkeypatch, cap
     future.set_exception(RuntimeError("ended without an answer"))
     monkeypatch.setattr("resnet_lab.system.forked_call.submit", lambda *_: future)
     monkeypatch.setattr("resnet_lab.engine.precision.resolve_device", torch.device)
-    assert resources(Options(device="cuda"), [TINY]) == ("cuda", 1)
+    assert resources(options("cuda"), [TINY]) == ("cuda", 1)
     assert "one at a time" in capsys.readouterr().err
 
 

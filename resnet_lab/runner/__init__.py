@@ -1,0 +1,1 @@
+"""Execution of trials: driver, executors, lock and progress output."""

@@ -1,0 +1,55 @@
+"""The identity of a trial: name, parameters, label and tags, computed once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from resnet_lab.spec.choices import Value
+from resnet_lab.spec.fields import flatten
+from resnet_lab.spec.fingerprint import cell_fingerprint, fingerprint
+from resnet_lab.trials.trial import Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialIdentity:
+    """What a trial is called and found by."""
+
+    trial: Trial
+    params: Mapping[str, Value]
+    """Every field of its spec, by dotted name."""
+    varied: Mapping[str, Value]
+    """The fields that distinguish it from its neighbours, and the seed."""
+    label: str
+    """Their values, short: `56 before_add none seed 1`."""
+    tags: Mapping[str, str]
+    """Those of its run in MLflow that depend on the spec and on who runs it alone."""
+
+    @property
+    def name(self) -> str:
+        return self.trial.name
+
+
+def identify(trial: Trial, names: Iterable[str], tags: Mapping[str, str]) -> TrialIdentity:
+    """Return the identity of a trial that its fields `names` distinguish; `tags` join those of its spec."""
+    params = flatten(trial.spec)
+    varied = {name: params[name] for name in names}
+    label = label_of(list(varied.values()), trial.spec.seed)
+    own = {
+        "mlflow.runName": label,
+        "cell": cell_fingerprint(trial.spec),
+        "seed": str(trial.spec.seed),
+        "fingerprint": fingerprint(trial.spec),
+    }
+    return TrialIdentity(
+        trial=trial, params=params, varied=varied | {"seed": trial.spec.seed}, label=label, tags=own | dict(tags)
+    )
+
+
+def run_tags(identity: TrialIdentity, attempt: int, environment: Mapping[str, Any]) -> dict[str, str]:
+    """Return all tags of one attempt's run."""
+    return {**identity.tags, "attempt": str(attempt), "git_sha": str(environment.get("git_sha"))}
+
+
+def label_of(values: Sequence[Value], seed: int) -> str:
+    """Return values and seed as progress output and MLflow show them, numbers to three digits."""
+    return " ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in values) + f" seed {seed}"
