@@ -25,6 +25,7 @@ DIALECT = re.compile(
 NOT_MIRRORED: Mapping[str, str] = {
     "tests/test_house.py": "the repository itself",
     "tests/test_contributing.py": "CONTRIBUTING.md",
+    "tests/faults/test_cache.py": "damage, malice and lack of room in the user's cache",
     "tests/golden/test_unchanged.py": "the commands, against a recording of what they did before",
     "tests/ablations/test_space.py": "the whole space of switches",
     "tests/analysis/report/test_browser.py": "the page and MLflow's links in a real browser",

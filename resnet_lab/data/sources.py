@@ -33,11 +33,22 @@ def _with_files(name: DatasetName, data_dir: Path | None, use: Callable[[Path], 
         except OSError as error:  # such as a folder that may not be entered
             reason = f"cannot be used ({error.strerror})"
             raise UserError(f"the data folder {data_dir} {reason}: give --data-dir another one") from None
+    folder = _kept(name)
     try:
-        return use(cache_dir("data"))
+        return use(folder)
     except UserError:  # nothing there yet, or what an interrupted download left
-        download(name, cache_dir("data"))
-        return use(cache_dir("data"))
+        download(name, folder)
+        return use(folder)
+
+
+def _kept(name: DatasetName) -> Path:
+    """Return where downloads are kept. Every file there is verified against its published digest when it is read."""
+    if name == DatasetName.DIGITS:  # installed, and never looked for elsewhere
+        return Path()
+    try:
+        return cache_dir("data")
+    except OSError as error:
+        raise UserError(f"{name} cannot be kept ({error}), or give --data-dir a folder that holds it") from None
 
 
 def _existing(data_dir: Path) -> Path:

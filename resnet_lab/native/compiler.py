@@ -1,5 +1,6 @@
 """The C kernels as a shared library: compiled for this very processor on first use, kept in the user's cache."""
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import torch
 
-from resnet_lab.system.cache import cache_dir
+from resnet_lab.system import cache
 
 KERNELS = Path(__file__).parent / "kernels"
+FOLDER = "kernels"  # of the cache
 # No errno and no traps: the only library function is sqrt, and nothing reads errno. Never fast-math, which would assume
 # that nothing is infinite or not a number: a diverging trial is recognised by just that.
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
@@ -30,18 +32,45 @@ class NoKernelsError(RuntimeError):
 def library(dtype: torch.dtype) -> ctypes.CDLL:
     """Return the kernels whose activations lie in memory as `dtype` (float32 or bfloat16).
 
-    The first call on a machine compiles them, in one or two seconds. Raises NoKernelsError where there is no working
-    C compiler (`CC`, else cc, gcc or clang).
+    The first call on a machine compiles them, in one or two seconds. Where there is no working C compiler (`CC`, else
+    cc, gcc or clang), what another one made of the same sources for this processor serves. Raises NoKernelsError where
+    there is neither.
     """
-    path = cache_dir("kernels") / f"{_key(dtype)}.so"
     try:
-        kernels = ctypes.CDLL(str(path))
-    except OSError:  # not there yet, or damaged
-        _compile(dtype, path)
-        kernels = _load(path)
+        kernels = _own(dtype)
+    except NoKernelsError:
+        others = _of_another_compiler(dtype)
+        if others is None:
+            raise
+        kernels = others
     for name in ("winograd_scratch", "winograd_filter", "conv_scratch", "conv_filter"):
         getattr(kernels, name).restype = ctypes.c_long
     return kernels
+
+
+def _own(dtype: torch.dtype) -> ctypes.CDLL:
+    """Return the library of this machine's compiler, from the cache or compiled now."""
+    name = f"{_key(dtype)}-{_compiler_key()}.so"
+    kept = cache.find(FOLDER, name)
+    if kept is not None:
+        with contextlib.suppress(NoKernelsError):  # a cache on a shared disk may be of a machine with another libc
+            return _load(kept)
+    try:
+        with tempfile.TemporaryDirectory(prefix="resnet-lab-") as folder:
+            built = _compile(dtype, Path(folder) / name)
+            return _load(cache.keep(FOLDER, name, built.read_bytes()) or built)
+    except OSError as error:
+        raise NoKernelsError(f"there is no room for the compiled kernels: {error}") from None
+
+
+def _of_another_compiler(dtype: torch.dtype) -> ctypes.CDLL | None:
+    """Return a library of the same sources and processor, if one is kept: its bits are those of earlier trials."""
+    with contextlib.suppress(OSError):
+        for path in sorted(cache.cache_dir(FOLDER).glob(f"{_key(dtype)}-*.so")):
+            if cache.find(FOLDER, path.name):
+                with contextlib.suppress(NoKernelsError):
+                    return _load(path)
+    return None
 
 
 def _load(path: Path) -> ctypes.CDLL:
@@ -51,20 +80,17 @@ def _load(path: Path) -> ctypes.CDLL:
         raise NoKernelsError(f"the compiled kernels cannot be loaded: {error}") from None
 
 
-def _compile(dtype: torch.dtype, path: Path) -> None:
-    """Compile next to the final name and rename, so that workers that start together never load half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        built = Path(folder) / path.name
-        sources = sorted(map(str, KERNELS.glob("*.c")))
-        command = [_compiler(), *FLAGS, *DEFINES[dtype], "-o", str(built), *sources, "-lm"]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIMEOUT_S)
-        except subprocess.CalledProcessError as error:
-            raise NoKernelsError(f"{command[0]} failed: {error.stderr.strip().splitlines()[-1:]}") from None
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise NoKernelsError(f"{command[0]} did not run: {error}") from None
-        built.replace(path)
+def _compile(dtype: torch.dtype, built: Path) -> Path:
+    """Compile the sources to `built` and return it. Raises NoKernelsError."""
+    sources = sorted(map(str, KERNELS.glob("*.c")))
+    command = [_compiler(), *FLAGS, *DEFINES[dtype], "-o", str(built), *sources, "-lm"]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=TIMEOUT_S)
+    except subprocess.CalledProcessError as error:
+        raise NoKernelsError(f"{command[0]} failed: {error.stderr.strip().splitlines()[-1:]}") from None
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoKernelsError(f"{command[0]} did not run: {error}") from None
+    return built
 
 
 def _compiler() -> str:
@@ -76,14 +102,22 @@ def _compiler() -> str:
 
 @functools.cache
 def _key(dtype: torch.dtype) -> str:
-    """Name the library by all it depends on: sources, flags, compiler and processor."""
+    """Name what the library is made of: sources, flags and processor."""
     digest = hashlib.sha256()
     for source in sorted(KERNELS.iterdir()):
         digest.update(source.read_bytes())
-    compiler = _compiler()
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, timeout=TIMEOUT_S).stdout
-    digest.update("\n".join([*FLAGS, *DEFINES[dtype], version, _processor()]).encode())
+    digest.update("\n".join([*FLAGS, *DEFINES[dtype], _processor()]).encode())
     return digest.hexdigest()[:20]
+
+
+@functools.cache
+def _compiler_key() -> str:
+    """Name what makes it: the compiler and its version."""
+    try:
+        done = subprocess.run([_compiler(), "--version"], capture_output=True, text=True, timeout=TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoKernelsError(f"{_compiler()} did not run: {error}") from None
+    return hashlib.sha256(done.stdout.encode()).hexdigest()[:12]
 
 
 def _processor() -> str:

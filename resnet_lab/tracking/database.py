@@ -10,10 +10,11 @@ from importlib import metadata
 from pathlib import Path
 
 from resnet_lab.errors import UserError
-from resnet_lab.system.cache import cache_dir, keep
+from resnet_lab.system import cache
 from resnet_lab.tracking.client import connect
 
 _SCHEME = "sqlite:///"
+FOLDER = "mlflow"  # of the cache
 
 
 def sqlite_uri(path: Path) -> str:
@@ -63,28 +64,22 @@ def _create(path: Path) -> None:
         built = Path(folder) / "mlflow.db"
         if not _take_template(built):
             connect(sqlite_uri(built))
-            keep(_template(), built.read_bytes())
+            cache.keep(FOLDER, _template(), built.read_bytes())
         _point_default_experiment(built, path.parent / "artifacts" / "0")
         _put(built, path)
 
 
-def _template() -> Path:
+def _template() -> str:
     """An empty database of this version of mlflow: the migrations are the same for each, and take seconds."""
-    return cache_dir("mlflow") / f"empty-{metadata.version('mlflow')}.db"
+    return f"empty-{metadata.version('mlflow')}.db"
 
 
 def _take_template(target: Path) -> bool:
     """Copy the template, if there is one and it is whole."""
-    try:
-        target.write_bytes(_template().read_bytes())
-        with contextlib.closing(sqlite3.connect(target)) as connection:
-            whole: bool = connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
-            connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except (OSError, sqlite3.DatabaseError):
-        whole = False
-    if not whole:
-        target.unlink(missing_ok=True)
-    return whole
+    content = cache.read(FOLDER, _template())
+    if content is not None:
+        target.write_bytes(content)
+    return content is not None
 
 
 def _point_default_experiment(database: Path, artifacts: Path) -> None:

@@ -2,11 +2,11 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import ablations
 import resnet_lab
 from resnet_lab.inspect.facts import NetworkFacts
 from resnet_lab.spec.fields import flatten
-from resnet_lab.system.cache import cache_dir, digest_of, keep
+from resnet_lab.system import cache
 from resnet_lab.system.environment import cores
 from resnet_lab.system.forked_call import submit
 from studies.audit.audit import Measured, Network, inspect_networks, network_of
@@ -64,35 +64,37 @@ def _remembered(fresh: Measured) -> Measured:
     return fresh
 
 
-FILE = "facts.json"
+FOLDER, FILE = "audit", "facts.json"
+"""Of the cache."""
 
 
 def read_cache(networks: Iterable[Network]) -> Measured:
     """Return the facts of those networks that are known."""
     held = _held()
-    return {network: _facts(held[key]) for network in networks if (key := _key(network)) in held}
+    known: dict[Network, NetworkFacts | str] = {}
+    for network in networks:
+        with contextlib.suppress(KeyError, TypeError, AttributeError):  # unknown, or of another shape: measured again
+            known[network] = _facts(held[_key(network)])
+    return known
 
 
 def write_cache(measured: Measured) -> None:
     """Add facts to those that are known."""
     new = {_key(network): _plain(facts) for network, facts in measured.items()}
     if new:
-        keep(_path(), json.dumps({"code": _code(), "networks": {**_held(), **new}}).encode())
+        content = {"code": _code(), "networks": {**_held(), **new}}
+        cache.keep(FOLDER, FILE, json.dumps(content).encode())
 
 
 Plain = dict[str, object] | str
 
 
 def _held() -> dict[str, Plain]:
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        content = json.loads(_path().read_bytes())
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+        content = json.loads(cache.read(FOLDER, FILE) or b"{}")
         if content["code"] == _code():
             return dict(content["networks"])
     return {}
-
-
-def _path() -> Path:
-    return cache_dir("audit") / FILE
 
 
 def _key(network: Network) -> str:
@@ -111,7 +113,7 @@ def _facts(content: Plain) -> NetworkFacts | str:
     return NetworkFacts(**fields)  # type: ignore[arg-type]  # as `_plain` left it
 
 
-@cache
+@functools.cache
 def _code() -> str:
     folders = [Path(str(package.__file__)).parent for package in (ablations, resnet_lab)]
-    return f"{digest_of(folders)} torch {metadata.version('torch')}"
+    return f"{cache.digest_of(folders)} torch {metadata.version('torch')}"

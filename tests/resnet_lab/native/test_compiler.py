@@ -9,7 +9,6 @@ from resnet_lab.native.compiler import NoKernelsError, library
 from resnet_lab.native.module import accelerate
 from resnet_lab.networks import build_network
 from resnet_lab.spec import ModelSpec
-from resnet_lab.system.cache import cache_dir
 
 CPU = torch.device("cpu")
 
@@ -17,10 +16,14 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def fresh_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for function in (compiler.library, compiler._key):
-        function.cache_clear()
+    forget()
     yield tmp_path
-    for function in (compiler.library, compiler._key):
+    forget()
+
+
+def forget():
+    """Begin as a new process does."""
+    for function in (compiler.library, compiler._key, compiler._compiler_key):
         function.cache_clear()
 
 
@@ -59,18 +62,36 @@ def test_without_a_working_compiler_torch_computes_and_says_why(fresh_cache, mon
     assert words in why
 
 
-@pytest.mark.usefixtures("fresh_cache")
-def test_a_torn_library_is_compiled_again():
-    path = cache_dir("kernels") / f"{compiler._key(torch.float32)}.so"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"torn")
+def test_a_library_that_others_could_have_written_is_compiled_again(fresh_cache, monkeypatch):
     library(torch.float32)
-    assert path.stat().st_size > 1000
+    (built,) = fresh_cache.rglob("*.so")
+    built.chmod(0o666)
+    forget()
+    compiled = []
+    monkeypatch.setattr(
+        compiler, "_compile", lambda *args, compile=compiler._compile: compiled.append(args) or compile(*args)
+    )
+    library(torch.float32)
+    assert len(compiled) == 1
+    assert built.stat().st_mode & 0o777 == 0o644
+
+
+def test_without_a_compiler_what_was_compiled_before_serves(fresh_cache, monkeypatch):
+    library(torch.float32)
+    forget()
+    monkeypatch.setenv("PATH", str(fresh_cache / "nowhere"))
+    monkeypatch.delenv("CC", raising=False)
+    library(torch.float32)
+    forget()
+    for built in fresh_cache.rglob("*.so"):
+        built.write_bytes(b"torn")
+    with pytest.raises(NoKernelsError, match="no C compiler"):
+        library(torch.float32)
 
 
 @pytest.mark.usefixtures("fresh_cache")
 def test_what_the_compiler_made_but_cannot_be_loaded_is_a_reason(monkeypatch):
-    monkeypatch.setattr(compiler, "_compile", lambda *_: None)
+    monkeypatch.setattr(compiler, "_compile", lambda _, built: built.write_bytes(b"no library") and built)
     with pytest.raises(NoKernelsError, match="cannot be loaded"):
         library(torch.float32)
 

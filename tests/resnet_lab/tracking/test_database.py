@@ -59,7 +59,7 @@ def test_the_migrations_run_once_for_all_folders_and_again_where_the_template_is
 
     monkeypatch.setattr(database, "connect", make)
     ensure_database(tmp_path / "a" / "mlflow.db")
-    (template,) = (tmp_path / "cache" / "resnet-lab" / "mlflow").iterdir()
+    (template,) = (tmp_path / "cache" / "resnet-lab" / "mlflow").glob("*.db")
     if damage is not None:
         template.write_bytes(template.read_bytes()[:50_000] if damage == "cut" else bytes(damage))
     ensure_database(tmp_path / "b" / "mlflow.db")
