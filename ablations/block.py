@@ -132,3 +132,7 @@ def _convolutions(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> li
         conv3x3(inner, inner, second, bias=bias),
         conv1x1(inner, outputs, bias=bias),
     ]
+
+
+if __name__ == "__main__":
+    raise SystemExit("error: ablations.block is no command: use python -m ablations")

@@ -109,3 +109,7 @@ def describe(spec: BlockSpec) -> str:
     if spec.norm == Norm.NONE:
         branch, after = branch.replace("n", ""), after.replace("n", "")
     return f"{' '.join(branch)} | {' '.join(after)}".strip()
+
+
+if __name__ == "__main__":
+    raise SystemExit("error: ablations.layout is no command: use python -m ablations")

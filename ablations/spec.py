@@ -39,29 +39,34 @@ class BlockSpec:
     preactivation: Preactivation = Preactivation.NONE
     """Activation before the weights: none, the ReLU alone, or norm and ReLU (He et al. 2016, fig. 4d, 4e)."""
     shortcut: Shortcut = Shortcut.A
-    """A zero-pads, B projects where the shape changes, C projects everywhere, avg_pool averages 2x2 pixels and
-    zero-pads on one side (the code of arXiv 1603.09382), none makes a plain net."""
+    """A zero-pads, B projects where the shape changes, C projects everywhere, none makes a plain net (He et al. 2015,
+    section 4.1); avg_pool averages 2x2 pixels and zero-pads on one side (the code of arXiv 1603.09382); the rest are
+    those of He et al. 2016, table 1."""
     kind: BlockKind = BlockKind.BASIC
     """Two 3x3 convolutions, or a 1x1-3x3-1x1 bottleneck of expansion 4 (He et al. 2015, fig. 5)."""
     norm: Norm = Norm.BATCH
-    """Normalisation: batch, group (at most 32 groups), layer (one group), or none."""
+    """Normalisation: batch (arXiv 1502.03167), group (at most 32 groups, arXiv 1803.08494), layer (one group, arXiv
+    1607.06450), or none."""
     activation: Activation = Activation.RELU
-    """The non-linearity, everywhere in the network."""
+    """The non-linearity, everywhere in the network: relu (Nair and Hinton 2010), leaky_relu (Maas et al. 2013), elu
+    (arXiv 1511.07289), gelu (arXiv 1606.08415) or silu (arXiv 1702.03118)."""
     shortcut_scale: Annotated[float, Field(gt=0)] = 0.5
     """Factor on the shortcut under constant_scaling (He et al. 2016, section 3.1)."""
     branch_scale: Annotated[float, Field(gt=0)] = 0.5
-    """Factor on the branch under constant_scaling."""
+    """Factor on the branch under constant_scaling (He et al. 2016, table 1)."""
     gate_bias: float = -6.0
     """Initial bias of the gates of both gatings (He et al. 2016, section 3.1): -6 was their best."""
     shortcut_dropout: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Share of the shortcut's signal dropped under dropout (He et al. 2016, section 3.1)."""
     downsample: Downsample = Downsample.IN_BLOCK
-    """Where the stride sits: in the first block of a stage, or in a 3x3 convolution of its own between stages."""
+    """Where the stride sits: in the first block of a stage (He et al. 2015, section 4.2), or in a 3x3 convolution of
+    its own between stages, as one public reproduction has it."""
     stride_on: StrideOn = StrideOn.CONV2
     """Which convolution of a bottleneck strides: the 3x3, as in torchvision, or the first 1x1, as in the code of He et
     al. 2016 (resnet-1k-layers)."""
     projection_tap: ProjectionTap = ProjectionTap.PREACTIVATED
-    """What a projection reads where the block has a pre-activation: its output, or the raw input."""
+    """What a projection reads where the block has a pre-activation: its output, as in the code of He et al. 2016
+    (resnet-1k-layers), or the raw input."""
     attention: Attention = Attention.NONE
     """Squeeze-and-excitation at the end of the branch, reduction 16 (SENet, arXiv 1709.01507)."""
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -81,3 +86,7 @@ class BlockSpec:
 
     def __post_init__(self) -> None:
         refuse(self)
+
+
+if __name__ == "__main__":
+    raise SystemExit("error: ablations.spec is no command: use python -m ablations")

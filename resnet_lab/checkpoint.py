@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.data.images import ImageData
-from resnet_lab.errors import UserError
+from resnet_lab.errors import UserError, refer
 from resnet_lab.networks import build_network
 from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.provenance import MODEL_FILE, Provenance, provenance_from, provenance_to
@@ -122,3 +122,7 @@ def _verified_digest(path: Path, content: bytes) -> str:
             f"{path} has changed since it was written: its SHA-256 is not that in {recorded.name}; train again"
         )
     return digest
+
+
+if __name__ == "__main__":
+    refer("resnet_lab.checkpoint", "python -m resnet_lab.evaluate, or python -m resnet_lab.interchange")

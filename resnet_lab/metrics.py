@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from resnet_lab.errors import refer
+
 
 class Better(StrEnum):
     """Which direction of a metric is better."""
@@ -111,3 +113,6 @@ FIELDS = MappingProxyType(
     }
 )
 """The metric that each field of an epoch's record is."""
+
+if __name__ == "__main__":
+    refer("resnet_lab.metrics", "python -m resnet_lab.evaluate")

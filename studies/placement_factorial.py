@@ -2,6 +2,7 @@
 
     python -m studies.placement_factorial                                      about 2 minutes on 2 cores
     python -m studies.placement_factorial --design fractional                  half of it, with its aliases
+    python -m studies.placement_factorial --scale paper --data-dir DIR         40 runs of 64k iterations: a GPU
 
 Expect: main effects of both placements that grow with depth (Torch blog 2016), and no published figure for the
 interaction with the shortcut.

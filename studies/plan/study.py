@@ -56,12 +56,18 @@ class Study:
 def questions() -> list[str]:
     """Return the names of all studies: the modules straight under `studies/`, each of which declares a STUDY."""
     folder = str(Path(__file__).parents[1])
-    return sorted(module.name for module in iter_modules([folder]) if not module.ispkg)
+    names = [module.name for module in iter_modules([folder]) if not module.ispkg]
+    return sorted(name for name in names if name != "__main__")
+
+
+def require_question(name: str) -> None:
+    """Raise UserError that lists the studies where none has that name."""
+    if name not in questions():
+        raise UserError(f"there is no study {name!r}: the studies are {', '.join(questions())}")
 
 
 def find_study(name: str) -> Study:
     """Return a study by its name. Raises UserError that lists the names."""
-    if name not in questions():
-        raise UserError(f"there is no study {name!r}: the studies are {', '.join(questions())}")
+    require_question(name)
     found: Study = import_module(f"studies.{name}").STUDY
     return found

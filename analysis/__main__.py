@@ -1,0 +1,13 @@
+"""`python -m analysis`: its commands."""
+
+from resnet_lab.listings.commands import main
+
+COMMANDS = {
+    "report": "a study's page, tables and figures, written again from its trials",
+    "block_deletion": "what a trained network does without some of its blocks: lesions",
+    "path_length": "through how many blocks a trained network's gradient flows",
+}
+"""What each command does, by its name."""
+
+if __name__ == "__main__":
+    main("analysis", COMMANDS)

@@ -1,0 +1,14 @@
+"""`python -m resnet_lab`: its commands."""
+
+from resnet_lab.listings.commands import main
+
+COMMANDS = {
+    "summary": "layers, operations, parameters, FLOPs and depth of a network",
+    "interchange": "checkpoints of torchvision, timm and public CIFAR code, in and out",
+    "networks": "the networks by name, with parameters, depth and source",
+    "data": "the data sets, with size, classes and whether they are at hand",
+}
+"""What each command does, by its name."""
+
+if __name__ == "__main__":
+    main("resnet_lab", COMMANDS)
