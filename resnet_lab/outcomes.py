@@ -74,6 +74,16 @@ class Outcome:
     result: Mapping[str, Any] | None = field(default=None, compare=False)
     """The final figures of a complete trial: who asks for the outcome need not read them again."""
 
+    @property
+    def sentence(self) -> str:
+        """The first line of the error message: what tables, reports and MLflow say besides the reason."""
+        return self.detail.strip().partition("\n")[0]
+
+
+def with_sentence(reason: str, sentence: str) -> str:
+    """Return `diverged: the training loss is nan in epoch 2`, or the reason alone where there is no sentence."""
+    return f"{reason}: {sentence}" if sentence else reason
+
 
 def reason_of(text: str | None) -> Reason:
     """Return the reason that a recorded text stands for: `Reason.CRASHED` for a crash's own words."""

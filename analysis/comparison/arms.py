@@ -56,7 +56,7 @@ class ArmRow:
     p_holm: float
     """Holm-corrected over every comparison of the table, all contexts together."""
     reasons: tuple[str, ...]
-    """One `seed S: why` for each failed trial, and for each missing one that has a reason."""
+    """One `seed S: why: sentence` for each failed trial, and for each missing one that has a reason."""
 
 
 def summarise(

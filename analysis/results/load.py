@@ -16,7 +16,18 @@ from resnet_lab.trials.trial import FAILURE_FILE, RESULT_FILE
 if TYPE_CHECKING:
     import pandas as pd
 
-FIRST = ("trial", "status", "reason", "seed", "epochs", "test/error", "val/error", "train/error", "time/train_s")
+FIRST = (
+    "trial",
+    "status",
+    "reason",
+    "detail",
+    "seed",
+    "epochs",
+    "test/error",
+    "val/error",
+    "train/error",
+    "time/train_s",
+)
 """The columns that every table begins with; the fields of the spec follow by their dotted names."""
 
 
@@ -25,8 +36,8 @@ def load_study(study: str | Path, out: Path = Path("runs")) -> "pd.DataFrame":
 
     `study` is a report's folder or name, a study's name (all its reports together, but open searches only where there
     is nothing else: their trials are no comparison), or an output folder (every trial in it). Errors are in per cent,
-    `time/` in seconds; `status` is complete, failed or missing (not ended), and `reason` is set for the failed. Raises
-    UserError where there is no such study.
+    `time/` in seconds; `status` is complete, failed or missing (not ended), and `reason` is set for the failed, with
+    the sentence of its error as `detail`. Raises UserError where there is no such study.
     """
     import pandas as pd
 
@@ -54,7 +65,8 @@ def _row(folder: Path, run: TrialRow, defaults: Mapping[str, Any]) -> dict[str, 
     result = _read(folder / RESULT_FILE) or {}
     failure = {} if result else _read(folder / FAILURE_FILE) or {}
     status = Status.COMPLETE if result else Status.FAILED if failure else Status.MISSING
-    named = {"trial": folder.name, "status": str(status), "reason": failure.get("reason")}
+    sentence = str(failure.get("detail") or "").strip().partition("\n")[0]
+    named = {"trial": folder.name, "status": str(status), "reason": failure.get("reason"), "detail": sentence or None}
     return {**run, **(defaults if fields else {}), **(fields or {}), **result, **named}
 
 

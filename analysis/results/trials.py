@@ -1,7 +1,8 @@
 """Trial rows: one mapping per trial, with dotted names as keys.
 
 Every trial has the fields that the analysis is asked to group by, "seed", "status" ("complete", "failed" or
-"missing": planned and not ended), "reason" (text or None) and, if complete, the metric, such as "test/error"
+"missing": planned and not ended), "reason" (text or None), "detail" (the sentence of a failure's error, where it had
+one) and, if complete, the metric, such as "test/error"
 in per cent. A complete trial whose metric is absent or not finite counts as failed.
 
 A diverged trial is an outcome, the worst there is: its metric is infinite. A trial that failed otherwise, by a fault of
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resnet_lab.errors import UserError
-from resnet_lab.outcomes import Reason, Status, reason_of
+from resnet_lab.outcomes import Reason, Status, reason_of, with_sentence
 from resnet_lab.spec.choices import Value
 
 TrialRow = Mapping[str, Any]
@@ -37,9 +38,9 @@ def failure(trial: TrialRow, metric: str) -> str | None:
 
 
 def reasons(trials: Sequence[TrialRow], metric: str) -> tuple[str, ...]:
-    """Return `seed S: why` for each failed trial and for each missing one that has a reason."""
-    why = [(trial["seed"], failure(trial, metric) or _wait(trial)) for trial in trials]
-    return tuple(f"seed {seed}: {text}" for seed, text in why if text)
+    """Return `seed S: why: sentence` for each failed trial and for each missing one that has a reason."""
+    why = [(trial, failure(trial, metric) or _wait(trial)) for trial in trials]
+    return tuple(f"seed {trial['seed']}: {with_sentence(text, trial.get('detail', ''))}" for trial, text in why if text)
 
 
 def results_by_seed(trials: Sequence[TrialRow], metric: str) -> dict[int, float]:

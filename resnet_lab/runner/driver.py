@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from resnet_lab.metrics import TEST_ERROR
-from resnet_lab.outcomes import MAX_RETRIES, Reason, reason_of
+from resnet_lab.outcomes import MAX_RETRIES, Reason, reason_of, with_sentence
 from resnet_lab.runner.display import Display
 from resnet_lab.runner.executor import Executor, Exit
 from resnet_lab.runner.identity import TrialIdentity, run_tags
 from resnet_lab.runner.running_trial import Record, RunningTrial, metrics_by_epoch
 from resnet_lab.runner.trial_store import Searcher, TrialStore
 from resnet_lab.spec import RunSpec
+from resnet_lab.system import atomic
 from resnet_lab.tracking import LaunchRun, TrackingError, TrialRun
 from resnet_lab.trials.trial import Trial
 
@@ -177,13 +178,12 @@ class Driver(ABC):
         """Record why a trial has no result, and queue it again where another attempt may have one."""
         trial = ended.trial
         self._log_epochs(running)
-        reason, detail = _reason(ended)
+        reason, sentence = _reason(ended)
         if running.run is not None:
-            running.run.fail(reason)
+            running.run.fail(reason, sentence)
         self.store.fail(trial, reason)
         again = reason_of(reason).is_retried(self.store.failures(trial))
-        message = f"{reason}: {detail}" if reason == Reason.USER_ERROR and detail else reason
-        self.display.failed(running.identity, message, again=again)
+        self.display.failed(running.identity, with_sentence(reason, sentence), again=again)
         if again:
             queue.append(trial)
 
@@ -212,8 +212,16 @@ class Driver(ABC):
 
 
 def _reason(ended: Exit) -> tuple[str, str]:
-    """Return the reason as recorded, and an error message or nothing."""
-    outcome = ended.trial.outcome()
+    """Return the reason as recorded, and its sentence or nothing.
+
+    A worker that was killed could record neither: that is done here, so that the trial is not taken for one that waits.
+    """
+    trial, outcome = ended.trial, ended.trial.outcome()
     if outcome.reason is not None:
-        return outcome.reason, outcome.detail
-    return (f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"), ""
+        return outcome.reason, outcome.sentence
+    reason = f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
+    sentence = f"its process ended without an error of its own: see {trial.log_file.name} in its folder"
+    with contextlib.suppress(OSError):  # a full disk: the stores say it still
+        trial.folder.mkdir(parents=True, exist_ok=True)
+        atomic.write_json(trial.failure_file, {"reason": reason, "detail": sentence})
+    return reason, sentence

@@ -18,6 +18,8 @@ IMAGENET_STAGES = {
     BlockKind.BOTTLENECK: {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)},
 }
 WIDE_STEM = 16  # Zagoruyko and Komodakis 2016, table 1: the stem does not widen
+FIXED_BLOCKS = {ModelName.MNIST_RESNET: 6, ModelName.RESNET50V2: 16}
+"""Residual blocks of networks that have no fields."""
 WITH_BLOCKS = frozenset({ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET, ModelName.IMAGENET_RESNET})
 
 
@@ -42,6 +44,13 @@ def stages(spec: "ModelSpec") -> tuple[int, ...]:
     if spec.name == ModelName.IMAGENET_RESNET:
         return IMAGENET_STAGES[spec.block.kind][spec.depth]
     return ((spec.depth - EXTRA_LAYERS[spec.name]) // LAYERS_PER_UNIT[spec.block.kind],) * 3
+
+
+def shortcut_blocks(spec: "ModelSpec") -> int:
+    """Return how many residual blocks with a shortcut a network has; none in a plain net, a VGG or a DenseNet."""
+    if spec.name not in WITH_BLOCKS:
+        return FIXED_BLOCKS.get(spec.name, 0)
+    return 0 if spec.block.shortcut == Shortcut.NONE else sum(stages(spec))
 
 
 def _check_units(spec: "ModelSpec", unit: int) -> None:

@@ -26,7 +26,7 @@ from resnet_lab.spec.choices import (
     Stem,
     Warmup,
 )
-from resnet_lab.spec.families import check
+from resnet_lab.spec.families import check, shortcut_blocks
 
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
@@ -155,6 +155,13 @@ class RunSpec:
     """Seed of the init, order, augmentation and noise streams."""
 
     def __post_init__(self) -> None:
+        count, blocks = self.recipe.effective_blocks, shortcut_blocks(self.model)
+        if count > blocks:
+            remedy = f"choose at most {blocks}" if blocks else "choose a network with residual blocks, or leave it at 0"
+            raise ValueError(
+                f"recipe.effective_blocks={count} needs {count} blocks with a shortcut, and this {self.model.name} has "
+                f"{blocks}: {remedy}"
+            )
         recalibrates = self.recipe.effective_blocks and self.recipe.effective_test == EffectiveTest.RECALIBRATED
         if recalibrates and self.model.block.norm != Norm.BATCH:
             raise ValueError(

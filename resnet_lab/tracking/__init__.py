@@ -4,18 +4,20 @@ Importing this loads no mlflow; opening a `Tracker` or reading runs does. Only t
 """
 
 from resnet_lab.tracking.attach import log_files, trial_of_run
-from resnet_lab.tracking.client import TrackingError
+from resnet_lab.tracking.client import TrackingError, load_client
 from resnet_lab.tracking.launch_run import LaunchRun
 from resnet_lab.tracking.reading import read_runs
 from resnet_lab.tracking.tracker import Tracker
-from resnet_lab.tracking.trial_run import DatasetRecord, TrialRun
+from resnet_lab.tracking.trial_run import MAX_TAG_LENGTH, DatasetRecord, TrialRun
 
 __all__ = [
+    "MAX_TAG_LENGTH",
     "DatasetRecord",
     "LaunchRun",
     "Tracker",
     "TrackingError",
     "TrialRun",
+    "load_client",
     "log_files",
     "read_runs",
     "trial_of_run",

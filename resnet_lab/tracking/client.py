@@ -53,10 +53,16 @@ def _first_line(error: BaseException) -> str:
     return first if len(first) <= 300 else first[:297] + "..."
 
 
-def connect(uri: str) -> "MlflowClient":
-    """Return a client of a store that has answered. Raises TrackingError within seconds where it does not."""
+def load_client() -> None:
+    """Import mlflow's client, which takes a second, with our defaults of what it reads from the environment."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    from mlflow import MlflowClient  # noqa: F401
+
+
+def connect(uri: str) -> "MlflowClient":
+    """Return a client of a store that has answered. Raises TrackingError within seconds where it does not."""
+    load_client()
     from mlflow import MlflowClient
 
     _drop_tracebacks()

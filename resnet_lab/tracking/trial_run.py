@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _DIGEST_LENGTH = 12  # what the UI's table can show; the whole digest is kept in the source
 _DIVERGED_TAG = "diverged"
+MAX_TAG_LENGTH = 5_000
+"""Characters that every MLflow store takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +87,11 @@ class TrialRun(Run):
             self.client.log_batch(self.run_id, [*last, *_metrics(metrics, 0, model_id)], tags=tags)
             self.end("FINISHED")
 
-    def fail(self, reason: str) -> None:
-        """Tag the run with the reason and set it FAILED."""
+    def fail(self, reason: str, sentence: str = "") -> None:
+        """Tag the run with the reason and, as `detail`, the error's sentence, and set it FAILED."""
         from mlflow.entities import RunTag
 
-        tags = [RunTag("reason", str(reason))]
+        tags = [RunTag("reason", str(reason)), *([RunTag("detail", sentence[:MAX_TAG_LENGTH])] if sentence else [])]
         if reason == Reason.DIVERGED:
             tags.append(RunTag(_DIVERGED_TAG, "true"))
         with guarded(f"store the failure of {self.name}"):

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from studies.results.publish import Report
     from studies.runner.study_driver import StudyDriver
 
-MAX_TAG_LENGTH = 5_000  # the longest value that every MLflow store takes
-
 
 def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
@@ -44,10 +42,11 @@ def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) ->
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
+    launch = StudyLaunch(plan=plan, options=options, mode=mode, device=device, jobs=jobs, post_hoc=post_hoc)
+    prepared = launch.prepare()
     _require_writable(options.out)
     with driver_lock(options.out, study.name):
-        launch = StudyLaunch(plan=plan, options=options, mode=mode, device=device, jobs=jobs, post_hoc=post_hoc)
-        return launch.run()
+        return launch.run(prepared)
 
 
 def matched_plan(study: Study, options: Options) -> Plan:
@@ -93,8 +92,18 @@ class Laps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a launch has before anything is written."""
+
+    executor: Executor
+    environment: Mapping[str, Any]
+    audit: "Audit"
+    laps: Laps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyLaunch:
-    """One launch of a plan, with the driver's lock held."""
+    """One launch of a plan: `prepare`, which writes nothing, then `run` with the driver's lock held."""
 
     plan: Plan
     options: Options
@@ -106,14 +115,30 @@ class StudyLaunch:
     post_hoc: "PostHoc | None" = None
     """What is measured on the trained networks, once they are all there."""
 
-    def run(self) -> int:
+    def prepare(self) -> Prepared:
+        """Start the workers' server and audit the plan. Raises RefusedError for a plan that cannot be run."""
+        from resnet_lab.tracking import load_client
+        from studies.audit.audit import audit
+        from studies.audit.network_facts import start_measuring
+
+        laps, environment = Laps(), describe_code() | describe_machine()
+        # The fork server loads torch while this process loads what its databases need.
+        executor = self._executor(environment)
+        measured = start_measuring(self.plan)
+        load_client()
+        import optuna  # noqa: F401
+
+        return Prepared(executor=executor, environment=environment, audit=audit(self.plan, measured()), laps=laps)
+
+    def run(self, prepared: Prepared | None = None) -> int:
         """Run the mode's trials, report and publish. Returns the exit code."""
         from resnet_lab.system.energy import Meter
         from studies.results.frozen_plan import require_readable
 
-        laps, console = Laps(), Console(stderr=self.options.json)
+        prepared, console = prepared or self.prepare(), Console(stderr=self.options.json)
+        laps = prepared.laps
         require_readable(self.mode.frozen(self.plan), self.options.out)
-        driver, tracker = self._open(console)
+        driver, tracker = self._open(prepared, console)
         self._freeze(driver)
         known = len(driver.finished_runs)
         laps.lap("setup")
@@ -132,31 +157,24 @@ class StudyLaunch:
         self._measure_networks(outcome)
         return 0 if all(run["status"] == Status.COMPLETE for report in reports for run in report.runs) else 1
 
-    def _open(self, console: Console) -> "tuple[StudyDriver, Tracker]":
-        """Start the workers' server, open the stores, audit the plan and start the launch's run."""
+    def _open(self, prepared: Prepared, console: Console) -> "tuple[StudyDriver, Tracker]":
+        """Open the stores and start the launch's run."""
         from resnet_lab.tracking import Tracker
-        from studies.audit.audit import audit
-        from studies.audit.network_facts import start_measuring
         from studies.runner.optuna_store import OptunaStore
 
-        environment = describe_code() | describe_machine()
-        # The fork server loads torch while this process creates the databases; no worker starts before they exist.
-        executor = self._executor(environment)
-        measured = start_measuring(self.plan)
         tracker = Tracker.open(self.options.out, self.plan.study.name)
         store = OptunaStore.open(self.options.out, self.plan.study.name)
         tracker.close_stale()
         _print_links(console, tracker)
-        checked = audit(self.plan, measured())
-        self._print_audit(console, checked)
-        launch_run = self._start_run(tracker, checked, environment)
+        self._print_audit(console, prepared.audit)
+        launch_run = self._start_run(tracker, prepared.audit, prepared.environment)
         driver = self._driver(
-            checked=checked,
+            checked=prepared.audit,
             store=store,
             launch_run=launch_run,
             finished_runs=tracker.finished(),
-            executor=executor,
-            environment=environment,
+            executor=prepared.executor,
+            environment=prepared.environment,
             console=console,
         )
         return driver, tracker
@@ -181,6 +199,7 @@ class StudyLaunch:
 
     def _start_run(self, tracker: "Tracker", checked: "Audit", environment: Mapping[str, Any]) -> "LaunchRun":
         """Start the launch's run in MLflow."""
+        from resnet_lab.tracking import MAX_TAG_LENGTH
         from studies.audit.text import lines
 
         study, scale = checked.plan.study.name, checked.plan.scale

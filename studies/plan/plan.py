@@ -116,10 +116,9 @@ def make_plan(study: Study, options: Options) -> Plan:
         try:
             spec = replace(base, flatten(base) | _implied(study, fields) | changes.fixed | fields)
             _check_image(spec)
+            cells.append((fields, _with_length(spec, scale, options, changes)))
         except RefusedError as error:
             refused.append(Refused(fields=fields, reason=str(error)))
-        else:
-            cells.append((fields, _with_length(spec, scale, options, changes)))
     require_baseline_and_one_arm(arm, [fields for fields, _ in cells], refused, changes.names)
     specs = tuple(dict.fromkeys(spec for _, spec in cells))
     return Plan(

@@ -11,7 +11,10 @@ Row = dict[str, Any]
 
 
 def outcomes(plan: Plan, trials: Sequence[Trial]) -> list[Row]:
-    """Return one row per run, in the order of the table: the varied fields, status, reason and final figures."""
+    """Return one row per run, in the order of the table: the varied fields, status, reason and final figures.
+
+    A failed one has `detail` where its error had a sentence.
+    """
     by_spec = {trial.spec: trial for trial in trials}
     return [_outcome(plan, by_spec[spec]) for spec in plan.table_order()]
 
@@ -25,4 +28,6 @@ def rows_of(plan: Plan, trials: Sequence[Trial]) -> tuple[list[Row], list[ArmRow
 def _outcome(plan: Plan, trial: Trial) -> Row:
     outcome = trial.outcome()
     row: Row = plan.fields(trial.spec) | {"trial": trial.name, "status": outcome.status.value, "reason": outcome.reason}
+    if outcome.sentence:
+        row["detail"] = outcome.sentence
     return row | {name: value for name, value in (outcome.result or {}).items() if name != "sha256"}

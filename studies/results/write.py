@@ -19,7 +19,7 @@ from analysis.results.plan_record import SEQUENTIAL, PlanRecord, ReportSection
 from analysis.tables import control_words
 from analysis.tables.footnotes import explain
 from analysis.tables.table import render
-from resnet_lab.outcomes import Status
+from resnet_lab.outcomes import Status, with_sentence
 from resnet_lab.trials.trial import Trial
 from studies.audit import text as audit_text
 from studies.audit.audit import Audit
@@ -130,7 +130,8 @@ def _failures(plan: Plan, runs: Sequence[Row]) -> list[str]:
     failed = [run for run in runs if run["status"] == Status.FAILED]
     names = (*plan.context, *plan.arm)
     return [
-        f"failed: {' '.join(str(run[name]) for name in names)} seed {run['seed']}: {run['reason']} ({run['trial']})"
+        f"failed: {' '.join(str(run[name]) for name in names)} seed {run['seed']}: "
+        f"{with_sentence(run['reason'], run.get('detail', ''))} ({run['trial']})"
         for run in failed
     ]
 

@@ -7,6 +7,8 @@ from resnet_lab.runner.executor import Exit
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system import atomic
 
+SENTENCE = "what went wrong"
+
 
 class FakeExecutor:
     """Each wait is an epoch of every running trial.
@@ -76,7 +78,7 @@ def write_begin(trial):
 def write_end(trial, outcome="complete", error=5.0):
     """Write what a worker writes last: a result and weights, or the reason why there are none."""
     if outcome != "complete":
-        (trial.folder / "failure.json").write_text(json.dumps({"reason": outcome}))
+        (trial.folder / "failure.json").write_text(json.dumps({"reason": outcome, "detail": SENTENCE}))
         return
     atomic.write_with_digest(trial.folder / "model.safetensors", b"weights")
     result = {"test/error": error, "test/loss": 0.5, "val/error": error, "time/train_s": 0.1, "sha256": "cd"}

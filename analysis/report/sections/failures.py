@@ -10,18 +10,25 @@ from resnet_lab.outcomes import Status
 
 
 def failures(data: ReportData) -> Iterator[Block]:
-    """Yield every failed or unfinished trial with its reason, or that there is none."""
+    """Yield every failed or unfinished trial with its reason and its error's sentence, or that there is none."""
     names = (*data.context, *data.arm)
     rows = [
-        [full_label({name: run[name] for name in names}), str(run["seed"]), str(run["status"]), _why(run), run["trial"]]
+        [
+            full_label({name: run[name] for name in names}),
+            str(run["seed"]),
+            str(run["status"]),
+            _why(run),
+            str(run.get("detail") or ""),
+            run["trial"],
+        ]
         for run in data.runs
         if run["status"] != Status.COMPLETE
     ]
     if not rows:
         yield Text("None: every planned trial is complete.")
         return
-    headers = ["trial of", "seed", "status", "reason", "folder"]
-    yield Table(caption="Trials without a result; no mean counts them.", headers=headers, rows=rows, left=5)
+    headers = ["trial of", "seed", "status", "reason", "what it said", "folder"]
+    yield Table(caption="Trials without a result; no mean counts them.", headers=headers, rows=rows, left=6)
 
 
 def _why(run: Mapping[str, Any]) -> str:

@@ -21,7 +21,9 @@ def out(tmp_path):
         (tmp_path / "trials" / name / "config.json").write_text(to_json(spec))
     result = {"test/error": 7.5, "val/error": 8.0, "time/train_s": 12.0, "epochs": 4, "sha256": "00"}
     (tmp_path / "trials" / "aa-seed3" / "result.json").write_text(json.dumps(result))
-    (tmp_path / "trials" / "bb-seed3" / "failure.json").write_text('{"reason": "diverged"}')
+    (tmp_path / "trials" / "bb-seed3" / "failure.json").write_text(
+        '{"reason": "diverged", "detail": "loss is nan\\nmore"}'
+    )
     runs = [{"model.depth": 20, "seed": 3, "trial": t, "status": "missing"} for t in ("aa-seed3", "bb-seed3", "cc")]
     for name, rows in (("odd-quick-digits", runs), ("odd-paper-cifar10", runs[:1]), ("oddity-quick-digits", runs)):
         (tmp_path / "reports" / name).mkdir(parents=True)
@@ -34,6 +36,7 @@ def test_a_row_per_trial_with_every_field_by_its_dotted_name(out):
     assert frame["trial"].tolist() == ["aa-seed3", "bb-seed3", "cc"]
     assert frame["status"].tolist() == ["complete", "failed", "missing"]
     assert frame["reason"].tolist()[1] == "diverged"
+    assert frame["detail"].tolist()[1] == "loss is nan"
     assert set(flatten(RunSpec())) <= set(frame.columns)
     first = frame.iloc[0]
     assert (first["test/error"], first["epochs"], first["time/train_s"], first["seed"]) == (7.5, 4, 12.0, 3)

@@ -6,7 +6,7 @@ import torch
 from resnet_lab.data.load import load
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.session import Session
-from resnet_lab.errors import UserError
+from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.networks import build_network
 from resnet_lab.networks.resnet import residual_blocks
 from resnet_lab.spec import ModelSpec, RunSpec
@@ -54,7 +54,19 @@ def test_training_is_a_function_of_the_seed_and_tests_with_every_block():
     assert all(block.active for block in residual_blocks(sessions[0].model))
 
 
-@pytest.mark.parametrize("changes", [{"recipe.effective_blocks": 10}, {"model.block.shortcut": "none"}])
-def test_more_blocks_than_there_are_is_refused(changes):
+def test_more_blocks_than_a_network_of_ones_own_has_are_refused():
     with pytest.raises(UserError, match="choose fewer"):
-        Session(replace(SPEC, changes), load(SPEC.data), torch.device("cpu"))
+        EffectiveBlocks(build_network(ModelSpec(depth=8, width=4)), 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"recipe.effective_blocks": 10}, "has 9: choose at most 9"),
+        ({"model.block.shortcut": "none"}, "choose a network with residual blocks"),
+        ({"model.name": "mnist_cnn", "model.depth": 20, "model.width": 16}, "choose a network with residual blocks"),
+    ],
+)
+def test_a_run_that_asks_for_more_blocks_than_there_are_is_none(changes, remedy):
+    with pytest.raises(RefusedError, match=remedy):
+        replace(SPEC, changes)

@@ -10,9 +10,15 @@ from resnet_lab.spec.fields import replace
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"recipe.effective_blocks": 23}, "times 23/B"),
-        ({"recipe.effective_blocks": 23, "recipe.effective_test": "recalibrated"}, "estimated again"),
-        ({"recipe.effective_blocks": 23, "recipe.effective_test": "unscaled"}, "no step has trained"),
+        ({"model.depth": 110, "recipe.effective_blocks": 23}, "times 23/B"),
+        (
+            {"model.depth": 110, "recipe.effective_blocks": 23, "recipe.effective_test": "recalibrated"},
+            "estimated again",
+        ),
+        (
+            {"model.depth": 110, "recipe.effective_blocks": 23, "recipe.effective_test": "unscaled"},
+            "no step has trained",
+        ),
         ({"model.block.drop_path": 0.5}, "times its chance to be there"),
     ],
 )

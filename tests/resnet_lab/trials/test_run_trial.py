@@ -158,7 +158,6 @@ def test_a_full_disk_is_the_users_to_mend(tmp_path, monkeypatch):
     [
         {"data.train_images": 16},  # less than a batch
         {"data.train_images": 100_000},
-        {"recipe.effective_blocks": 9},
         {"model.name": "vgg16_bn", "model.depth": 20, "model.width": 16},
     ],
     ids=str,

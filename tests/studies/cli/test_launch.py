@@ -6,10 +6,12 @@ import pytest
 
 from analysis.report.write import write_report
 from analysis.results.analysis_plan import FILE, HISTORY, read_plans
-from resnet_lab.errors import UserError
+from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.tracking import Tracker
+from studies.audit.network_facts import networks_of
 from studies.bn_placement import STUDY
 from studies.cli.launch import StudyLaunch
+from studies.cli.launch import launch as launch_study
 from studies.modes.mode import make_mode
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
@@ -81,3 +83,14 @@ def test_a_plan_that_cannot_be_read_stops_a_launch_before_any_trial(launch, stor
     with pytest.raises(UserError, match="holds no JSON object"):
         launch(seeds=(0, 1))
     assert not (store_folder / "trials").exists()
+
+
+def test_a_plan_whose_networks_cannot_be_built_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    def refused(networks):
+        return dict.fromkeys(networks, "the network cannot be built: too small")
+
+    monkeypatch.setattr("studies.audit.network_facts.start_measuring", lambda plan: lambda: refused(networks_of(plan)))
+    monkeypatch.setattr(StudyLaunch, "_executor", lambda *_: FakeExecutor())
+    with pytest.raises(RefusedError, match="too small"):
+        launch_study(STUDY, Options(out=tmp_path / "runs"))
+    assert not (tmp_path / "runs").exists()

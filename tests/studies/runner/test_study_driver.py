@@ -16,9 +16,9 @@ from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.bn_placement import STUDY
 from studies.plan.options import Options
 from studies.plan.plan import Plan, make_plan
-from studies.results.outcomes import outcomes
+from studies.results.outcomes import outcomes, rows_of
 from studies.runner.optuna_store import OptunaStore
-from tests.studies.fakes import FakeExecutor, write_begin, write_end
+from tests.studies.fakes import SENTENCE, FakeExecutor, write_begin, write_end
 
 
 class PlannedStudy(NamedTuple):
@@ -84,6 +84,9 @@ def test_a_trial_that_dies_is_tried_again_at_most_three_times(study, drive):
     assert executor.started[spared] == 3
     assert statuses(study)[name, "FAILED"] == 1 + MAX_RETRIES
     assert statuses(study)[spared, "FINISHED"] == 1
+    row = next(row for row in outcomes(study.plan, study.trials) if row["trial"] == name)
+    assert (row["status"], row["reason"]) == ("failed", "killed by signal 9")
+    assert "see worker.log" in row["detail"]
     later = FakeExecutor()
     drive(study.plan, later)
     assert not later.started
@@ -98,7 +101,9 @@ def test_a_diverged_trial_is_not_tried_again_and_shows_in_the_table(study, drive
     assert [row["status"] for row in rows].count("failed") == 1
     assert next(row for row in rows if row["trial"] == name)["reason"] == "diverged"
     (run,) = [run for run in read_runs(study.out, "bn_placement") if run["tags"]["trial"] == name]
-    assert (run["status"], run["tags"]["reason"]) == ("FAILED", "diverged")
+    assert (run["status"], run["tags"]["reason"], run["tags"]["detail"]) == ("FAILED", "diverged", SENTENCE)
+    failed = next(row for row in rows_of(study.plan, study.trials)[1] if row.failed)
+    assert failed.reasons == (f"seed {study.trials[0].spec.seed}: diverged: {SENTENCE}",)
 
 
 def test_an_interrupted_study_goes_on_without_counting_a_failure(study, drive):

@@ -20,7 +20,7 @@ def test_every_way_of_testing_has_its_words_and_a_full_network_none():
     ways = ("scaled", "recalibrated", "unscaled")
     found = lines(
         [{FIELD: "scaled"}, *({FIELD: way} for way in ways)],
-        [{}, *({"recipe.effective_blocks": 12, FIELD: way} for way in ways)],
+        [{}, *({"model.depth": 56, "recipe.effective_blocks": 12, FIELD: way} for way in ways)],
     )
     assert [line.partition(": ")[0] for line in found] == [f"effective_test={way}" for way in ways]
     assert "times 12/B" in found[0]
