@@ -61,6 +61,7 @@ class Activation(StrEnum):
 class Downsample(StrEnum):
     IN_BLOCK = "in_block"
     SEPARATE_CONV = "separate_conv"
+    SEPARATE_CONV_EACH = "separate_conv_each"
 
 
 class ProjectionTap(StrEnum):
@@ -84,3 +85,4 @@ class BranchInit(StrEnum):
 
 SKIPINITS = frozenset({BranchInit.SKIPINIT, BranchInit.SKIPINIT_BIASES})
 FIXUPS = frozenset({BranchInit.FIXUP, BranchInit.FIXUP_AUTHORS})
+SEPARATE_CONVS = frozenset({Downsample.SEPARATE_CONV, Downsample.SEPARATE_CONV_EACH})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ablations.choices import (
     FIXUPS,
+    SEPARATE_CONVS,
     ActPosition,
     Attention,
     BlockKind,
@@ -127,8 +128,8 @@ _ROWS: tuple[tuple[Callable[["BlockSpec"], bool], str], ...] = (
         "with this placement C has no norm of its own, which makes shortcut=conv1x1 the same: set shortcut=C",
     ),
     (
-        lambda s: s.downsample == Downsample.SEPARATE_CONV and s.shortcut not in (Shortcut.A, Shortcut.NONE),
-        "downsample=separate_conv leaves every block its shape and has identity shortcuts only: "
+        lambda s: s.downsample in SEPARATE_CONVS and s.shortcut not in (Shortcut.A, Shortcut.NONE),
+        "downsample=separate_conv and separate_conv_each leave every block its shape and have identity shortcuts only: "
         "set shortcut=A, or downsample=in_block",
     ),
     (
@@ -136,8 +137,9 @@ _ROWS: tuple[tuple[Callable[["BlockSpec"], bool], str], ...] = (
         "stride_on is read by bottlenecks only: set kind=bottleneck, or stride_on=conv2",
     ),
     (
-        lambda s: s.stride_on == StrideOn.CONV1 and s.downsample == Downsample.SEPARATE_CONV,
-        "downsample=separate_conv leaves no block a stride to place: set stride_on=conv2, or downsample=in_block",
+        lambda s: s.stride_on == StrideOn.CONV1 and s.downsample in SEPARATE_CONVS,
+        "downsample=separate_conv and separate_conv_each leave no block a stride to place: set stride_on=conv2, "
+        "or downsample=in_block",
     ),
     (
         lambda s: s.branch_init == BranchInit.ZERO_LAST and s.act_position == ActPosition.BEFORE_ADD,

@@ -59,8 +59,8 @@ class BlockSpec:
     shortcut_dropout: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Share of the shortcut's signal dropped under dropout (He et al. 2016, section 3.1)."""
     downsample: Downsample = Downsample.IN_BLOCK
-    """Where the stride sits: in the first block of a stage (He et al. 2015, section 4.2), or in a 3x3 convolution of
-    its own between stages, as one public reproduction has it."""
+    """Where the stride sits: in the first block of a stage (He et al. 2015, section 4.2); in a 3x3 convolution of its
+    own between stages; or in one after each stage, the last before pooling, as one public reproduction has it."""
     stride_on: StrideOn = StrideOn.CONV2
     """Which convolution of a bottleneck strides: the 3x3, as in torchvision, or the first 1x1, as in the code of He et
     al. 2016 (resnet-1k-layers)."""

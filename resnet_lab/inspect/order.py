@@ -104,7 +104,10 @@ def last_operations(network: nn.Module) -> tuple[str, ...]:
     """Return the operations between the last convolution on the main path and the classifier."""
     if isinstance(network, ResNet):
         last = network.blocks()[-1]
-        found = _joined(last.branch, last.after, network.head)
+        parts = list(network.stages.children())[-1]
+        behind = list(parts.children())
+        behind = behind[behind.index(last) + 1 :]  # a convolution of its own before pooling
+        found = _joined(last.branch, last.after, *behind, network.head)
     else:
         found = operations(network)
         while found and found[-1] == "l":

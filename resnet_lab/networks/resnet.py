@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from ablations.block import EXPANSION, ResidualBlock, build_block
-from ablations.choices import Downsample, Preactivation
+from ablations.choices import SEPARATE_CONVS, Downsample, Preactivation
 from ablations.layout import head_of, layout_of, stem_of
 from ablations.parts import conv3x3, has_biases, sequence
 from ablations.spec import BlockSpec
@@ -51,7 +51,7 @@ def build_resnet(spec: ModelSpec, *, channels: int, classes: int) -> ResNet:
     for stage, (count, outputs) in enumerate(zip(counts, widths, strict=True)):
         stride = 1 if stage == 0 else 2
         modules = nn.Sequential()
-        if stage and block.downsample == Downsample.SEPARATE_CONV:
+        if stage and block.downsample in SEPARATE_CONVS:
             modules.add_module("down", _between(block, inputs, outputs))
             inputs, stride = outputs, 1
         for index in range(count):
@@ -60,6 +60,8 @@ def build_resnet(spec: ModelSpec, *, channels: int, classes: int) -> ResNet:
             modules.add_module(str(index), one)
             inputs, stride = outputs, 1
         body.append(modules)
+    if block.downsample == Downsample.SEPARATE_CONV_EACH:
+        body[-1].add_module("down_last", _between(block, inputs, inputs))
     head = head_of(block) if spec.final_norm else ""
     return ResNet(stem=stem, stages=body, head=sequence(head, block, inputs, fresh=True), fc=nn.Linear(inputs, classes))
 
@@ -75,6 +77,6 @@ def _stem(spec: ModelSpec, channels: int, width: int) -> nn.Sequential:
 
 
 def _between(block: BlockSpec, inputs: int, outputs: int) -> nn.Sequential:
-    """A stride-2 convolution between stages; pre-activation blocks bring their own norm and activation."""
+    """A stride-2 convolution behind a stage; pre-activation blocks and head bring their own norm and activation."""
     operations = "c" if block.preactivation != Preactivation.NONE else "c" + layout_of(block).stem
     return sequence(operations, block, inputs, [conv3x3(inputs, outputs, 2, bias=has_biases(block))])

@@ -23,6 +23,7 @@ LAYOUTS = [
     {BLOCK + "preactivation": "full"},
     {BLOCK + "shortcut": "B", BLOCK + "kind": "bottleneck", "model.depth": 29},
     {BLOCK + "downsample": "separate_conv"},
+    {BLOCK + "downsample": "separate_conv_each"},
     {BLOCK + "attention": "se", BLOCK + "drop_path": 0.5},
 ]
 

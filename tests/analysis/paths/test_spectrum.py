@@ -45,6 +45,7 @@ BLOCKS = {
     "full, raw projection": BlockSpec(preactivation="full", shortcut="C", projection_tap="raw"),
     "pyramid": BlockSpec(preactivation="full", remove_first_act=True, last_norm=True),
     "separate conv": BlockSpec(downsample="separate_conv"),
+    "separate conv after each stage": BlockSpec(downsample="separate_conv_each"),
     "bottleneck": BlockSpec(kind="bottleneck", shortcut="B"),
     "bottleneck, stride first": BlockSpec(kind="bottleneck", shortcut="B", stride_on="conv1"),
     "pooled": BlockSpec(shortcut="avg_pool"),

@@ -50,9 +50,10 @@ def test_depth_is_the_number_in_the_name(name, depth, parameters):
     assert parameters in (None, found.parameters)
 
 
-def test_stride_two_convolutions_between_stages_count():
-    """Text T1 has 6n+4 layers: two more than its 6n+2."""
+def test_stride_two_convolutions_of_their_own_count():
+    """Between stages there are two more than the 6n+2 layers, after each stage three."""
     assert inspect(spec(model__depth=20, model__block__downsample="separate_conv")).depth == 22
+    assert inspect(spec(model__depth=20, model__block__downsample="separate_conv_each")).depth == 23
 
 
 @pytest.mark.parametrize("shortcut", ["A", "B", "C", "none", "exclusive_gating", "conv1x1", "dropout"])

@@ -114,6 +114,7 @@ def test_the_public_cifar_file_survives_the_round_trip(tmp_path, public_resnet20
         {"block.shortcut": "dropout"},
         {"block.drop_path": 0.5},
         {"block.downsample": "separate_conv"},
+        {"block.downsample": "separate_conv_each"},
         {"block.attention": "se"},
         {"stem": "imagenet"},
         {"name": "resnet18", "block.shortcut": "A"},

@@ -23,6 +23,7 @@ OTHERS = [
     {"kind": "bottleneck", "preactivation": "full"},
     {"kind": "bottleneck", "shortcut": "B", "stride_on": "conv1"},
     {"downsample": "separate_conv"},
+    {"downsample": "separate_conv_each"},
     {"downsample": "separate_conv", "preactivation": "full"},
     {"shortcut": "conv1x1"},
     {"shortcut": "B", "preactivation": "full", "projection_tap": "preactivated"},

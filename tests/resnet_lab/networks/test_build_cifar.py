@@ -16,6 +16,7 @@ from resnet_lab.networks import build_network
 from resnet_lab.networks.build import count_parameters
 from resnet_lab.spec import ModelSpec
 
+SEPARATE = ("separate_conv", "separate_conv_each")
 PLACEMENTS = [dict(zip(("preactivation", "norm_position", "act_position"), key, strict=True)) for key in TABLE]
 
 # Norms with scale and shift, convolutions without bias, one linear layer with: the paper's 0.27, 0.46, 0.66, 0.85 and
@@ -70,6 +71,17 @@ def test_stages_halve_the_image_and_double_the_channels(kind, depth, expansion):
         stage.register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape)))
     model(images(2, 3, 32, 32))
     assert shapes == [(2, 16 * expansion, 32, 32), (2, 32 * expansion, 16, 16), (2, 64 * expansion, 8, 8)]
+
+
+def test_a_convolution_after_each_stage_halves_the_image_once_more_before_pooling():
+    """Text T1: the third of its stride-2 convolutions stands between the last stage and the pooling."""
+    between, each = (build_network(ModelSpec(block=BlockSpec(downsample=d))) for d in SEPARATE)
+    assert count_parameters(each) == count_parameters(between) + 64 * 64 * 9 + 2 * 64
+    shapes = []
+    for name in ("stages.1.down", "stages.2.down", "stages.2.down_last"):
+        each.get_submodule(name).register_forward_hook(lambda _, __, output: shapes.append(tuple(output.shape)))
+    each(images(2, 3, 32, 32))
+    assert shapes == [(2, 32, 16, 16), (2, 64, 8, 8), (2, 64, 4, 4)]
 
 
 @pytest.mark.parametrize(("kind", "depth", "count"), [("basic", 20, 9), ("basic", 110, 54), ("bottleneck", 164, 54)])
