@@ -32,6 +32,7 @@ class Design(StrEnum):
     PLACKETT_BURMAN = "plackett_burman"
     RANDOM = "random"
     SOBOL = "sobol"
+    LISTED = "listed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +44,17 @@ class Designed:
     aliases: tuple[str, ...] = ()
 
 
-def make_design(kind: Design, levels: Levels, *, size: int = 16, resolution: int = 3, orders: int = 1) -> Designed:
+def make_design(
+    kind: Design,
+    levels: Levels,
+    *,
+    size: int = 16,
+    resolution: int = 3,
+    orders: int = 1,
+    listed: Sequence[Cell] = (),
+) -> Designed:
     """Return the arms of a design. `size` is the number of random or Sobol cells, `resolution` that of a fraction,
-    `orders` the number of orders in which a ladder is climbed.
+    `orders` the number of orders in which a ladder is climbed, `listed` the arms of a study that lists them.
 
     Raises UserError where the levels do not fit the design.
     """
@@ -67,6 +76,8 @@ def make_design(kind: Design, levels: Levels, *, size: int = 16, resolution: int
             return _screening(kind, levels, resolution)
         case Design.RANDOM | Design.SOBOL:
             return _designed([base, *sample(kind == Design.SOBOL, levels, size)], base)
+        case Design.LISTED:
+            return _listed(levels, listed)
 
 
 def _designed(cells: Sequence[Cell], baseline: Cell) -> Designed:
@@ -98,6 +109,23 @@ def _orders(levels: Levels, count: int) -> list[tuple[str, ...]]:
     if not 1 <= count <= possible:
         raise UserError(f"{len(levels)} factors have {possible} orders: ask for 1 to {possible}")
     return list(itertools.islice(itertools.permutations(levels), count))
+
+
+def _listed(levels: Levels, cells: Sequence[Cell]) -> Designed:
+    """The listed cells of these levels; the baseline is the one of the earliest levels."""
+    if not cells:
+        raise UserError("this study lists no arms of its own: give another --design than listed")
+    kept = [cell for cell in cells if all(cell[name] in values for name, values in levels.items())]
+    asked = {name: values for name, values in levels.items() if values != levels_of(cells)[name]}
+    for name, values in asked.items():
+        if lost := [value for value in values if value not in [cell[name] for cell in kept]]:
+            raise UserError(f"no listed arm has {name}={lost[0]} and the other levels asked for: give --design full")
+    return _designed(kept, min(kept, key=lambda cell: [values.index(cell[name]) for name, values in levels.items()]))
+
+
+def levels_of(cells: Sequence[Cell]) -> Levels:
+    """Return the levels of each field of listed cells, in the order of their first."""
+    return {name: tuple(dict.fromkeys(cell[name] for cell in cells)) for name in cells[0]}
 
 
 def _screening(kind: Design, levels: Levels, resolution: int) -> Designed:

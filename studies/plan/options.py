@@ -72,7 +72,7 @@ class Options:
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     """Folder for trials, databases and reports."""
     design: Annotated[Design | None, arg(metavar="{" + ",".join(Design) + "}", help_behavior_hint="")] = None
-    """Which combinations of the switches are arms. Default: the study's."""
+    """Which combinations of the switches are arms; listed: those the study names. Default: the study's."""
     orders: Annotated[int, arg(metavar="INT")] = 1
     """With --design ladder: in how many orders its rungs are climbed."""
     cells: Annotated[int, arg(metavar="INT")] = 16

@@ -107,7 +107,14 @@ def make_plan(study: Study, options: Options) -> Plan:
     scale, changes = study.scale(options.scale), parse_changes(study, options)
     arm, context = {**study.arm, **scale.arm, **changes.arm}, {**scale.context, **changes.context}
     design = options.design or study.design
-    designed = make_design(design, arm, size=options.cells, resolution=options.resolution, orders=options.orders)
+    designed = make_design(
+        design,
+        arm,
+        size=options.cells,
+        resolution=options.resolution,
+        orders=options.orders,
+        listed=study.listed,
+    )
     base = _base(scale, options)
     cells: list[tuple[Fields, RunSpec]] = []
     refused: list[Refused] = []

@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
 from resnet_lab.spec.choices import Value
-from studies.plan.design import Design, Levels
+from studies.plan.design import Cell, Design, Levels
 from studies.plan.spaces import Tune, loguniform
 
 
@@ -40,6 +40,8 @@ class Study:
     scales: Mapping[str, Scale]
     design: Design = Design.FULL
     """Which combinations of the switches are arms; `--design` overrides it."""
+    listed: tuple[Cell, ...] = ()
+    """The arms themselves under `Design.LISTED`, such as the rows of a published table; the first is the baseline."""
     implies: Mapping[tuple[str, Value], Mapping[str, Value]] = field(default_factory=dict)
     """Fields that go with a level, such as the learning rate with the optimiser: they follow it in every arm."""
     tune: tuple[Tune, ...] = (loguniform("recipe.lr", 1e-3, 1.0),)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from resnet_lab.errors import UserError
-from studies.plan.design import Design, make_design
+from studies.plan.design import Design, levels_of, make_design
 from studies.plan.fractional import alias_lines, matrix
 
 ABC = {"a": (0, 1), "b": (0, 1), "c": (0, 1)}
@@ -150,6 +150,28 @@ def test_sampled_cells_are_seeded_and_start_with_the_baseline(kind):
 def test_levels_that_do_not_fit_are_refused_in_a_sentence(kind, levels, options, sentence):
     with pytest.raises(UserError, match=sentence):
         make_design(kind, levels, **options)
+
+
+LISTED = ({"a": 0, "b": 0}, {"a": 1, "b": 5}, {"a": 1, "b": 3}, {"a": 2, "b": 0})
+
+
+def listed(**levels):
+    return make_design(Design.LISTED, {**levels_of(LISTED), **levels}, listed=LISTED)
+
+
+def test_listed_arms_are_those_listed_and_the_first_is_the_baseline():
+    assert levels_of(LISTED) == {"a": (0, 1, 2), "b": (0, 5, 3)}
+    assert (listed().cells, listed().baseline) == (LISTED, LISTED[0])
+
+
+def test_levels_asked_for_leave_the_listed_arms_that_have_them():
+    assert listed(a=(1,)).cells == LISTED[1:3]
+    assert listed(a=(2, 0)).cells == (LISTED[0], LISTED[3])
+    assert listed(a=(2, 0)).baseline == LISTED[3]  # the level that is named first
+    with pytest.raises(UserError, match="no listed arm has b=4 and the other levels asked for: give --design full"):
+        listed(b=(3, 4))
+    with pytest.raises(UserError, match="lists no arms of its own"):
+        make_design(Design.LISTED, ABC)
 
 
 def test_factors_whose_short_names_are_equal_keep_their_whole_names():
