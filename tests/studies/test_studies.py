@@ -4,6 +4,7 @@ import importlib
 
 import pytest
 
+from analysis.comparison.published import deviations, figures_for
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.trials.throughput import forward_flops
@@ -57,6 +58,72 @@ def test_table_2_of_he_2016_has_its_five_arms():
         ("before_add", "after_add", "relu_only"),
         ("before_add", "after_add", "full"),
     ]
+
+
+SCALED, EXCLUSIVE, SHORTCUT_ONLY = "constant_scaling", "exclusive_gating", "shortcut_only_gating"
+TABLE_1 = {
+    ("A", 0.5, -6): "6.61",
+    ("none", 0.5, -6): "fail",
+    (SCALED, 1, -6): "fail",
+    (SCALED, 0.5, -6): "12.35",
+    **{(EXCLUSIVE, 0.5, bias): "fail" for bias in (0, -1, -2, -3, -4, -5)},
+    (EXCLUSIVE, 0.5, -6): "8.70",
+    (EXCLUSIVE, 0.5, -7): "9.81",
+    (SHORTCUT_ONLY, 0.5, 0): "12.86",
+    (SHORTCUT_ONLY, 0.5, -6): "6.91",
+    ("conv1x1", 0.5, -6): "12.22",
+    ("dropout", 0.5, -6): "fail",
+}
+"""He et al. 2016, table 1: (shortcut, factor on the branch, bias of the gate): test error in per cent."""
+
+
+@pytest.mark.parametrize("scale", ["quick", "paper"])
+def test_table_1_of_he_2016_has_every_row(scale):
+    assert arms("he2016_shortcuts", scale=scale) == list(TABLE_1)
+
+
+def test_every_row_of_table_1_has_its_published_figure():
+    plan = make_plan(find_study("he2016_shortcuts"), Options(scale="paper"))
+    for cell, (row, expected) in zip(plan.cells, TABLE_1.items(), strict=True):
+        ours = {each.text for each in figures_for(cell) if each.source.startswith("He, Zhang, Ren, Sun 2016")}
+        assert {text.partition(" ")[0] for text in ours} == {expected}, row
+
+
+def test_rows_of_table_1_are_chosen_by_their_levels():
+    some = ("model.block.shortcut=exclusive_gating,conv1x1", "model.block.gate_bias=-6,-7")
+    assert arms("he2016_shortcuts", assignments=some) == [
+        (EXCLUSIVE, 0.5, -6),
+        (EXCLUSIVE, 0.5, -7),
+        ("conv1x1", 0.5, -6),
+    ]
+
+
+def test_the_published_deep_nets_are_bottlenecks_and_the_others_are_not():
+    plan = make_plan(find_study("preactivation"), Options(scale="paper", assignments=("model.depth=110,164,1001",)))
+    kinds = {(cell.model.depth, cell.model.block.kind, cell.model.block.shortcut) for cell in plan.cells}
+    assert kinds == {(110, "basic", "A"), (164, "bottleneck", "B"), (1001, "bottleneck", "B")}
+
+
+def test_each_optimiser_has_the_rate_its_source_names():
+    plan = make_plan(find_study("optimizer"), Options())
+    rates = {cell.recipe.optimizer: cell.recipe.lr for cell in plan.cells}
+    assert rates == {
+        "sgd": 0.1,
+        "nesterov": 0.1,
+        "adam": 1e-3,
+        "adamw": 1e-3,
+        "rmsprop": 1e-2,
+        "adagrad": 0.1,
+        "adadelta": 1.0,
+        "muon": 0.02,
+    }
+
+
+def test_stochastic_depth_has_its_authors_protocol_at_paper_scale():
+    plan = make_plan(find_study("stochastic_depth"), Options(scale="paper"))
+    figures = {each.text: each for cell in plan.cells for each in figures_for(cell) if "1603.09382" in each.source}
+    assert set(figures) == {"6.41", "5.25"}
+    assert [deviations(cell, figures["6.41"]) for cell in plan.cells if not cell.model.block.drop_path] == [[]]
 
 
 def test_the_ladder_climbs_from_adam_and_takes_its_learning_rate_along():
