@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from analysis.results.trials import TrialRow, group, is_diverged, results_by_seed
+from analysis.results.trials import TrialRow, group, is_diverged, outcomes_by_repeat
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
@@ -67,7 +67,7 @@ def anova(
         if any(map(is_diverged, here)):
             continue
         names = factors_of(here, arm)
-        cells = {key: results_by_seed(part, metric) for key, part in group(here, names).items()}
+        cells = {key: outcomes_by_repeat(part, metric) for key, part in group(here, names).items()}
         levels = [list(dict.fromkeys(key[i] for key in cells)) for i in range(len(names))]
         crossed = len(cells) == math.prod(map(len, levels))
         if len(names) > 1 and crossed:

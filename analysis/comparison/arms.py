@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import stdev
 
 from analysis.results.plain import none_if_undefined
-from analysis.results.trials import TrialRow, failure, group, is_diverged, outcomes_by_seed, reasons
+from analysis.results.trials import TrialRow, failure, group, is_diverged, outcomes_by_repeat, reasons
 from analysis.stats.failures import direction, paired_differences, signed_rank_p, worst_median
 from analysis.stats.intervals import Interval, holm, paired_t, t_interval
 from resnet_lab.metrics import TEST_ERROR
@@ -24,6 +24,8 @@ class ArmRow:
     is_baseline: bool
     n: int
     """Complete trials, one per seed."""
+    repeats: int
+    """Independent repeats with an outcome, the unit of every interval and test: seeds, unless several share a split."""
     failed: int
     diverged: int
     """Those of the failed that diverged: outcomes, the worst there are. The others of the failed are missing."""
@@ -77,7 +79,7 @@ def summarise(
     first = tuple(baseline[name] for name in arm)
     for setting, here in group(trials, context).items():
         arms = group(here, arm)
-        reference = outcomes_by_seed(arms.get(first, []), metric)
+        reference = outcomes_by_repeat(arms.get(first, []), metric)
         where = dict(zip(context, setting, strict=True))
         for key in sorted(arms, key=lambda key: key != first):
             names = dict(zip(arm, key, strict=True))
@@ -98,7 +100,7 @@ def trials_of(trials: Sequence[TrialRow], rows: Sequence[ArmRow]) -> Callable[[A
     return of
 
 
-NOT_IN_JSON = frozenset({"arm", "context", "reasons", "direction"})
+NOT_IN_JSON = frozenset({"arm", "context", "reasons", "direction", "repeats"})
 
 
 def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
@@ -116,7 +118,7 @@ def _row(
     metric: str,
     reference: Mapping[int, float] | None,
 ) -> ArmRow:
-    outcomes, paired = outcomes_by_seed(trials, metric), reference or {}
+    outcomes, paired = outcomes_by_repeat(trials, metric), reference or {}
     values = [value for value in outcomes.values() if math.isfinite(value)]
     differences = paired_differences(outcomes, paired)
     diverged = sum(map(is_diverged, trials))
@@ -127,7 +129,8 @@ def _row(
         arm=arm,
         context=context,
         is_baseline=reference is None,
-        n=len(values),
+        n=sum(trial["status"] == Status.COMPLETE and failure(trial, metric) is None for trial in trials),
+        repeats=len(outcomes),
         failed=sum(failure(trial, metric) is not None for trial in trials),
         diverged=diverged,
         missing=sum(trial["status"] == Status.MISSING for trial in trials),

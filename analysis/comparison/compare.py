@@ -11,7 +11,7 @@ from statistics import median, stdev
 
 from analysis.comparison.arms import ArmRow, trials_of
 from analysis.results.plain import none_if_nan
-from analysis.results.trials import TrialRow, outcomes_by_seed
+from analysis.results.trials import TrialRow, outcomes_by_repeat
 from analysis.stats.failures import paired_differences
 from analysis.stats.intervals import ROUNDING, holm
 from analysis.stats.paired_tests import (
@@ -91,7 +91,7 @@ def compare(
     for row in rows:
         if row.pairs:
             reference = next(r for r in rows if r.is_baseline and r.context == row.context)
-            pairs = _pairs(*(outcomes_by_seed(own(each), metric) for each in (row, reference)))
+            pairs = _pairs(*(outcomes_by_repeat(own(each), metric) for each in (row, reference)))
             comparisons.append(_comparison(row, pairs, margin))
     corrected = holm([each.equivalence.p if each.equivalence else math.nan for each in comparisons])
     alpha = first_step(ALPHA, sum(not math.isnan(each.row.p) for each in comparisons))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from analysis.comparison.arms import WITHHELD, ArmRow, withheld_by
-from analysis.results.trials import TrialRow, outcomes_by_seed
+from analysis.results.trials import TrialRow, outcomes_by_repeat
 from analysis.stats.failures import paired_differences, signed_rank_p
 from analysis.stats.intervals import Interval, holm, paired_t, t_interval
 from resnet_lab.metrics import TEST_ERROR
@@ -98,7 +98,7 @@ def _by_context(rows: Sequence[ArmRow]) -> Iterator[list[ArmRow]]:
 
 def _results(trials: Sequence[TrialRow], row: ArmRow, metric: str) -> Results:
     names = {**row.context, **row.arm}
-    return outcomes_by_seed([t for t in trials if all(t[n] == v for n, v in names.items())], metric)
+    return outcomes_by_repeat([t for t in trials if all(t[n] == v for n, v in names.items())], metric)
 
 
 def _effect(

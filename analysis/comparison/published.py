@@ -189,10 +189,14 @@ def noted(spec: RunSpec, figure: Published) -> list[str]:
     return [f"{', '.join(parts)} (unknown: {said})" for said, parts in unknown.items()] + list(figure.origin.noted)
 
 
+NO_PART = frozenset({"recipe.precision", "data.split"})
+"""Fields of data and recipe that no protocol states: a draw of the split is none, as a seed is none."""
+
+
 def _ours(spec: RunSpec) -> dict[str, Value]:
     """Return what a protocol can state of a run, by part: its data and recipe, and what matters of its network."""
     fields = flatten(spec)
-    parts = {n: v for n, v in fields.items() if n.startswith(("data.", "recipe.")) and n != "recipe.precision"}
+    parts = {n: v for n, v in fields.items() if n.startswith(("data.", "recipe.")) and n not in NO_PART}
     parts[WARMUP] = warmup_of(spec).value
     if parts[WARMUP] == Warmup.NONE:
         del parts["recipe.warmup_iterations"], parts["recipe.warmup_lr"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.comparison.arms import ArmRow
-from analysis.results.trials import TrialRow
+from analysis.results.trials import TrialRow, seeds_by_repeat
 from analysis.stats.two_way import TwoWay, two_way
 from resnet_lab.outcomes import Status
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Wrong = Mapping[int, NDArray[np.float64]]
-    """100 for every test image that a seed's network got wrong, and 0 for the others."""
+    """By repeat, for every test image: the share, in per cent, of the repeat's networks that got it wrong."""
     ReadTest = Callable[[TrialRow], NDArray[np.bool_] | None]
 
 NO_RECORD = "not every trial has a record of its test images (those of earlier versions have none)"
@@ -78,7 +78,10 @@ def _wrong(runs: Sequence[TrialRow], read: "ReadTest") -> "Wrong | str":
     known = {seed: np.where(record, 0.0, 100.0) for seed, record in records.items() if record is not None}
     if len(known) < len(complete):
         return NO_RECORD
-    return known if len({len(each) for each in known.values()}) == 1 else OTHER_TEST
+    if len({len(each) for each in known.values()}) > 1:
+        return OTHER_TEST
+    whole = {r: seeds for r, seeds in seeds_by_repeat(runs).items() if all(seed in known for seed in seeds)}
+    return {repeat: np.mean([known[seed] for seed in seeds], axis=0) for repeat, seeds in whole.items()}
 
 
 def _matrix(rows: "Sequence[NDArray[np.float64]]") -> "NDArray[np.float64]":

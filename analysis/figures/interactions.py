@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.comparison.anova import Anova
 from analysis.figures.panels import LINES, FigureText, grid
 from analysis.figures.style import colour, draw_and_save, marker
-from analysis.results.trials import TrialRow, failure
+from analysis.results.trials import TrialRow, failure, repeat_of
 from analysis.stats.intervals import t_interval
 from analysis.tables.labels import full_label, short_names
 from resnet_lab import metrics
@@ -49,7 +49,7 @@ def interaction_data(trials: Sequence[TrialRow], tables: Sequence[Anova], metric
             for trial in here:
                 if trial["status"] == Status.COMPLETE and not failure(trial, metric):
                     seeds = levels.setdefault((trial[one], trial[other]), {})
-                    seeds.setdefault(trial["seed"], []).append(float(trial[metric]))
+                    seeds.setdefault(repeat_of(trial), []).append(float(trial[metric]))
             for (first, second), seeds in levels.items():
                 mean = t_interval([sum(values) / len(values) for values in seeds.values()])
                 place = {"context": full_label(table.context), "x": one, "x_level": first}

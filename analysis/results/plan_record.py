@@ -14,7 +14,7 @@ SEQUENTIAL = "sequential"
 """The name of the section whose intervals are corrected for repeated looks: the page says so where it gives others."""
 NEEDED = ("study", "question", "scale", "dataset", "arm", "context", "baseline", "seeds")
 """Keys that every version of plan.json has."""
-OPTIONAL = ("design", "variant", "implies", "aliases", "runs", "controls")
+OPTIONAL = ("design", "variant", "implies", "aliases", "runs", "controls", "splits", "searches")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,10 @@ class PlanRecord:
     """Fields that go with a level: `field`, `value` and `changes` of each."""
     aliases: Sequence[str] = ()
     seeds: Sequence[int]
+    splits: int = 1
+    """Train/validation splits that the seeds are dealt over, by their remainder."""
+    searches: int = 1
+    """Tuning searches of each arm whose choices the seeds are dealt over, alike."""
     margin: float = 0.0
     """Difference in points below which arms count as equal; 0 where the study named none."""
     sections: tuple[ReportSection, ...] = ()
@@ -94,4 +98,6 @@ class PlanRecord:
             "sections": [section.as_dict() for section in self.sections],
             "runs": list(self.runs),
             **({"controls": list(self.controls)} if self.controls else {}),
+            **({"splits": self.splits} if self.splits > 1 else {}),
+            **({"searches": self.searches} if self.searches > 1 else {}),
         }

@@ -7,10 +7,14 @@ in per cent. A complete trial whose metric is absent or not finite counts as fai
 
 A diverged trial is an outcome, the worst there is: its metric is infinite. A trial that failed otherwise, by a fault of
 the machine, is missing.
+
+A seed is one independent repeat. Where several seeds share a train/validation split or a tuning search, their trials
+have one "repeat", which is then the unit of every interval and test.
 """
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from resnet_lab.errors import UserError
@@ -18,6 +22,8 @@ from resnet_lab.outcomes import Reason, Status, reason_of, with_sentence
 from resnet_lab.spec.choices import Value
 
 TrialRow = Mapping[str, Any]
+REPEAT = "repeat"
+"""The key of the number of the repeat that a trial is of; where it is absent, that is the seed."""
 
 
 def group(trials: Sequence[TrialRow], names: Sequence[str]) -> dict[tuple[Value, ...], list[TrialRow]]:
@@ -75,6 +81,34 @@ def outcomes_by_seed(trials: Sequence[TrialRow], metric: str) -> dict[int, float
     diverged = {trial["seed"] for trial in trials if is_diverged(trial)}
     seeds = dict.fromkeys(trial["seed"] for trial in trials)
     return {seed: known.get(seed, math.inf) for seed in seeds if seed in known or seed in diverged}
+
+
+def outcomes_by_repeat(trials: Sequence[TrialRow], metric: str) -> dict[int, float]:
+    """Return {repeat: the mean of its seeds} of the trials of one arm, infinite where one of them diverged.
+
+    A repeat that lacks a seed's outcome is left out: its pair in another arm would be of other seeds. Raises UserError
+    for two complete trials of one seed.
+    """
+    known, seeds = outcomes_by_seed(trials, metric), seeds_by_repeat(trials)
+    return {
+        repeat: fmean(known[seed] for seed in members)
+        for repeat, members in seeds.items()
+        if all(seed in known for seed in members)
+    }
+
+
+def repeat_of(trial: TrialRow) -> int:
+    """Return the number of the repeat that a trial is of."""
+    repeat: int = trial.get(REPEAT, trial["seed"])
+    return repeat
+
+
+def seeds_by_repeat(trials: Sequence[TrialRow]) -> dict[int, list[int]]:
+    """Return {repeat: its seeds} of the trials of one arm, each itself where the trials name no repeats."""
+    repeats: dict[int, dict[int, None]] = {}
+    for trial in trials:
+        repeats.setdefault(repeat_of(trial), {})[trial["seed"]] = None
+    return {repeat: list(seeds) for repeat, seeds in repeats.items()}
 
 
 def _number(trial: TrialRow, metric: str) -> float:

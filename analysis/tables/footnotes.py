@@ -16,16 +16,17 @@ def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
     """Return unit, interval, test, correction, sensitivity and failures in words, one sentence per line."""
     if not rows:
         return "No trials."
-    parts = [_errors(rows), _differences(rows, baseline), _diverged(rows), _sensitivity(rows), _undefined(rows)]
+    parts = [_errors(rows), _differences(rows, baseline), _repeats(rows)]
+    parts += [_diverged(rows), _sensitivity(rows), _undefined(rows)]
     parts.append(_failures(rows))
     return "\n".join(part for part in parts if part)
 
 
 def _errors(rows: Sequence[ArmRow]) -> str:
-    counts = [row.n for row in rows if not row.diverged]
+    counts = [row.repeats for row in rows if not row.diverged]
     if not counts:
         return ""
-    text = f"error %: mean of {_counts(counts)} an arm [95 % Student-t interval]"
+    text = f"error %: mean of {_counts(counts, _unit(rows))} an arm [95 % Student-t interval]"
     below = any(row.low < 0 for row in rows)
     return text + ("; with so few seeds an interval can reach below 0." if below else ".")
 
@@ -36,7 +37,8 @@ def _differences(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
     if not pairs:
         return f"difference: none, for no arm shares a seed with the baseline ({reference})."
     place = f" of the same {', '.join(short_names(rows[0].context).values())}" if rows[0].context else ""
-    text = f"difference: points above (+) or below (-) the baseline ({reference}){place}, over {_counts(pairs)}"
+    text = f"difference: points above (+) or below (-) the baseline ({reference}){place}, over "
+    text += _counts(pairs, _unit(rows))
     tested = _tested(rows)
     if not tested:
         return f"{text} complete in both; one seed allows no interval and no test."
@@ -44,6 +46,18 @@ def _differences(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
         f"{text} complete in both [95 % paired t interval]; p: two-sided paired t test, Holm-corrected over"
         f" {tested} comparison{'s' if tested > 1 else ''}."
     )
+
+
+def _repeats(rows: Sequence[ArmRow]) -> str:
+    """Return what a repeat is, where it is no single seed."""
+    if _unit(rows) == "seed":
+        return ""
+    return "repeat: the mean of the seeds that share a train/validation split or a tuning search, and so one sample."
+
+
+def _unit(rows: Sequence[ArmRow]) -> str:
+    """Return what intervals and tests take as independent: a seed, or a repeat of several."""
+    return "repeat" if any(row.repeats < row.n + row.diverged for row in rows) else "seed"
 
 
 def _diverged(rows: Sequence[ArmRow]) -> str:
@@ -100,6 +114,6 @@ def _tested(rows: Sequence[ArmRow]) -> int:
     return sum(not math.isnan(row.p) for row in rows)
 
 
-def _counts(seeds: Sequence[int]) -> str:
-    low, high = min(seeds), max(seeds)
-    return f"{low} to {high} seeds" if low < high else f"{low} seed{'s' if low != 1 else ''}"
+def _counts(numbers: Sequence[int], unit: str) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low} to {high} {unit}s" if low < high else f"{low} {unit}{'s' if low != 1 else ''}"

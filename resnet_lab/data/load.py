@@ -60,7 +60,7 @@ def _read(spec: DataSpec, data_dir: Path | None) -> ImageData:
     wanted = train_images(spec)
     info = CATALOG[spec.name]
     rest, test = sources.read(spec.name, data_dir)
-    train_index, val_index = split_indices(len(rest.labels), info.val)
+    train_index, val_index = split_indices(len(rest.labels), info.val, spec.split)
     train, val = _take(rest, train_index[:wanted]), _take(rest, val_index)
     mean, std = normalisation(train.pixels, spec.normalise)
     return ImageData(

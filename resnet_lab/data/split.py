@@ -1,4 +1,4 @@
-"""The fixed split into training and held-out images."""
+"""The split into training and held-out images: the fixed one, and others drawn like it."""
 
 from hashlib import sha256
 
@@ -6,14 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def split_indices(total: int, val: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_indices(total: int, val: int, split: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return (train [total - val], val [val]): disjoint indices that together are 0 .. total-1.
 
     The indices are sorted by the SHA-256 of their decimal digits and the first `val` held out: a fixed
     shuffle that no version of Python, NumPy or torch can change. Both parts stay in that shuffled order: the
-    first k training indices are a random sample, and a smaller k gives a subset of a larger one.
+    first k training indices are a random sample, and a smaller k gives a subset of a larger one. A `split` above 0
+    puts its own number before the digits, which makes it another draw of the same kind.
     """
     if not 0 <= val <= total:
         raise ValueError(f"cannot hold out {val} of {total} images")
-    shuffled = np.array(sorted(range(total), key=lambda i: sha256(str(i).encode()).digest()), dtype=np.int64)
+    place = f"{split}/" if split else ""
+    shuffled = np.array(sorted(range(total), key=lambda i: sha256(f"{place}{i}".encode()).digest()), dtype=np.int64)
     return shuffled[val:], shuffled[:val]

@@ -62,6 +62,9 @@ class DataSpec:
     """Which images."""
     train_images: NonNegative = 0
     """Use only the first n training images of the fixed split; 0 means all (45,000 on CIFAR)."""
+    split: NonNegative = 0
+    """Which split into training and validation images: 0 is the fixed one, every other number a draw of its own. The
+    test images stay the same."""
     normalise: NormaliseKind = NormaliseKind.CHANNEL
     """What is done to images on the 0..1 scale: minus each channel's mean, over its standard deviation; minus each
     pixel's mean, over the deviation of all pixels; or nothing. Measured on the training images."""

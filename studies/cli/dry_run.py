@@ -26,11 +26,16 @@ def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_js
     console = Console()
     console.print(_table(plan, trials))
     console.print(
-        f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {len(trials)} trials; "
+        f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {len(trials)} trials on {_data(plan)}; "
         f"{len(trials) - len(todo)} done already, {len(todo)} to run, {jobs} at once on {device}"
     )
     console.print(f"estimated time: {duration(seconds)} (measured on a few steps here and now)")
     console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
+
+
+def _data(plan: Plan) -> str:
+    splits = f", over {plan.splits} train/validation splits" if plan.splits > 1 else ""
+    return plan.cells[0].data.name.value + splits
 
 
 def _table(plan: Plan, trials: Sequence[Trial]) -> Table:
@@ -41,14 +46,10 @@ def _table(plan: Plan, trials: Sequence[Trial]) -> Table:
     done = {trial.spec for trial in trials if trial.result() is not None}
     for cell in plan.cells:
         values = [str(value) for name, value in plan.fields(cell).items() if name != "seed"]
-        seeds = [spec for spec in plan.table_order() if _same_cell(spec, cell)]
+        seeds = plan.runs_of(cell)
         count = sum(spec in done for spec in seeds)
         table.add_row(*values, str(len(seeds)), str(count), str(cell.recipe.iterations))
     return table
-
-
-def _same_cell(spec: Any, cell: Any) -> bool:
-    return (spec.model, spec.data, spec.recipe) == (cell.model, cell.data, cell.recipe)
 
 
 def _as_dict(

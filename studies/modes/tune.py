@@ -3,9 +3,14 @@
 First the study's recipe is compared as it is. Then each cell is tuned by validation error at a seed that no comparison
 uses; its pruner knows nothing of other cells. Last, the cells are compared at the values chosen for each, with the
 plan's seeds, which no search has seen.
+
+What a search chooses is left to chance as well: its seed, its split, its draws. With several searches of each cell the
+seeds are dealt over what they chose, so that the spread over repeats holds that of the choice.
 """
 
 import dataclasses
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +25,7 @@ from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from studies.modes.tune_text import ArmSearch, content, pairs, text
 from studies.plan.options import Algorithm, LaunchMode, Pruner
-from studies.plan.plan import Plan, trials_of
+from studies.plan.plan import Plan, require_dealt, trials_of
 from studies.plan.spaces import Space
 from studies.results.frozen_plan import comparison_plan
 from studies.results.outcomes import rows_of
@@ -35,20 +40,28 @@ from studies.search.search_group import SearchGroup
 class Tuned:
     """The comparison at the study's recipe, and again at what each arm's own search found."""
 
-    def __init__(self, plan: Plan, *, budget: int, pruner: Pruner) -> None:
+    def __init__(self, plan: Plan, *, budget: int, pruner: Pruner, seeds: int = 1) -> None:
         self._space, self._budget, self._pruner = space_of(plan), budget, pruner
-        if SEED in plan.seeds:
-            raise UserError(f"seed {SEED} is that of the tuning trials: compare with other --seeds")
+        self._seeds = range(SEED, SEED + seeds)
+        for seed in plan.seeds:
+            if seed in self._seeds:
+                raise UserError(f"seed {seed} is that of tuning trials: compare with other --seeds")
+        require_dealt("tune-seeds", seeds, plan.seeds)
+        if plan.splits > 1 and seeds > 1 and plan.splits != seeds:
+            raise UserError(
+                f"--splits {plan.splits} and --tune-seeds {seeds} deal the seeds out differently: give the same number"
+            )
 
     def describe(self) -> str:
-        return f"then {self._budget} tuning trials for each cell, and the same trials again at the chosen values"
+        each = f"{len(self._seeds)} x {self._budget}" if len(self._seeds) > 1 else str(self._budget)
+        return f"then {each} tuning trials for each cell, and the same trials again at the chosen values"
 
     def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
         tuning = {
             "algorithm": Algorithm.TPE.value,
             "pruner": self._pruner.value,
             "budget": self._budget,
-            "seed": SEED,
+            "seed": list(self._seeds) if len(self._seeds) > 1 else SEED,
             "space": ranges(self._space),
         }
         tuned = dataclasses.replace(plan, variant="tuned")
@@ -60,8 +73,9 @@ class Tuned:
     def run(self, driver: StudyDriver, console: Console) -> "TunedOutcome":
         run_phase(driver)
         declared = PlanOutcome(audit=require_audit(driver), trials=driver.trials)
-        searches = [self._search(cell, driver.trials[0].root) for cell in driver.plan.cells]
-        run_phase(self._tuning(driver, SearchGroup(searches), console))
+        root = driver.trials[0].root
+        searches = [[self._search(driver.plan, cell, seed, root) for seed in self._seeds] for cell in driver.plan.cells]
+        run_phase(self._tuning(driver, SearchGroup(list(itertools.chain(*searches))), console))
         tuned = _at_chosen(driver, searches, console)
         run_phase(tuned)
         return TunedOutcome(
@@ -70,9 +84,10 @@ class Tuned:
             tuned=PlanOutcome(audit=require_audit(tuned), trials=tuned.trials),
         )
 
-    def _search(self, cell: RunSpec, root: Path) -> Search:
+    def _search(self, plan: Plan, cell: RunSpec, seed: int, root: Path) -> Search:
+        split = (seed - SEED) % plan.splits
         settings = Settings(
-            base=dataclasses.replace(cell, seed=SEED),
+            base=dataclasses.replace(cell, seed=seed, data=dataclasses.replace(cell.data, split=split)),
             space=self._space,
             budget=self._budget,
             epochs=epochs_of(cell),
@@ -84,10 +99,12 @@ class Tuned:
         """Return the driver of the tuning trials."""
         plan = driver.plan
         fields = {each.field: () for each in self._space}
-        console.print(f"tuning: {searches.budget} trials to go, {self._budget} for each of {len(plan.cells)} arms")
+        each = f"{self._budget} for each of {len(plan.cells)} arms"
+        each += f" at each of {len(self._seeds)} seeds" if len(self._seeds) > 1 else ""
+        console.print(f"tuning: {searches.budget} trials to go, {each}")
         return dataclasses.replace(
             driver,
-            plan=dataclasses.replace(plan, arm={**plan.arm, **fields}, seeds=(SEED,)),
+            plan=dataclasses.replace(plan, arm={**plan.arm, **fields}, seeds=tuple(self._seeds)),
             trials=(),
             store=searches,
             searcher=searches,
@@ -96,10 +113,18 @@ class Tuned:
         )
 
 
-def _at_chosen(driver: StudyDriver, searches: list[Search], console: Console) -> StudyDriver:
-    """Return the driver of the comparison at the chosen values; a cell whose search found none keeps its recipe."""
-    cells = [replace(cell, search.chosen()) for cell, search in zip(driver.plan.cells, searches, strict=True)]
-    plan = dataclasses.replace(driver.plan, cells=tuple(cells), variant=f"{driver.plan.variant}-tuned".lstrip("-"))
+def at_chosen(plan: Plan, searches: Sequence[Sequence[Search]]) -> Plan:
+    """Return the plan at the values chosen for each cell; a cell whose search found none keeps its recipe."""
+    tuned = dataclasses.replace(plan, variant=f"{plan.variant}-tuned".lstrip("-"))
+    chosen = {cell: tuple(search.chosen() for search in own) for cell, own in zip(plan.cells, searches, strict=True)}
+    if all(len(choices) == 1 for choices in chosen.values()):
+        return dataclasses.replace(tuned, cells=tuple(replace(cell, choices[0]) for cell, choices in chosen.items()))
+    return dataclasses.replace(tuned, chosen=chosen)
+
+
+def _at_chosen(driver: StudyDriver, searches: Sequence[Sequence[Search]], console: Console) -> StudyDriver:
+    """Return the driver of the comparison at the chosen values."""
+    plan = at_chosen(driver.plan, searches)
     return dataclasses.replace(
         driver,
         plan=plan,
@@ -112,10 +137,10 @@ def _at_chosen(driver: StudyDriver, searches: list[Search], console: Console) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunedOutcome:
-    """Both comparisons, and the searches between them, one per cell."""
+    """Both comparisons, and the searches between them, those of each cell in the order of the plan."""
 
     declared: PlanOutcome
-    searches: list[Search]
+    searches: Sequence[Sequence[Search]]
     tuned: PlanOutcome
 
     @property
@@ -128,7 +153,8 @@ class TunedOutcome:
         twice = pairs(rows_of(plan, self.declared.trials)[1], tuned.rows)
         arms = [
             ArmSearch(fields=plan.cell_fields(cell), search=search)
-            for cell, search in zip(plan.cells, self.searches, strict=True)
+            for cell, own in zip(plan.cells, self.searches, strict=True)
+            for search in own
         ]
         section = ReportSection(name="tuning", text=text(arms, twice), content=content(arms, twice, tuned.rows))
         with_tuning = dataclasses.replace(self.declared, sections=(section,))

@@ -24,6 +24,11 @@ class ArmSearch:
     fields: dict[str, Value]
     search: Search
 
+    @property
+    def seed(self) -> int:
+        """The seed of its trials."""
+        return self.search.settings.base.seed
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Twice:
@@ -57,15 +62,11 @@ def _key(row: ArmRow) -> tuple[Value, ...]:
 
 def text(searches: Sequence[ArmSearch], twice: Sequence[Twice]) -> str:
     """Return what was chosen, then each comparison at both recipes, in at most 80 columns."""
-    budget, seed = searches[0].search.settings.budget, searches[0].search.settings.base.seed
-    pruner = searches[0].search.settings.pruner
-    head = (
-        f"Tuned: each arm had a search of its own, {budget} trials by validation error at seed {seed} (TPE; pruner: "
-        f"{pruner}, within the arm), then the seeds of the table above at the chosen values."
-    )
-    lines = textwrap.wrap(head, WIDTH)
+    lines = textwrap.wrap(_how(searches), WIDTH)
+    several = len(_seeds(searches)) > 1
     for each in searches:
-        lines += _wrapped(f"{full_label(each.fields)}: {_chosen(each.search)} ({state_counts(rows(each.search))})")
+        name = full_label(each.fields) + (f", seed {each.seed}" if several else "")
+        lines += _wrapped(f"{name}: {_chosen(each.search)} ({state_counts(rows(each.search))})")
     lines += textwrap.wrap("Difference from the baseline, at the study's recipe and tuned:", WIDTH)
     for one in twice:
         name = full_label({**one.declared.context, **one.declared.arm})
@@ -73,12 +74,34 @@ def text(searches: Sequence[ArmSearch], twice: Sequence[Twice]) -> str:
     return "\n".join(lines)
 
 
+def _how(searches: Sequence[ArmSearch]) -> str:
+    """Return how each arm was tuned, and whether the intervals hold what its choice left to chance."""
+    budget, pruner = searches[0].search.settings.budget, searches[0].search.settings.pruner
+    seeds = _seeds(searches)
+    method = f"{budget} trials by validation error at seed {seeds[0]} (TPE; pruner: {pruner}, within the arm)"
+    if len(seeds) == 1:
+        return (
+            f"Tuned: each arm had a search of its own, {method}, then the seeds of the table above at the chosen "
+            "values. With one search an arm, what its choice left to chance is not in the intervals: see --tune-seeds."
+        )
+    method = method.replace(f"at seed {seeds[0]} (", f"each, at seeds {seeds[0]} to {seeds[-1]} (")
+    return (
+        f"Tuned: each arm had {len(seeds)} searches of its own, {method}, then the seeds of the table above, seed s at "
+        f"the values of search s modulo {len(seeds)}, so that what the choice left to chance is in the intervals."
+    )
+
+
+def _seeds(searches: Sequence[ArmSearch]) -> list[int]:
+    return sorted({each.seed for each in searches})
+
+
 def content(searches: Sequence[ArmSearch], twice: Sequence[Twice], tuned: Sequence[ArmRow]) -> dict[str, Any]:
     """Return the same as JSON takes it, with every trial of every search and the table of the tuned arms."""
     return {
         "budget": searches[0].search.settings.budget,
         "arms": [
-            {"fields": each.fields, "chosen": each.search.chosen(), "trials": rows(each.search)} for each in searches
+            {"fields": each.fields, "seed": each.seed, "chosen": each.search.chosen(), "trials": rows(each.search)}
+            for each in searches
         ],
         "comparisons": [
             {

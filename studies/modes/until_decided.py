@@ -40,6 +40,11 @@ class UntilDecided:
     def __init__(self, plan: Plan, *, max_seeds: int, margin: float, robust: bool = False) -> None:
         self._schedule = schedule_of(plan, max_seeds)
         self._seeds = numbered(plan.seeds, self._schedule[-1])
+        if plan.splits > 1 and len({seed % plan.splits for seed in self._seeds}) < len(self._seeds):
+            raise UserError(
+                f"--until-decided takes each seed as a sample of its own, and {len(self._seeds)} seeds share "
+                f"{plan.splits} splits: give --splits {len(self._seeds)} or more, or a smaller --max-seeds"
+            )
         self._margin = margin
         self._robust = robust
         if robust:
@@ -136,7 +141,7 @@ class _Looking:
         return trials
 
     def _trial(self, cell: RunSpec, seed: int) -> Trial:
-        return Trial(root=self.trials[0].root, spec=dataclasses.replace(cell, seed=seed))
+        return Trial(root=self.trials[0].root, spec=self.plan.run_of(cell, seed))
 
     def progress(self, seeds: tuple[int, ...]) -> str:
         """Return `undecided: 2 of 3; on with seed 5 and 6`."""

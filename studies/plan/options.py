@@ -79,6 +79,9 @@ class Options:
     """With --design random or sobol: arms that are drawn, besides the baseline."""
     resolution: Annotated[int, arg(metavar="INT")] = 3
     """With --design fractional: 3 keeps main effects apart; 4 keeps them clear of pairs, too."""
+    splits: Annotated[int, arg(metavar="K")] = 1
+    """Train/validation splits that the seeds are dealt over: as many as seeds give each its own, so that intervals hold
+    for other splits too. 1: the fixed split for all."""
     match: Annotated[Match | None, arg(metavar="{parameters,flops}", help_behavior_hint="")] = None
     """Give arms with other parameters or FLOPs a control: the baseline at the width that comes nearest."""
     until_decided: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -93,6 +96,9 @@ class Options:
     """Compare again with each arm tuned by a search of its own, the same budget for each."""
     tune_trials: Annotated[int, arg(metavar="INT")] = 12
     """With --tune: trials for each arm."""
+    tune_seeds: Annotated[int, arg(metavar="K")] = 1
+    """With --tune: searches for each arm, at seeds of their own; the seeds compared are dealt over them, so that the
+    intervals hold what the choice leaves to chance."""
     search: Annotated[Algorithm | None, arg(metavar="{tpe,random}", help_behavior_hint="")] = None
     """Search the study's switches and its `tune` for the least validation error, instead of comparing arms."""
     trials: Annotated[int, arg(metavar="INT")] = 40
@@ -116,11 +122,15 @@ class Options:
             raise UserError(f"{asked} answer different questions: give one of them")
         if self.robust and not self.until_decided:
             raise UserError("--robust is a rule of --until-decided: give both, or neither")
+        if self.tune_seeds > 1 and not self.tune:
+            raise UserError("--tune-seeds counts the searches of --tune: give both, or neither")
+        if self.splits > 1 and self.search:
+            raise UserError("--search has one seed and so one split: leave out --splits")
         if self.match and (self.until_decided or self.search):
             asked = "--until-decided" if self.until_decided else "--search"
             raise UserError(f"{asked} compares nothing with a control: leave out --match, or {asked}")
         whole = {"epochs": self.epochs, "jobs": self.jobs, "tune-trials": self.tune_trials, "trials": self.trials}
-        whole |= {"orders": self.orders, "cells": self.cells}
+        whole |= {"orders": self.orders, "cells": self.cells, "splits": self.splits, "tune-seeds": self.tune_seeds}
         for name, value in whole.items():
             if isinstance(value, int) and value < 1:
                 raise UserError(f"--{name} {value}: it must be 1 or more")

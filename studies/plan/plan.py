@@ -2,8 +2,9 @@
 
 import dataclasses
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from resnet_lab.data.catalog import CATALOG, steps_per_epoch, train_images
@@ -46,6 +47,10 @@ class Plan:
     """Points of test error below which a difference does not matter; 0 where nobody said."""
     controls: tuple[Control, ...] = ()
     """The controls among the cells, by the arm they stand by: see `studies.audit.matching`."""
+    splits: int = 1
+    """How many train/validation splits the seeds are dealt over, by the remainder of each."""
+    chosen: Mapping[RunSpec, tuple[Mapping[str, Value], ...]] = field(default_factory=dict)
+    """Fields that the runs of a cell take besides, where searches chose them: the seeds are dealt over them alike."""
     variant: str = ""
     """What distinguishes this plan's report from that of the same cells under another recipe: `tuned`."""
 
@@ -55,17 +60,43 @@ class Plan:
         Whenever the study is stopped, the arms have then been repeated equally often, give or take one.
         """
         heavy_first = sorted(self.cells, key=lambda spec: -spec.model.depth)
-        return tuple(dataclasses.replace(cell, seed=seed) for seed in self.seeds for cell in heavy_first) + self.more
+        return tuple(self.run_of(cell, seed) for seed in self.seeds for cell in heavy_first) + self.more
+
+    def run_of(self, cell: RunSpec, seed: int) -> RunSpec:
+        """Return the run of a cell at a seed: on the seed's split, with the values that its search chose."""
+        run = dataclasses.replace(cell, seed=seed)
+        if self.splits > 1:
+            run = dataclasses.replace(run, data=dataclasses.replace(run.data, split=seed % self.splits))
+        choices = self.chosen.get(cell, ())
+        return replace(run, choices[seed % len(choices)]) if choices else run
+
+    @property
+    def searches(self) -> int:
+        """How many tuning searches of each arm the seeds are dealt over; 1 where there is one, or none."""
+        return max((len(choices) for choices in self.chosen.values()), default=1)
+
+    @property
+    def dealt(self) -> int:
+        """Over how many splits or searches the seeds are dealt."""
+        return max(self.splits, self.searches)
+
+    @property
+    def seeds_share(self) -> bool:
+        """Whether some seeds share a split or a search, so that those, and no longer the seeds, are independent."""
+        return self.dealt > 1 and len({seed % self.dealt for seed in self.seeds}) < len(self.seeds)
+
+    def repeat_of(self, seed: int) -> int:
+        """Return the number of the independent repeat that a seed belongs to."""
+        return seed % self.dealt if self.seeds_share else seed
 
     def table_order(self) -> tuple[RunSpec, ...]:
         """Return every run cell by cell, as tables list them."""
-        return tuple(run for cell in self.cells for run in (*self._grid(cell), *self._beyond(cell)))
+        return tuple(run for cell in self.cells for run in self.runs_of(cell))
 
-    def _grid(self, cell: RunSpec) -> list[RunSpec]:
-        return [dataclasses.replace(cell, seed=seed) for seed in self.seeds]
-
-    def _beyond(self, cell: RunSpec) -> list[RunSpec]:
-        return [run for run in self.more if dataclasses.replace(run, seed=cell.seed) == cell]
+    def runs_of(self, cell: RunSpec) -> list[RunSpec]:
+        """Return the runs of one cell, those beyond the plan's seeds last."""
+        grid = [self.run_of(cell, seed) for seed in self.seeds]
+        return [*grid, *(run for run in self.more if run == self.run_of(cell, run.seed))]
 
     def rows(self) -> list[dict[str, Value]]:
         """Return the varied fields and the seed of every run, in the order of the table."""
@@ -128,13 +159,16 @@ def make_plan(study: Study, options: Options) -> Plan:
             refused.append(Refused(fields=fields, reason=str(error)))
     require_baseline_and_one_arm(arm, [fields for fields, _ in cells], refused, changes.names)
     specs = tuple(dict.fromkeys(spec for _, spec in cells))
+    seeds = tuple(dict.fromkeys(options.seeds or scale.seeds))
+    require_dealt("splits", options.splits, seeds)
     return Plan(
         study=study,
         scale=options.scale,
         arm=_levels(specs, arm),
         context=_levels(specs, context),
         cells=specs,
-        seeds=tuple(dict.fromkeys(options.seeds or scale.seeds)),
+        seeds=seeds,
+        splits=options.splits,
         design=design,
         margin=options.margin,
         reference=designed.baseline,
@@ -156,6 +190,17 @@ class Changes:
         return frozenset({*self.arm, *self.context, *self.fixed})
 
 
+def require_dealt(what: str, count: int, seeds: Sequence[int]) -> None:
+    """Raise UserError unless every seed has a split (or search) of its own, or each of those has as many seeds."""
+    shares = Counter(seed % count for seed in seeds)
+    each_its_own = len(shares) == len(seeds)
+    if not each_its_own and (len(shares) < count or len(set(shares.values())) > 1):
+        raise UserError(
+            f"--{what} {count} deals {len(seeds)} seeds over {count}, seed s to number s modulo {count}, and some get "
+            f"more than others: give --{what} {len(seeds)} with seeds in a row, or a multiple of {count} seeds"
+        )
+
+
 RESERVED = {"seed": "--seeds", "data.name": "--dataset"}
 
 
@@ -165,6 +210,8 @@ def parse_changes(study: Study, options: Options) -> Changes:
     levels: dict[str, tuple[Value, ...]] = {}
     fixed: dict[str, Value] = {}
     for name, text in parse_assignments(options.assignments).items():
+        if name == "data.split" and options.splits > 1:
+            raise UserError("--splits deals data.split out to the seeds: leave out one of the two")
         if name in RESERVED:
             raise UserError(f"--set {name} would hide an option of its own: use {RESERVED[name]}")
         if name in study.arm or name in context:

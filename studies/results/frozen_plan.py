@@ -39,6 +39,7 @@ def comparison_plan(plan: Plan, *, mode: str, looks: Sequence[int] = (), tuning:
     `looks` are the seeds at each look, where there are looks; `tuning` is the search in each arm, where there is one.
     """
     family = {"family": len(comparisons(plan)), "alpha": ALPHA}
+    unit = {"unit": "the mean of the seeds that share a split or a search"} if plan.seeds_share else {}
     equivalence = {"equivalence": "two one-sided tests, Holm"} if plan.margin and not looks else {}
     return {
         "study": plan.study.name,
@@ -53,7 +54,8 @@ def comparison_plan(plan: Plan, *, mode: str, looks: Sequence[int] = (), tuning:
         "seeds": list(plan.seeds),
         "looks": list(looks),
         "margin": plan.margin,
-        "tests": {**(SEQUENTIAL if looks else FIXED), **family, **equivalence},
+        **({"splits": plan.splits} if plan.splits > 1 else {}),
+        "tests": {**(SEQUENTIAL if looks else FIXED), **unit, **family, **equivalence},
         **({"tuning": dict(tuning)} if tuning else {}),
         "claims": [],
         # Tuned cells have values that nobody knows yet.
@@ -89,10 +91,15 @@ def freeze_plans(plans: Mapping[str, Json], out: Path) -> list[Path]:
         folder = out / REPORTS / title
         known = trials_of(read_plans(folder)) | set(plan[TRIALS])
         root = out / "trials"
-        seeds = plan.get("tuning", plan).get("seed")
-        known |= {path.name for path in root.glob(f"*-seed{seeds}")} if seeds is not None else set()
+        known |= {path.name for seed in _search_seeds(plan) for path in root.glob(f"*-seed{seed}")}
         written += freeze(folder, plan, results=sum(_has_result(root / name) for name in known))
     return written
+
+
+def _search_seeds(plan: Json) -> Sequence[int]:
+    """Return the seeds of a plan's searches, whose trials are not known beforehand."""
+    search = plan.get("tuning", plan)
+    return search["seed"] if isinstance(search.get("seed"), list) else [search["seed"]] if "seed" in search else []
 
 
 def plan_files(titles: Iterable[str], out: Path) -> dict[str, list[Path]]:

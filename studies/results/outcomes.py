@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.comparison.arms import ArmRow, summarise
+from analysis.results.trials import REPEAT
 from resnet_lab.trials.trial import Trial
 from studies.plan.plan import Plan
 
@@ -30,4 +31,6 @@ def _outcome(plan: Plan, trial: Trial) -> Row:
     row: Row = plan.fields(trial.spec) | {"trial": trial.name, "status": outcome.status.value, "reason": outcome.reason}
     if outcome.sentence:
         row["detail"] = outcome.sentence
+    if plan.dealt > 1:
+        row |= {REPEAT: plan.repeat_of(trial.spec.seed), "data.split": trial.spec.data.split}
     return row | {name: value for name, value in (outcome.result or {}).items() if name != "sha256"}

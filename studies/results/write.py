@@ -155,6 +155,8 @@ def plan_record(plan: Plan, sections: tuple[ReportSection, ...] = ()) -> PlanRec
         ],
         aliases=plan.aliases,
         seeds=plan.seeds,
+        splits=plan.splits,
+        searches=plan.searches,
         margin=plan.margin,
         sections=sections,
         runs=plan.rows(),

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from optuna.trial import TrialState
 
 SEED = 10_000
-"""The seed of every search's trials, so that all are tuned on the same draws; no comparison may use it."""
+"""The seed of every search's trials, so that all are tuned on the same draws; no comparison may use it. Further
+searches of an arm have the numbers after it."""
 MAX_REFUSED = 10  # invalid proposals per trial of the budget before a search gives up
 
 
@@ -40,7 +41,7 @@ class Settings:
     """What a search is: where it starts, what it may change, how it draws, what it stops, how many trials it has."""
 
     base: RunSpec
-    """The run whose fields are replaced; its seed is SEED."""
+    """The run whose fields are replaced; its seed is SEED, or one after it."""
     space: Space
     budget: int
     epochs: int
@@ -221,4 +222,5 @@ def epochs_of(spec: RunSpec) -> int:
 def study_name(kind: str, settings: Settings) -> str:
     """Return a name that only the same base, space, algorithm and pruner share."""
     space = f"{zlib.crc32(repr(settings.space).encode()):08x}"
-    return f"{kind}/{cell_fingerprint(settings.base)}/{space}/{settings.algorithm}/{settings.pruner}"
+    further = f"/seed{settings.base.seed}" if settings.base.seed != SEED else ""
+    return f"{kind}/{cell_fingerprint(settings.base)}/{space}/{settings.algorithm}/{settings.pruner}{further}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Items, Table, Text
+from analysis.results.plan_record import PlanRecord
 from analysis.tables import audit_words
 from analysis.tables.labels import full_label, short_names
 from resnet_lab.errors import UserError
@@ -26,7 +27,7 @@ def design(data: ReportData) -> Iterator[Block]:
             *((("Crossed with", "\n".join(map(_levels, plan.context.items()))),) if plan.context else ()),
             ("Baseline", full_label(data.baseline)),
             *((("Goes with a level", goes_with),) if (goes_with := "\n".join(map(_implied, plan.implies))) else ()),
-            ("Seeds", f"{', '.join(map(str, plan.seeds))} (the same for every arm; the seed is the unit)"),
+            ("Seeds", f"{', '.join(map(str, plan.seeds))} ({_unit(plan)})"),
             *((("Margin", f"{data.margin:g} points: a smaller difference does not matter"),) if data.margin else ()),
             *((("At test", at_test),) if (at_test := "\n".join(_at_test(data))) else ()),
             ("Trials", f"{len(data.runs)} in {len(data.rows)} cells"),
@@ -36,6 +37,19 @@ def design(data: ReportData) -> Iterator[Block]:
         yield Text("Effects this design confounds:")
         yield Items([(alias.partition(" = ")[0], "= " + alias.partition(" = ")[2]) for alias in plan.aliases])
     yield from _audit(data)
+
+
+def _unit(plan: PlanRecord) -> str:
+    """Return what seeds have in common, and what intervals and tests take as independent."""
+    counts = ((plan.splits, "train/validation splits"), (plan.searches, "tuning searches of each arm"))
+    dealt = [f"{count} {what}" for count, what in counts if count > 1]
+    if not dealt:
+        return "the same for every arm; the seed is the unit"
+    shares = len({seed % max(plan.splits, plan.searches) for seed in plan.seeds})
+    unit = "each with one of its own, so that the seed is the unit"
+    if shares < len(plan.seeds):
+        unit = f"the mean of those that share one is the unit, of which there are {shares}"
+    return f"the same for every arm, dealt over {' and '.join(dealt)}: {unit}"
 
 
 def _implied(level: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from analysis.comparison.published import Published, deviations, figures_for, no
 from analysis.comparison.verdict import MARGIN, Verdict, judge, level, p_value, reported_median
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Items, Table, Text
-from analysis.results.trials import outcomes_by_seed
+from analysis.results.trials import outcomes_by_repeat
 from analysis.tables.cells import changes, errors_text
 from analysis.tables.labels import full_label
 from resnet_lab.errors import UserError
@@ -53,7 +53,7 @@ def _held(data: ReportData) -> Iterator[_Held]:
     for row in data.rows:
         spec = _spec(data, row)
         runs = data.runs_of(row)
-        results = list(outcomes_by_seed(runs, TEST_ERROR).values())
+        results = list(outcomes_by_repeat(runs, TEST_ERROR).values())
         if spec is not None:
             for figure in figures_for(spec):
                 yield _Held(row, figure, results, deviations(spec, figure), noted(spec, figure))

@@ -3,10 +3,13 @@
 import json
 import math
 
+import numpy as np
 import pytest
 from scipy import stats
 
 from analysis.comparison.arms import as_dict, summarise
+from analysis.results.trials import outcomes_by_repeat
+from analysis.tables.footnotes import explain
 from resnet_lab.errors import UserError
 
 NORM, ACT, DEPTH = "model.block.norm_position", "model.block.act_position", "model.depth"
@@ -153,3 +156,52 @@ def test_a_trial_lost_by_a_fault_of_the_machine_is_missing_and_not_the_worst():
     _, arm = rows(trials)
     assert (arm.n, arm.failed, arm.diverged, arm.pairs, arm.withheld) == (2, 3, 0, 2, "")
     assert arm.median == pytest.approx(6.265)
+
+
+def repeats(errors, arm="before_add"):
+    """Trials of 2 seeds for each repeat: {repeat: (error at one seed, at the other)}."""
+    count = len(errors)
+    return [
+        {**trial(arm, 20, repeat + count * i, value), "repeat": repeat}
+        for repeat, pair in errors.items()
+        for i, value in enumerate(pair)
+    ]
+
+
+def test_seeds_that_share_a_split_count_as_one_sample():
+    trials = repeats({0: (3.0, 5.0), 1: (6.0, 6.0), 2: (4.0, 6.0)})
+    trials += repeats({0: (5.0, 5.0), 1: (8.0, 6.0), 2: (9.0, 7.0)}, "after_add")
+    base, after = rows(trials)
+    assert (base.n, base.repeats, after.pairs) == (6, 3, 3)
+    assert (base.mean, base.minimum, base.maximum) == pytest.approx((5.0, 4.0, 6.0))
+    expected = stats.ttest_rel([5, 7, 8], [4, 6, 5])
+    assert after.p == pytest.approx(expected.pvalue)
+    assert (after.difference_low, after.difference_high) == pytest.approx(expected.confidence_interval())
+    text = explain([base, after], BASELINE)
+    assert "mean of 3 repeats an arm" in text
+    assert "over 3 repeats complete in both" in text
+    assert "share a train/validation split" in text
+
+
+def test_a_repeat_that_lacks_a_seed_is_left_out_and_a_diverged_seed_makes_it_infinite():
+    trials = repeats({0: (3.0, 5.0), 1: (6.0, 6.0), 2: (4.0, 6.0)})
+    trials[0] |= {"status": "missing"}
+    trials[3] |= {"status": "failed", "reason": "diverged", "test/error": None}
+    assert outcomes_by_repeat(trials, "test/error") == {1: math.inf, 2: 5.0}
+
+
+def test_intervals_over_shared_splits_hold_the_truth_and_those_over_seeds_would_not():
+    """Splits with an effect of their own, of twice the seeds' spread: 95 % limits over 4 splits of 5 seeds each."""
+    rng, held = np.random.default_rng(0), {"repeat": 0, "seed": 0}
+    for _ in range(400):
+        errors = rng.normal(0, 2, 4)[:, None] + rng.normal(0, 1, (4, 5)) + 50
+        trials = [
+            {**trial("before_add", 20, split + 4 * i, float(errors[split, i])), "repeat": split}
+            for split in range(4)
+            for i in range(5)
+        ]
+        for unit in held:
+            (row,) = rows([{**each, "repeat": each[unit]} for each in trials])
+            held[unit] += row.low <= 50 <= row.high
+    assert held["repeat"] / 400 == pytest.approx(0.95, abs=0.03)
+    assert held["seed"] / 400 < 0.75

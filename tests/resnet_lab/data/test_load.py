@@ -120,3 +120,13 @@ def test_a_cifar_folder_without_its_files_names_the_first(folder: str, tmp_path:
 def test_more_images_than_there_are_is_refused_before_any_file_is_looked_for(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"train_images=45001"):
         ensure(DataSpec(train_images=45_001), tmp_path / "nowhere")
+
+
+def test_another_split_moves_images_between_training_and_validation_and_leaves_the_test_set() -> None:
+    fixed, other = (load(DataSpec(name=DatasetName.DIGITS, split=split)) for split in (0, 3))
+    assert torch.equal(fixed.test.pixels, other.test.pixels)
+    assert not torch.equal(fixed.val.pixels, other.val.pixels)
+    together = [torch.cat([d.train.pixels, d.val.pixels]).flatten(1).tolist() for d in (fixed, other)]
+    assert sorted(together[0]) == sorted(together[1])
+    assert fixed.sha256 != other.sha256
+    assert not torch.equal(fixed.mean, other.mean)  # measured on its own training images

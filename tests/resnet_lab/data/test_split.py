@@ -35,3 +35,17 @@ def test_the_held_out_images_are_spread_over_the_files() -> None:
 def test_holding_out_more_than_there_is_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot hold out 4 of 3"):
         split_indices(3, 4)
+
+
+@given(st.integers(1, 300), st.integers(1, 50), st.data())
+def test_another_split_is_another_draw_of_the_same_kind(total: int, split: int, data: st.DataObject) -> None:
+    val_size = data.draw(st.integers(0, total))
+    train, val = split_indices(total, val_size, split)
+    assert len(val) == val_size
+    assert sorted([*train, *val]) == list(range(total))
+
+
+def test_two_splits_share_as_many_held_out_images_as_chance_has_it() -> None:
+    held_out = [set(split_indices(50_000, 5_000, split)[1].tolist()) for split in range(4)]
+    shared = [len(one & other) for i, one in enumerate(held_out) for other in held_out[:i]]
+    assert all(abs(count - 500) < 4 * (500 * 0.9 * 0.9) ** 0.5 for count in shared)

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from resnet_lab.errors import UserError
-from resnet_lab.spec.fields import replace
+from resnet_lab.spec.fields import from_json, replace
 from resnet_lab.system.command import parse
 from resnet_lab.tracking import Tracker, read_runs
 from studies.bn_placement import STUDY
@@ -114,6 +114,50 @@ def test_the_same_command_again_trains_nothing_and_an_interrupted_one_goes_on(st
     assert len(ended) == len({run["tags"]["trial"] for run in ended}) == 16
 
 
+def test_several_searches_of_an_arm_share_out_the_seeds_and_their_choices(store_folder, go, reported):
+    plan, executor = plan_of("model.block.act_position=none", seeds=(0, 1, 2)), FakeExecutor(error, epochs=EPOCHS)
+    outcome = go(tuned(plan, budget=5, seeds=3), plan, executor)
+    _, files, reports = reported(outcome)
+    content = json.loads(next(path for path in files if path.name == "tuning.json").read_text())
+    assert [(arm["seed"], len(arm["trials"])) for arm in content["arms"]] == [(SEED + i, 5) for i in (0, 1, 2)] * 2
+    chosen = {
+        (arm["fields"]["model.block.norm_position"], arm["seed"] - SEED): arm["chosen"]["recipe.lr"]
+        for arm in content["arms"]
+    }
+    assert len(set(chosen.values())) > 2  # each search drew its own
+    after = [run for run in reports[1].runs if run["model.block.norm_position"] == "after_add"]
+    rates = {
+        run["seed"]: json.loads((store_folder / "trials" / run["trial"] / "config.json").read_text()) for run in after
+    }
+    assert {seed: rate["spec"]["recipe.lr"] for seed, rate in rates.items()} == {
+        seed: chosen["after_add", seed] for seed in (0, 1, 2)
+    }
+    text = " ".join((store_folder / "reports" / plan.title / "table.md").read_text().split())
+    assert "each arm had 3 searches of its own" in text
+    assert "is in the intervals" in text
+    page = json.loads((store_folder / "reports" / f"{plan.title}-tuned" / "plan.json").read_text())
+    assert page["searches"] == 3
+    again = FakeExecutor(error, epochs=EPOCHS)
+    go(tuned(plan, budget=5, seeds=3), plan, again)
+    assert not again.started
+
+
+def test_one_search_an_arm_says_that_its_chance_is_in_no_interval(store_folder, go, reported):
+    plan = one_switch()
+    reported(go(tuned(plan, budget=3), plan, FakeExecutor(error, epochs=EPOCHS)))
+    text = " ".join((store_folder / "reports" / plan.title / "table.md").read_text().split())
+    assert "what its choice left to chance is not in the intervals" in text
+
+
+def test_searches_and_splits_deal_the_seeds_out_alike_or_are_refused():
+    plan = plan_of(seeds=(0, 1, 2, 3, 4, 5))
+    with pytest.raises(UserError, match="--tune-seeds 4 deals 6 seeds"):
+        tuned(plan, seeds=4)
+    with pytest.raises(UserError, match="give the same number"):
+        tuned(dataclasses.replace(plan, splits=2), seeds=3)
+    assert tuned(dataclasses.replace(plan, splits=3), seeds=3).describe().startswith("then 3 x 8 tuning trials")
+
+
 def test_an_arm_whose_search_finds_nothing_keeps_the_recipe(store_folder, go, capsys, reported):
     def diverging(spec):
         tuning = spec.seed == SEED and spec.model.block.norm_position == "after_add"
@@ -130,7 +174,7 @@ def test_an_arm_whose_search_finds_nothing_keeps_the_recipe(store_folder, go, ca
 
 
 def test_what_cannot_be_tuned_is_refused():
-    with pytest.raises(UserError, match="is that of the tuning trials"):
+    with pytest.raises(UserError, match="is that of tuning trials"):
         tuned(plan_of(seeds=(0, SEED)))
     with pytest.raises(UserError, match="declares nothing to tune"):
         space_of(replaced(tune=()))
