@@ -126,12 +126,9 @@ def test_several_searches_of_an_arm_share_out_the_seeds_and_their_choices(store_
     }
     assert len(set(chosen.values())) > 2  # each search drew its own
     after = [run for run in reports[1].runs if run["model.block.norm_position"] == "after_add"]
-    rates = {
-        run["seed"]: json.loads((store_folder / "trials" / run["trial"] / "config.json").read_text()) for run in after
-    }
-    assert {seed: rate["spec"]["recipe.lr"] for seed, rate in rates.items()} == {
-        seed: chosen["after_add", seed] for seed in (0, 1, 2)
-    }
+    configs = {run["seed"]: store_folder / "trials" / run["trial"] / "config.json" for run in after}
+    rates = {seed: from_json(config.read_text()).recipe.lr for seed, config in configs.items()}
+    assert rates == {seed: chosen["after_add", seed] for seed in (0, 1, 2)}
     text = " ".join((store_folder / "reports" / plan.title / "table.md").read_text().split())
     assert "each arm had 3 searches of its own" in text
     assert "is in the intervals" in text
