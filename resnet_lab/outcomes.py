@@ -73,6 +73,8 @@ class Outcome:
     detail: str = ""
     result: Mapping[str, Any] | None = field(default=None, compare=False)
     """The final figures of a complete trial: who asks for the outcome need not read them again."""
+    is_signed: bool = field(default=True, compare=False)
+    """False where an earlier version wrote the result, which signed none."""
 
     @property
     def sentence(self) -> str:

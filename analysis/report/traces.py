@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from resnet_lab.spec.fields import CONFIG_FILE
-from resnet_lab.trials.trial import ENVIRONMENT_FILE, HISTORY_FILE
+from resnet_lab.trials.notices import Notice, read_notices
+from resnet_lab.trials.signature import ENVIRONMENT_FILE, HISTORY_FILE, read_history
 
 Json = Mapping[str, Any]
 
@@ -25,7 +26,7 @@ class Traces:
     @cached_property
     def histories(self) -> Mapping[str, Sequence[Json]]:
         """The records of history.jsonl, one per epoch."""
-        return self._read(HISTORY_FILE, _records, keep_empty=True)
+        return self._read(HISTORY_FILE, read_history, keep_empty=True)
 
     @cached_property
     def environments(self) -> Mapping[str, Json]:
@@ -35,28 +36,34 @@ class Traces:
     @cached_property
     def configs(self) -> Mapping[str, str]:
         """The text of config.json."""
-        return self._read(CONFIG_FILE, str)
+        return self._read(CONFIG_FILE, _text)
 
-    def _read(self, file: str, parse: Callable[[str], Any], *, keep_empty: bool = False) -> dict[str, Any]:
-        read = {name: parse(_text(self.trials_root / name / file)) for name in dict.fromkeys(self.trial_names)}
+    @cached_property
+    def notices(self) -> Mapping[str, Sequence[Notice]]:
+        """What was found damaged and made again, and what changed in mid-trial."""
+        read = {name: read_notices(self.trials_root / name) for name in dict.fromkeys(self.trial_names)}
+        return {name: notices for name, notices in read.items() if notices}
+
+    def _read(self, file: str, parse: Callable[[bytes], Any], *, keep_empty: bool = False) -> dict[str, Any]:
+        read = {name: parse(_content(self.trials_root / name / file)) for name in dict.fromkeys(self.trial_names)}
         return {name: content for name, content in read.items() if content or keep_empty}
 
 
-def _text(path: Path) -> str:
-    """Return a file's text; nothing for a trial that never began, or was removed since."""
+def _content(path: Path) -> bytes:
+    """Return a file's content; nothing for a trial that never began, or was removed since."""
     try:
-        return path.read_text()
+        return path.read_bytes()
     except OSError:
-        return ""
+        return b""
 
 
-def _object(text: str) -> Json:
+def _text(content: bytes) -> str:
+    return content.decode(errors="replace")
+
+
+def _object(content: bytes) -> Json:
     try:
-        content = json.loads(text)
-    except ValueError:
+        read = json.loads(content)
+    except (ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _records(text: str) -> list[Json]:
-    return [record for line in text.splitlines() if (record := _object(line))]
+    return read if isinstance(read, dict) else {}

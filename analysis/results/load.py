@@ -11,7 +11,8 @@ from resnet_lab.errors import UserError
 from resnet_lab.outcomes import Status
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import CONFIG_FILE, flatten
-from resnet_lab.trials.trial import FAILURE_FILE, RESULT_FILE
+from resnet_lab.trials.signature import check, name_of
+from resnet_lab.trials.trial import FAILURE_FILE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,13 +62,17 @@ def _row(folder: Path, run: TrialRow, defaults: Mapping[str, Any]) -> dict[str, 
 
     A field that the trial's code did not know yet has its default: adding a field keeps old results.
     """
-    fields = _read(folder / CONFIG_FILE)
-    result = _read(folder / RESULT_FILE) or {}
-    failure = {} if result else _read(folder / FAILURE_FILE) or {}
+    checked = check(folder)
+    result, damage = checked.result or {}, checked.fault and f"damaged: {checked.file} {checked.fault}"
+    if not result and not damage and (folder / CONFIG_FILE).exists() and name_of(folder / CONFIG_FILE) != folder.name:
+        damage = f"damaged: {CONFIG_FILE} is not this trial's"
+    fields = {} if damage else _read(folder / CONFIG_FILE) or {}
+    failure = {} if result or damage else _read(folder / FAILURE_FILE) or {}
     status = Status.COMPLETE if result else Status.FAILED if failure else Status.MISSING
     sentence = str(failure.get("detail") or "").strip().partition("\n")[0]
-    named = {"trial": folder.name, "status": str(status), "reason": failure.get("reason"), "detail": sentence or None}
-    return {**run, **(defaults if fields else {}), **(fields or {}), **result, **named}
+    reason = failure.get("reason") or damage or None
+    named = {"trial": folder.name, "status": str(status), "reason": reason, "detail": sentence or None}
+    return {**run, **(defaults if fields else {}), **fields, **result, **named}
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -1,8 +1,9 @@
-"""Resume state: a session's state in one file, written asynchronously to the training."""
+"""Resume state: a session's state in one file, written asynchronously to the training, and the one before it."""
 
 import contextlib
 import hashlib
 import io
+import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -66,7 +67,14 @@ def _write(path: Path, state: Any, tensors: Flat) -> None:
     buffer = io.BytesIO()
     torch.save({"state": state, "tensors": tensors}, buffer)
     content = buffer.getvalue()
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path, earlier(path))
     atomic.write(path, hashlib.sha256(content).digest() + content)
+
+
+def earlier(path: Path) -> Path:
+    """Return where the state before the one at `path` is kept: if that one is damaged, it costs an epoch."""
+    return path.with_name(f"{path.name}.1")
 
 
 def _flatten(state: Any) -> tuple[Any, Flat]:

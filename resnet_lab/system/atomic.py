@@ -1,25 +1,54 @@
 """Atomic file writes: bytes, JSON, and bytes with their SHA-256 next to them."""
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the system calls a full disk, a spent quota, and a file over its limit."""
+
+
+class DiskFullError(OSError):
+    """There was no room for a file; the message names it and the bytes it needs."""
 
 
 def write(path: Path, content: bytes) -> None:
     """Write a file atomically: a temporary one in the same folder, fsync, rename. Raises OSError."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with naming(path, len(content)):
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)  # mkstemp makes it private
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def append(path: Path, content: bytes) -> None:
+    """Append to a file, without waiting for the disk. Raises OSError."""
+    with naming(path, len(content)), path.open("ab") as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def naming(path: Path, size: int) -> Iterator[None]:
+    """Turn the bare error of a full disk into one that names the file and its bytes."""
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        if error.errno not in FULL or isinstance(error, DiskFullError):
+            raise
+        raise DiskFullError(error.errno, f"{error.strerror}: {path} needs {size:,} bytes") from None
 
 
 def write_json(path: Path, content: object) -> None:
@@ -38,3 +67,13 @@ def write_with_digest(path: Path, content: bytes) -> str:
 def digest_path(path: Path) -> Path:
     """Return where the SHA-256 of a file is kept."""
     return path.with_name(path.name + ".sha256")
+
+
+_TEMPORARY = re.compile(r"\.\w[\w.-]*\.[a-z0-9_]{8}")  # as `tempfile.mkstemp` ends what `write` begins
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that writers which were killed left in a folder, where nobody else writes."""
+    for path in folder.glob(".*"):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)

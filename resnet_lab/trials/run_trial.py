@@ -1,5 +1,6 @@
 """Training of one trial in this process: from its last epoch, or from the start, to its result."""
 
+import contextlib
 import json
 import os
 import traceback
@@ -14,7 +15,10 @@ from resnet_lab.outcomes import Reason, reason_for
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system import atomic
 from resnet_lab.trials import image_record
-from resnet_lab.trials.trial import Json, Trial
+from resnet_lab.trials.notices import set_aside
+from resnet_lab.trials.signature import Json, name_of, sign
+from resnet_lab.trials.state import Progress, resume
+from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -33,15 +37,15 @@ def run_trial(
     """Train the trial to its end in this process, continuing from its last epoch. Returns whether it is complete.
 
     A second process on the same folder waits for the first, then finds the trial complete or goes on with it. `load`
-    gives the images in `resnet_lab.data.load`'s place; once `stopped` says so, the trial ends with its epoch.
+    gives the images in `resnet_lab.data.load`'s place; once `stopped` says so, the trial ends with its epoch. What is
+    damaged in the folder is set aside first.
     """
     trial.folder.mkdir(parents=True, exist_ok=True)
     with FileLock(trial.lock_file):
-        if trial.result() is not None:
-            return True
-        trial.failure_file.unlink(missing_ok=True)
         try:
-            _train(trial, settings, load, stopped)
+            if not _is_complete(trial):
+                trial.failure_file.unlink(missing_ok=True)
+                _train(trial, settings, load, stopped)
         except StoppedError:
             return False
         except Exception as error:
@@ -50,39 +54,72 @@ def run_trial(
     return True
 
 
+def _is_complete(trial: Trial) -> bool:
+    """Whether there is nothing to train. A result that is not to be believed is set aside, with what it fails for."""
+    atomic.sweep(trial.folder)
+    checked = trial.check()
+    if checked.result is not None:
+        return True
+    if checked.fault:
+        set_aside(trial.folder / checked.file, checked.fault)
+        if trial.result_file.exists():
+            set_aside(trial.result_file, f"goes with another {checked.file}")
+    return False
+
+
 def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped: Callable[[], bool]) -> None:
-    from resnet_lab.checkpoint import save_model
     from resnet_lab.data.load import load as load_from_disk
     from resnet_lab.engine.precision import resolve_device
-    from resnet_lab.engine.resume import async_state_writer, load_state
+    from resnet_lab.engine.resume import async_state_writer
     from resnet_lab.engine.session import Session
 
-    atomic.write(trial.config_file, to_json(trial.spec).encode())
+    _write_config(trial)
     device = resolve_device(settings.device)
     data = (load or load_from_disk)(trial.spec.data, settings.data_dir, device)
-    session = Session(trial.spec, data, device, compiled=settings.compiled)
+    session, progress = resume(trial, lambda: Session(trial.spec, data, device, compiled=settings.compiled))
     print(f"{trial.name}: {session.mode}", flush=True)
-    atomic.write_json(trial.environment_file, _environment(session, settings))
-    state = load_state(trial.state_file)
-    if state is not None:
-        session.restore(state)
-    _trim_history(trial, session.epoch)
+    atomic.write_json(trial.environment_file, _environment(session, settings, progress))
+    _write_history(trial, progress)
     with async_state_writer(trial.state_file) as writer:
         while not session.done:
             record = session.run_epoch().as_dict()
-            with trial.history_file.open("a") as file:
-                file.write(json.dumps(record) + "\n")
-            writer.save(session.state())
+            progress.history.append(record)
+            atomic.append(trial.history_file, (json.dumps(record) + "\n").encode())
+            writer.save(progress.state(trial, session))
             if _driver_is_gone():
                 raise OrphanedError("the driver is gone; the last epoch is kept")
             if stopped() and not session.done:
                 raise StoppedError
-        test = session.test()
-        digest = save_model(trial.folder, trial.spec, session.model)
+    _finish(trial, session, progress)
+
+
+def _finish(trial: Trial, session: "Session", progress: Progress) -> None:
+    """Test the network once and write what a complete trial has, the result last."""
+    from resnet_lab.checkpoint import save_model
+
+    test = session.test()
+    digest = save_model(trial.folder, trial.spec, session.model)
     if test.correct is not None:
         image_record.write(trial.folder, test.correct.cpu().numpy())
-    atomic.write_json(trial.result_file, _result(trial, session, test, digest))
-    trial.state_file.unlink(missing_ok=True)
+    _write_history(trial, progress)
+    figures = _result(trial, session, progress.history, test, digest)
+    atomic.write_json(trial.result_file, sign(trial.folder, figures))
+    for state in (trial.state_file, trial.earlier_state_file):
+        state.unlink(missing_ok=True)
+
+
+def _write_config(trial: Trial) -> None:
+    """Write the spec; a config of another one, or none that can be read, is set aside."""
+    with contextlib.suppress(FileNotFoundError):
+        if name_of(trial.config_file) != trial.name:
+            set_aside(trial.config_file, "is not this trial's")
+    atomic.write(trial.config_file, to_json(trial.spec).encode())
+
+
+def _write_history(trial: Trial, progress: Progress) -> None:
+    """Write history.jsonl as the state has it: epochs whose state was not saved are trained again."""
+    lines = "".join(json.dumps(record) + "\n" for record in progress.history)
+    atomic.write(trial.history_file, lines.encode())
 
 
 class StoppedError(RuntimeError):
@@ -93,10 +130,9 @@ class OrphanedError(RuntimeError):
     """The driver died: the worker stops at the end of an epoch, so that nothing computed is lost."""
 
 
-def _result(trial: Trial, session: "Session", test: Any, digest: str) -> Json:
-    history = trial.history()
+def _result(trial: Trial, session: "Session", history: list[Json], test: Any, digest: str) -> Json:
     selected = session.selected_epoch
-    last = history[selected - 1] if history else {}
+    last = history[selected - 1]
     return {
         TEST_ERROR: test.error,
         "test/wrong": test.wrong,
@@ -111,18 +147,14 @@ def _result(trial: Trial, session: "Session", test: Any, digest: str) -> Json:
     }
 
 
-def _environment(session: "Session", settings: WorkerSettings) -> Json:
+def _environment(session: "Session", settings: WorkerSettings, progress: Progress) -> Json:
     from resnet_lab.system.environment import describe_torch
 
     data = {"name": session.data.name, "sha256": session.data.sha256}
     engine = {"step": session.mode, "kernels": session.kernels, "compiled": settings.compiled}
+    if len(progress.engines) > 1:
+        engine["engines"] = progress.engines
     return {**settings.environment, **describe_torch(session.device, session.dtype), **engine, "data": data}
-
-
-def _trim_history(trial: Trial, epochs: int) -> None:
-    """Drop epochs whose state was not saved: they are about to be trained again."""
-    lines = "".join(json.dumps(record) + "\n" for record in trial.history()[:epochs])
-    atomic.write(trial.history_file, lines.encode())
 
 
 def _driver_is_gone() -> bool:

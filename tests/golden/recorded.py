@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save
 
 from resnet_lab.spec.fields import from_json
 from resnet_lab.spec.fingerprint import trial_name
+from resnet_lab.trials.signature import check
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
@@ -96,11 +97,11 @@ def trials(out: Path) -> dict[str, Any]:
     """Return each trial's digest, figures and history by its name, which holds the fingerprint."""
     found = {}
     for folder in sorted(path for path in (out / "trials").iterdir() if path.is_dir()):
-        if not (folder / "result.json").exists():
+        result = check(folder).result
+        if result is None:
             continue
         history = [timeless(json.loads(line)) for line in (folder / "history.jsonl").read_text().splitlines()]
-        result = timeless(json.loads((folder / "result.json").read_text()))
-        found[folder.name] = {"result": {**result, "sha256": digest_then(folder)}, "history": history}
+        found[folder.name] = {"result": {**timeless(result), "sha256": digest_then(folder)}, "history": history}
     return found
 
 

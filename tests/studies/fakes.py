@@ -6,6 +6,7 @@ from collections import Counter
 from resnet_lab.runner.executor import Exit
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system import atomic
+from tests.specs import write_result
 
 SENTENCE = "what went wrong"
 
@@ -80,6 +81,5 @@ def write_end(trial, outcome="complete", error=5.0):
     if outcome != "complete":
         (trial.folder / "failure.json").write_text(json.dumps({"reason": outcome, "detail": SENTENCE}))
         return
-    atomic.write_with_digest(trial.folder / "model.safetensors", b"weights")
-    result = {"test/error": error, "test/loss": 0.5, "val/error": error, "time/train_s": 0.1, "sha256": "cd"}
-    (trial.folder / "result.json").write_text(json.dumps(result))
+    figures = {"test/error": error, "test/loss": 0.5, "val/error": error, "time/train_s": 0.1}
+    write_result(trial, figures)

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from resnet_lab.errors import UserError
 from resnet_lab.outcomes import Outcome, Status
 from resnet_lab.trials import trial as schema
 from resnet_lab.trials.trial import Trial
-from tests.specs import TINY
+from tests.specs import TINY, write_result
 
 
 @pytest.fixture
@@ -28,8 +29,21 @@ def test_a_trial_without_result_or_failure_is_missing(trial):
 
 def test_a_result_makes_it_complete_whatever_an_earlier_attempt_left(trial):
     trial.failure_file.write_text(json.dumps({"reason": "diverged"}))
-    trial.result_file.write_text("{}")
+    write_result(trial, {"test/error": 5.0, "val/error": 6.0})
     assert trial.outcome() == Outcome(status=Status.COMPLETE)
+
+
+def test_a_failure_that_cannot_be_read_is_none(trial):
+    for damage in (b"", b"{", b"[]", b"3", b'{"detail": "no reason"}', b'{"reason": 3}', b"\xff", b"[" * 100_000):
+        trial.failure_file.write_bytes(damage)
+        assert (trial.failure(), trial.outcome().status) == (None, Status.MISSING)
+
+
+def test_a_file_in_the_folders_place_is_an_error_that_names_it(trial):
+    trial.folder.rmdir()
+    trial.folder.touch()
+    with pytest.raises(UserError, match=f"{trial.name}.*move away"):
+        trial.outcome()
 
 
 @pytest.mark.parametrize("reason", ["diverged", "refused", "user error", "orphaned", "RuntimeError", "out of memory"])
@@ -48,6 +62,6 @@ def test_a_refusal_of_an_earlier_version_is_read_by_its_traceback(trial, error, 
 def test_its_files_are_those_of_the_schema_and_lie_in_its_folder(trial):
     files = [value for name, value in vars(Trial).items() if name.endswith("_file") and isinstance(value, property)]
     paths = [value.fget(trial) for value in files]
-    assert len(paths) == 9
+    assert len(paths) == 10
     assert {path.parent for path in paths} == {trial.folder}
     assert all(path.name in schema.__doc__ for path in paths)

@@ -1,0 +1,115 @@
+"""State of a trial on its way: its session's, the trial it belongs to, its history, and what computed it.
+
+One file holds it all, so that no part is newer than another; `history.jsonl` is written from it. Where it is damaged
+it is set aside, and the state before it is taken: an epoch is trained again, not the trial.
+"""
+
+import json
+import pickle
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resnet_lab.outcomes import Reason, reason_for
+from resnet_lab.trials.notices import Kind, add_notice, set_aside
+from resnet_lab.trials.signature import Json
+from resnet_lab.trials.trial import Trial
+
+if TYPE_CHECKING:
+    from resnet_lab.engine.session import Session
+
+_TRIAL = "trial"  # beside the session's own parts
+_DAMAGE = (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, EOFError, pickle.PickleError)
+"""What reading and restoring a damaged state can raise; a file that may not be read is no damaged one."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """How far a trial is: the records of its epochs, and what computed them from which epoch on."""
+
+    history: list[Json] = field(default_factory=list)
+    engines: list[Json] = field(default_factory=list)
+    """{"from_epoch", "step", "kernels"}, one entry and one more for each change."""
+
+    def state(self, trial: Trial, session: "Session") -> Json:
+        """Return what is to be saved."""
+        own = {"name": trial.name, "history": self.history, "engines": self.engines}
+        return session.state() | {_TRIAL: json.dumps(own)}  # text: one entry, however long the history
+
+
+def resume(trial: Trial, make_session: "Callable[[], Session]") -> "tuple[Session, Progress]":
+    """Return a session at the trial's last sound state, or at its start, and its progress so far.
+
+    A damaged state, or one of another trial, is set aside. Raises OSError where a state may not be read.
+    """
+    session, progress = make_session(), None
+    for path in (trial.state_file, trial.earlier_state_file):
+        if progress is None and path.exists():
+            progress = _restored(trial, session, path)
+            session = make_session() if progress is None else session
+    progress = progress or Progress()
+    _note_engine(trial, session, progress)
+    return session, progress
+
+
+def _restored(trial: Trial, session: "Session", path: Path) -> Progress | None:
+    """Restore a session from a state's file and return the progress; None where it is damaged, and set aside."""
+    from resnet_lab.engine.resume import load_state
+
+    try:
+        state = load_state(path)
+        if state is None:
+            raise ValueError("is damaged")
+        progress = _progress(trial, state)
+        session.restore(state)
+    except IsADirectoryError:
+        set_aside(path, "is a folder")
+    except _DAMAGE as error:
+        if reason_for(error) == Reason.OUT_OF_MEMORY:
+            raise
+        known = type(error) is ValueError
+        set_aside(path, str(error) if known else f"cannot be restored ({type(error).__name__})")
+    else:
+        return progress
+    return None
+
+
+def _progress(trial: Trial, state: Json) -> Progress:
+    """Return the progress that a state holds. Raises ValueError where it is not this trial's, or not whole.
+
+    States of earlier versions hold none: their history is in history.jsonl, which must have all their epochs.
+    """
+    epoch = state["epoch"]
+    own: Json = {"name": trial.name, "history": trial.history()[:epoch]}
+    if _TRIAL in state:
+        own = json.loads(state[_TRIAL])
+    if own["name"] != trial.name:
+        raise ValueError(f"is of another trial, {own['name']}")
+    if len(own["history"]) != epoch:
+        raise ValueError(f"is after {epoch} epochs, and {len(own['history'])} are recorded")
+    return Progress(history=own["history"], engines=own.get("engines", []))
+
+
+def _note_engine(trial: Trial, session: "Session", progress: Progress) -> None:
+    """Record what computes from here on; a change in mid-trial changes the rounding, so it is reported."""
+    now = {"step": session.mode, "kernels": session.kernels}
+    before = _last_engine(progress.engines) or _recorded_engine(trial) if progress.history else None
+    if before == now:
+        return
+    if before is not None:
+        changed = [f"{before[name]} -> {now[name]}" for name in now if before[name] != now[name]]
+        since = f"from epoch {session.epoch + 1} on, other rounding"
+        add_notice(trial.folder, Kind.ENGINE_CHANGED, f"{trial.name}: {'; '.join(changed)}: {since}")
+        progress.engines = progress.engines or [{"from_epoch": 1, **before}]
+    progress.engines = [*progress.engines, {"from_epoch": session.epoch + 1, **now}]
+
+
+def _last_engine(engines: Sequence[Json]) -> Json | None:
+    return {name: engines[-1][name] for name in ("step", "kernels")} if engines else None
+
+
+def _recorded_engine(trial: Trial) -> Json | None:
+    """Return what computed a trial of an earlier version, by its env.json."""
+    env: dict[str, Any] = trial.environment()
+    return {name: env[name] for name in ("step", "kernels")} if {"step", "kernels"} <= env.keys() else None
