@@ -17,9 +17,9 @@ from tyro.conf import arg
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.arguments import take_fields
 from resnet_lab.spec.at_test import words_at_test
-from resnet_lab.spec.choices import ModelName, Stem, Value
-from resnet_lab.spec.fields import replace
+from resnet_lab.spec.choices import ModelName, Stem
 from resnet_lab.system.command import parse, reporting
 
 PROG = "python -m resnet_lab.summary"
@@ -78,30 +78,6 @@ def main(argv: Sequence[str] | None = None) -> None:
             show(spec.model, traced, image, full=options.full)
             if (words := words_at_test(spec)) is not None:
                 print(fill(f"at test:    {words}", 80, subsequent_indent=" " * 12))
-
-
-def take_fields(argv: Sequence[str]) -> tuple[RunSpec, list[str]]:
-    """Split a command line into the run that its dotted names describe and the arguments that are left.
-
-    `--model.depth 110` and `--model.depth=110` mean the same, as do hyphens and underscores. A preset's name stands for
-    `model.name`; fields given with it win. Raises UserError for an unknown field, a bad value or a missing one.
-    """
-    changes: dict[str, Value] = {}
-    rest: list[str] = []
-    left = list(argv)
-    while left:
-        argument = left.pop(0)
-        option, equals, value = argument.partition("=")
-        name = option.removeprefix("--").replace("-", "_")
-        if not option.startswith("--") or not ("." in name or name == "seed"):
-            rest.append(argument)
-            continue
-        if not equals:
-            if not left or left[0].startswith("--"):
-                raise UserError(f"{option} needs a value: write {option} VALUE")
-            value = left.pop(0)
-        changes[name] = value
-    return replace(RunSpec(), changes), rest
 
 
 if __name__ == "__main__":

@@ -225,3 +225,11 @@ def _reason(ended: Exit) -> tuple[str, str]:
         trial.folder.mkdir(parents=True, exist_ok=True)
         atomic.write_json(trial.failure_file, {"reason": reason, "detail": sentence})
     return reason, sentence
+
+
+def run_phase(driver: Driver) -> None:
+    """Run the driver's trials and close its display, so that the next phase may open its own."""
+    try:
+        driver.run()
+    finally:
+        driver.display.end()

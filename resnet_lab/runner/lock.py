@@ -1,4 +1,4 @@
-"""The driver's lock: one driver per study, and who holds it."""
+"""The driver's lock on its output folder: one driver per study, and who holds it."""
 
 import contextlib
 import json
@@ -44,3 +44,14 @@ def _name(holder: Path) -> str:
     except (OSError, json.JSONDecodeError):
         return ""
     return f" (process {who['pid']} on {who['host']}, since {who['since']})"
+
+
+def require_writable(out: Path) -> None:
+    """Raise UserError where the folder, made if it is not there, takes no files."""
+    probe = out / f".write-test-{os.getpid()}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write to {out} ({error.strerror}): choose another --out") from None

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from resnet_lab.errors import UserError
@@ -69,11 +70,19 @@ class Tracker:
 
     def run_link(self, run: Run) -> str:
         """Return the link to the page of one run."""
-        return links.run_link(self.uri, self.experiment_id, run.run_id)
+        return self.link_of(run.run_id)
 
-    def close_stale(self) -> int:
-        """Set every run left RUNNING or SCHEDULED by a dead driver to KILLED; return how many there were."""
-        mine = f" and tags.`{_HOME_TAG}` = '{self.home}'" if self.home else ""
+    def link_of(self, run_id: str) -> str:
+        """Return the link to the page of the run of that id."""
+        return links.run_link(self.uri, self.experiment_id, run_id)
+
+    def close_stale(self, tags: Mapping[str, str] = MappingProxyType({})) -> int:
+        """Set every run left RUNNING or SCHEDULED by a dead driver to KILLED; return how many there were.
+
+        `tags` are what such runs carry, where the lock held is not that of the whole experiment.
+        """
+        wanted = {**tags, _HOME_TAG: self.home} if self.home else tags
+        mine = "".join(f" and tags.`{name}` = '{value}'" for name, value in wanted.items())
         stale = [
             run.info.run_id
             for status in ("RUNNING", "SCHEDULED")
@@ -100,9 +109,16 @@ def _absolute(uri: str) -> str:
 
 
 def _experiment(client: "MlflowClient", study: str, artifacts: str | None) -> str:
+    from mlflow.exceptions import MlflowException
+
     experiment = client.get_experiment_by_name(study)
     if experiment is None:
-        return str(client.create_experiment(study, artifact_location=artifacts))
+        try:
+            return str(client.create_experiment(study, artifact_location=artifacts))
+        except MlflowException:
+            experiment = client.get_experiment_by_name(study)  # another process may have made it meanwhile
+            if experiment is None:
+                raise
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)

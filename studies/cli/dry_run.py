@@ -7,10 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from resnet_lab.trials.cost import duration, estimate
 from resnet_lab.trials.trial import Trial
 from studies.audit import text as audit_text
 from studies.audit.audit import Audit
-from studies.plan.cost import duration, estimate
 from studies.plan.plan import Plan
 
 

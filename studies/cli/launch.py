@@ -1,7 +1,6 @@
 """One launch of a study, from the checks before anything is written to the report at the end."""
 
 import contextlib
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,10 +12,9 @@ from rich.console import Console
 
 from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
-from resnet_lab.errors import UserError
 from resnet_lab.outcomes import Status
 from resnet_lab.runner.executor import Executor
-from resnet_lab.runner.lock import driver_lock
+from resnet_lab.runner.lock import driver_lock, require_writable
 from resnet_lab.runner.packed_executor import eager_lines, make_executor
 from resnet_lab.runner.resources import resources
 from resnet_lab.system.environment import describe_code, describe_machine
@@ -44,7 +42,7 @@ def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) ->
     device, jobs = resources(options, plan.cells)
     launch = StudyLaunch(plan=plan, options=options, mode=mode, device=device, jobs=jobs, post_hoc=post_hoc)
     prepared = launch.prepare()
-    _require_writable(options.out)
+    require_writable(options.out)
     with driver_lock(options.out, study.name):
         return launch.run(prepared)
 
@@ -310,13 +308,3 @@ def _print_links(console: Console, tracker: "Tracker") -> None:
     if tracker.ui_command:
         console.print(f"MLflow UI: {tracker.ui_command}", highlight=False, soft_wrap=True)
     console.print(f"trials:    {tracker.deep_link}", highlight=False, soft_wrap=True)
-
-
-def _require_writable(out: Path) -> None:
-    probe = out / f".write-test-{os.getpid()}"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(f"cannot write to {out} ({error.strerror}): choose another --out") from None

@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def text(options: PowerOptions, answer: Mapping[str, Any]) -> str:
     """Return the seeds without and with Holm's correction, and what the latter cost, in at most 80 columns."""
-    from studies.plan.cost import duration
+    from resnet_lab.trials.cost import duration
 
     spread = f"sd of the differences {answer['difference_sd']:.3g}, " if options.kind == "paired" else ""
     head = (
@@ -84,7 +84,7 @@ def text(options: PowerOptions, answer: Mapping[str, Any]) -> str:
 def plan_seeds(options: PowerOptions) -> dict[str, Any]:
     """Return seeds, trials and seconds. Raises UserError for numbers that make no sense or an unknown study."""
     from resnet_lab.runner.resources import resources
-    from studies.plan.cost import estimate
+    from resnet_lab.trials.cost import estimate
     from studies.plan.plan import comparisons, make_plan, trials_of
 
     study_options = Options(scale=options.scale, device=options.device, jobs=options.jobs or "auto")

@@ -6,12 +6,13 @@ from typing import Any, Protocol, assert_never
 
 from rich.console import Console
 
+from resnet_lab.runner.driver import run_phase
 from studies.plan.options import LaunchMode, Options
 from studies.plan.plan import Plan
 from studies.results.frozen_plan import comparison_plan
 from studies.results.publish import Report
 from studies.results.write import PlanOutcome
-from studies.runner.study_driver import StudyDriver, require_audit, run_phase
+from studies.runner.study_driver import StudyDriver, require_audit
 
 
 class ModeOutcome(Protocol):

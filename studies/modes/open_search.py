@@ -18,6 +18,7 @@ from analysis.tables.search_words import state_counts
 from resnet_lab.metrics import METRICS, VAL_ERROR
 from resnet_lab.outcomes import Reason, Status
 from resnet_lab.runner.display import make_display
+from resnet_lab.runner.driver import run_phase
 from resnet_lab.spec.choices import Value
 from studies.plan.options import Algorithm, LaunchMode, Pruner
 from studies.plan.plan import Plan
@@ -25,7 +26,7 @@ from studies.plan.spaces import Choose, Space
 from studies.results.frozen_plan import common_fields
 from studies.results.search_report import SearchReport, write_search
 from studies.runner.optuna_store import storage_of
-from studies.runner.study_driver import StudyDriver, run_phase
+from studies.runner.study_driver import StudyDriver
 from studies.search.optuna_search import SEED, Search, Settings, epochs_of, study_name
 from studies.search.record import ranges, search_record
 from studies.search.rows import importance, rows, values_text

@@ -21,6 +21,7 @@ from analysis.results.plan_record import ReportSection
 from resnet_lab.errors import UserError
 from resnet_lab.metrics import METRICS, VAL_ERROR
 from resnet_lab.runner.display import make_display
+from resnet_lab.runner.driver import run_phase
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from studies.modes.tune_text import ArmSearch, content, pairs, text
@@ -31,7 +32,7 @@ from studies.results.frozen_plan import comparison_plan
 from studies.results.outcomes import rows_of
 from studies.results.write import PlanOutcome, StudyReport
 from studies.runner.optuna_store import storage_of
-from studies.runner.study_driver import StudyDriver, require_audit, run_phase
+from studies.runner.study_driver import StudyDriver, require_audit
 from studies.search.optuna_search import SEED, Search, Settings, epochs_of, study_name
 from studies.search.record import ranges
 from studies.search.search_group import SearchGroup

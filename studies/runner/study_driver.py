@@ -26,14 +26,6 @@ class StudyDriver(Driver):
         return self.audit.metrics_of(spec) if self.audit is not None else {}
 
 
-def run_phase(driver: StudyDriver) -> None:
-    """Run the driver's trials and close its display, so that the next phase may open its own."""
-    try:
-        driver.run()
-    finally:
-        driver.display.end()
-
-
 def require_audit(driver: StudyDriver) -> Audit:
     """Return the driver's audit, which every launch makes."""
     if driver.audit is None:

@@ -1,4 +1,4 @@
-"""Cost of a plan: seconds of training, measured on a few steps."""
+"""Cost of trials: seconds of training, measured on a few steps."""
 
 from collections.abc import Sequence
 

@@ -1,0 +1,142 @@
+"""One launch of the command: checks before anything is written, the trial by its driver, and where things are."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from resnet_lab.data.catalog import CATALOG, steps_per_epoch, train_images
+from resnet_lab.data.load import ensure
+from resnet_lab.inspect.facts import NetworkFacts, inspect
+from resnet_lab.networks.sizes import check_size
+from resnet_lab.runner.driver import run_phase
+from resnet_lab.runner.executor import Executor
+from resnet_lab.runner.identity import TrialIdentity
+from resnet_lab.runner.lock import driver_lock, require_writable
+from resnet_lab.runner.packed_executor import eager_lines, make_executor
+from resnet_lab.runner.resources import resources
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fingerprint import fingerprint
+from resnet_lab.system.environment import describe_code, describe_machine
+from resnet_lab.tracking import Tracker, TrackingError
+from resnet_lab.train import text
+from resnet_lab.train.folder_store import FolderStore
+from resnet_lab.train.options import Options
+from resnet_lab.train.train_driver import TrainDriver
+from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker_settings import WorkerSettings
+
+if TYPE_CHECKING:
+    from resnet_lab.tracking import LaunchRun
+
+EXPERIMENT = "train"
+"""Name of the experiment in MLflow, where a study's has the study's name."""
+
+
+def launch(spec: RunSpec, options: Options) -> int:
+    """Train what is missing of a run and print where it is. Returns the exit code.
+
+    Raises UserError before writing anything.
+    """
+    facts = check(spec, options)
+    device, _ = resources(options, [spec])
+    trial = Trial(root=options.out.absolute() / "trials", spec=spec)
+    if options.dry_run:
+        text.show_plan(trial, facts, device, as_json=options.json)
+        return 0
+    require_writable(options.out)
+    with driver_lock(options.out, f"{EXPERIMENT}-{trial.name}"):
+        return TrainLaunch(trial=trial, facts=facts, options=options, device=device).run()
+
+
+def check(spec: RunSpec, options: Options) -> NetworkFacts:
+    """Return the facts of a run's network. Raises UserError where it cannot be built or its images are not there."""
+    check_size(spec.model.name, CATALOG[spec.data.name].size)
+    steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
+    ensure(spec.data, options.data_dir)
+    return inspect(spec.model, spec.data.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainLaunch:
+    """One launch of a trial, with its lock held."""
+
+    trial: Trial
+    facts: NetworkFacts
+    options: Options
+    device: str
+
+    def run(self) -> int:
+        """Run the trial and print how it ended. Returns the exit code."""
+        console = Console(stderr=self.options.json)
+        environment = describe_code() | describe_machine()
+        executor = self._executor(environment)
+        tracker = Tracker.open(self.options.out, EXPERIMENT)
+        mark = {"fingerprint": fingerprint(self.trial.spec)}
+        tracker.close_stale(mark)  # other trials of the experiment may be running
+        for line in eager_lines([self.trial.spec], self.device):
+            console.print(line, highlight=False, markup=False)
+        driver = self._driver(tracker, executor, environment, console, mark)
+        self._train(driver)
+        self._print(driver, tracker, console)
+        return 0 if self.trial.result() is not None else 1
+
+    def _executor(self, environment: Mapping[str, Any]) -> Executor:
+        settings = WorkerSettings(
+            data_dir=self.options.data_dir and self.options.data_dir.absolute(),
+            device=self.device,
+            environment=environment,
+            deterministic=self.options.deterministic,
+            compiled=self.options.compile,
+        )
+        threads = self.options.threads if self.device == "cpu" else 0
+        return make_executor(slots=1, settings=settings, threads=threads, runs=[self.trial.spec])
+
+    def _driver(
+        self,
+        tracker: Tracker,
+        executor: Executor,
+        environment: Mapping[str, Any],
+        console: Console,
+        mark: Mapping[str, str],
+    ) -> TrainDriver:
+        from resnet_lab.runner.display import make_display
+
+        return TrainDriver(
+            facts=self.facts,
+            trials=[self.trial],
+            store=FolderStore(),
+            launch=self._start_run(tracker, environment, mark),
+            finished_runs=tracker.finished(),
+            executor=executor,
+            display=make_display(console),
+            environment=environment,
+            data_source=str(self.options.data_dir or "default"),
+        )
+
+    def _start_run(self, tracker: Tracker, environment: Mapping[str, Any], mark: Mapping[str, str]) -> "LaunchRun":
+        tags = {**mark, "git_sha": str(environment["git_sha"])}
+        return tracker.start_launch(f"{EXPERIMENT} {self.trial.name}", tags, {"command": " ".join(sys.argv)})
+
+    def _train(self, driver: TrainDriver) -> None:
+        """Run the trial; an error ends the launch's run as killed."""
+        try:
+            run_phase(driver)
+        except BaseException:
+            with contextlib.suppress(TrackingError):  # the first error is the one to report
+                driver.launch.end("KILLED")
+            raise
+        driver.launch.end("FINISHED")
+
+    def _print(self, driver: TrainDriver, tracker: Tracker, console: Console) -> None:
+        """Print how the trial ended and where it is."""
+        identity: TrialIdentity = driver.identify(self.trial)
+        run_id = driver.finished_runs.get(self.trial.name)
+        if self.options.json:
+            print(json.dumps(text.as_dict(identity, run_id), indent=2))
+        for line in text.closing_lines(identity, self.options.out, tracker, run_id):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)

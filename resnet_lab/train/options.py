@@ -1,0 +1,48 @@
+"""Options of `python -m resnet_lab.train`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro.conf
+from tyro.conf import arg
+
+from resnet_lab.errors import UserError
+from resnet_lab.spec import RunSpec
+
+_BASELINE = RunSpec()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Options of the command, besides the fields of the run. Raises UserError for a number out of range."""
+
+    data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
+    """Folder that holds the data set: torchvision's layout, or cifar-10-batches-bin. Default: download once."""
+    epochs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """Length of the run, in place of recipe.iterations."""
+    out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
+    """Folder for the trial and the databases, which may be that of studies."""
+    device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
+    """Where to train."""
+    threads: Annotated[int, arg(metavar="INT")] = 1
+    """Threads on a CPU. 1 gives the bits of a study's trial; more speed up networks without compiled kernels."""
+    deterministic: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
+    compile: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Train through torch.compile: pays off in long runs on a GPU."""
+    dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Print what would be trained and how long it takes, and stop; nothing is written."""
+    json: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Print one JSON object on stdout, and nothing else there."""
+    spec: Annotated[RunSpec, arg(name=""), tyro.conf.FlagConversionOff] = _BASELINE
+
+    def __post_init__(self) -> None:
+        for name, value in (("epochs", self.epochs), ("threads", self.threads)):
+            if value is not None and value < 1:
+                raise UserError(f"--{name} {value}: it must be 1 or more")
+
+    @property
+    def jobs(self) -> int:
+        """How many trials run at once."""
+        return 1
