@@ -31,6 +31,7 @@ NOT_MIRRORED: Mapping[str, str] = {
     "tests/analysis/report/test_browser.py": "the page and MLflow's links in a real browser",
     "tests/resnet_lab/engine/test_reference_loop.py": "both engines against a plain loop",
     "tests/resnet_lab/interchange/test_command.py": "python -m resnet_lab.interchange",
+    "tests/resnet_lab/train/test_main.py": "python -m resnet_lab.train",
     "tests/resnet_lab/networks/test_by_hand.py": "placements against a network written by hand",
     "tests/resnet_lab/networks/test_torchvision.py": "the baseline against independent networks",
     "tests/studies/cli/test_resume.py": "SIGKILL of a worker and of a driver, then the same command",

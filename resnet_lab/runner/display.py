@@ -40,7 +40,7 @@ class Lines:
 
     def begin(self, *, total: int, done: int) -> None:
         self._total, self._done = total, done
-        self._print(f"{total} trials, {done} done already")
+        self._print(f"{total} trial{'' if total == 1 else 's'}, {done} done already")
 
     def started(self, identity: TrialIdentity, attempt: int) -> None:
         if attempt > 1:

@@ -58,7 +58,8 @@ class LocalExecutor:
         self._settings = settings
         self._threads = threads
         self._running: dict[str, tuple[Trial, BaseProcess]] = {}
-        self._context = start_server(threads, preload.environment(runs, settings))
+        # The server's own is one thread: a process that has used several cannot fork others that do.
+        self._context = start_server(min(threads, 1), preload.environment(runs, settings))
 
     def submit(self, trial: Trial) -> None:
         from resnet_lab.trials.entry import launch

@@ -93,7 +93,7 @@ class TrainLaunch:
             deterministic=self.options.deterministic,
             compiled=self.options.compile,
         )
-        threads = self.options.threads if self.device == "cpu" else 0
+        threads = self.options.threads_on(self.device)
         return make_executor(slots=1, settings=settings, threads=threads, runs=[self.trial.spec])
 
     def _driver(

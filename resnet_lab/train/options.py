@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro.conf
 from tyro.conf import arg
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
+from resnet_lab.system.environment import cores
 
 _BASELINE = RunSpec()
 
@@ -25,8 +26,8 @@ class Options:
     """Folder for the trial and the databases, which may be that of studies."""
     device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
     """Where to train."""
-    threads: Annotated[int, arg(metavar="INT")] = 1
-    """Threads on a CPU. 1 gives the bits of a study's trial; more speed up networks without compiled kernels."""
+    threads: Annotated[int | Literal["auto"], arg(metavar="{auto,INT}")] = "auto"
+    """Threads on a CPU. auto: one a core; a study gives each of its trials one, and 1 gives the same bits."""
     deterministic: Annotated[bool, arg(help_behavior_hint="")] = False
     """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
     compile: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -39,8 +40,14 @@ class Options:
 
     def __post_init__(self) -> None:
         for name, value in (("epochs", self.epochs), ("threads", self.threads)):
-            if value is not None and value < 1:
+            if isinstance(value, int) and value < 1:
                 raise UserError(f"--{name} {value}: it must be 1 or more")
+
+    def threads_on(self, device: str) -> int:
+        """Return the threads of the worker; 0 leaves them to torch."""
+        if device != "cpu":
+            return 0
+        return cores() if self.threads == "auto" else self.threads
 
     @property
     def jobs(self) -> int:

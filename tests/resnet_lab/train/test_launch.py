@@ -1,0 +1,86 @@
+"""`python -m resnet_lab.train`: a trial as a study trains it, what is refused, and what failed."""
+
+import json
+import shutil
+
+import pytest
+
+from resnet_lab.checkpoint import load_model
+from resnet_lab.spec.fields import replace
+from resnet_lab.spec.fingerprint import trial_name
+from resnet_lab.tracking import read_runs
+from resnet_lab.trials.run_trial import run_trial
+from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker_settings import WorkerSettings
+from tests.specs import TINY
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_run_is_the_trial_of_its_fingerprint_with_checkpoint_and_mlflow_run(trained, store_folder, tmp_path_factory):
+    printed = trained(seed=3)
+    spec = replace(TINY, {"seed": 3})
+    assert printed["trial"] == trial_name(spec)
+    trial = Trial(root=store_folder / "trials", spec=spec)
+    alone = Trial(root=tmp_path_factory.mktemp("alone"), spec=spec)
+    assert run_trial(alone, WorkerSettings(data_dir=None, device="cpu", environment={}))
+    assert printed["sha256"] == trial.result()["sha256"] == alone.result()["sha256"]
+    assert load_model(trial.folder).spec == spec
+    (run,) = read_runs(store_folder, "train")
+    assert (run["run_id"], run["status"], run["tags"]["trial"]) == (printed["run_id"], "FINISHED", trial.name)
+    assert run["params"]["model.depth"] == "8"
+    assert run["metrics"]["test/error"] == pytest.approx(printed["test/error"])
+    assert run["metrics"]["model/parameters"] > 1000
+
+
+def test_a_trial_that_is_complete_is_not_trained_again_whoever_trained_it(trained, store_folder):
+    """A study's trials lie in the same folder under the same names, and it has no record in this experiment."""
+    trial = Trial(root=store_folder / "trials", spec=TINY)
+    assert run_trial(trial, WorkerSettings(data_dir=None, device="cpu", environment={}))
+    before = trial.result_file.stat().st_mtime_ns
+    for _ in range(2):
+        assert trained()["sha256"] == trial.result()["sha256"]
+    assert trial.result_file.stat().st_mtime_ns == before
+    assert [run["status"] for run in read_runs(store_folder, "train")] == ["FINISHED"]
+
+
+def test_epochs_stand_for_iterations(train):
+    code, out, _ = train("--json", "--dry-run", "--epochs", "5")
+    assert (code, out) == (2, "")
+    code, out, _ = train("--json", "--dry-run")
+    plan = json.loads(out)
+    assert (code, plan["done"], plan["spec"]["recipe.iterations"], plan["device"]) == (0, False, 12, "cpu")
+    assert plan["estimated_s"] >= 0
+    assert plan["network"]["depth"] == 8
+
+
+def test_a_diverged_run_says_so_and_is_not_tried_again(train, store_folder):
+    code, out, _ = train(recipe__lr=1e30)
+    assert code == 1
+    assert "diverged" in out
+    assert "not finite" in out
+    assert [run["tags"]["reason"] for run in read_runs(store_folder, "train")] == ["diverged"]
+    code, out, _ = train(recipe__lr=1e30)
+    assert code == 1
+    assert "diverged" in out
+    assert len(read_runs(store_folder, "train")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "words"),
+    [
+        ({"model__name": "vgg15_bn", "model__depth": 20, "model__width": 16}, (), "at least 32x32"),
+        ({"model__name": "mnist_cnn", "model__depth": 20, "model__width": 16}, (), "28x28"),
+        ({"model__name": "vgg51"}, (), "there is no network 'vgg51'. Perhaps you meant vgg15_bn"),
+        ({"recipe__batch_size": 129}, (), "more than all training images"),
+        ({"recipe__lerning_rate": 1}, (), "there is no field"),
+        ({"data__name": "mnist"}, ("--data-dir", "nowhere"), "nowhere"),
+        ({}, ("--threads=0",), "1 or more"),
+        ({}, ("--epochs=2",), "give one of them"),
+    ],
+)
+def test_what_cannot_be_is_one_line_and_nothing_is_written(train, store_folder, fields, options, words):
+    shutil.rmtree(store_folder)
+    code, out, err = train(*options, **fields)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert words in err
+    assert not store_folder.exists()
