@@ -6,7 +6,7 @@ from typing import Any
 
 from resnet_lab.inspect.facts import NetworkFacts
 from resnet_lab.metrics import METRICS, TEST_ERROR, VAL_ERROR
-from resnet_lab.outcomes import Status
+from resnet_lab.outcomes import Status, with_sentence
 from resnet_lab.runner.identity import TrialIdentity
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import flatten
@@ -51,8 +51,7 @@ def closing_lines(identity: TrialIdentity, out: Path, tracker: Tracker, run_id: 
 def _ended(identity: TrialIdentity) -> str:
     outcome = identity.trial.outcome()
     if outcome.result is None:
-        detail = f": {outcome.detail}" if outcome.detail else ""
-        return f"{identity.label}: {outcome.reason or 'no result'}{detail}"
+        return f"{identity.label}: {with_sentence(outcome.reason or 'no result', outcome.sentence)}"
     result = outcome.result
     figures = [METRICS[name].text(result[name]) for name in (TEST_ERROR, VAL_ERROR) if name in result]
     return f"{identity.label}: {', '.join(figures)}, {duration(result['time/train_s'])} of training"

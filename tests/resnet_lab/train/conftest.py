@@ -21,7 +21,7 @@ def train(store_folder, capsys):
         argv = [f"--{name}={value}" for name, value in named.items()]
         capsys.readouterr()  # what was printed before is not the command's
         with pytest.raises(SystemExit) as stop:
-            main([*argv, *options, "--threads", "1", "--out", str(store_folder)])
+            main([*argv, "--threads", "1", "--out", str(store_folder), *options])
         return stop.value.code, *capsys.readouterr()
 
     return run
