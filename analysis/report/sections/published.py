@@ -18,7 +18,11 @@ from resnet_lab.spec import DatasetName, RunSpec
 from resnet_lab.spec.fields import from_json
 
 Note = tuple[str, tuple[str, ...]]
-_DATA = {DatasetName.CIFAR10.value: "CIFAR-10", DatasetName.CIFAR100.value: "CIFAR-100"}
+_DATA = {
+    DatasetName.CIFAR10.value: "CIFAR-10",
+    DatasetName.CIFAR100.value: "CIFAR-100",
+    DatasetName.MNIST.value: "MNIST",
+}
 RULE = (
     "limits: where the published statistic should lie, had it come from the distribution of our seeds; Holm's"
     " correction over the verdicts of this page makes them so wide that in 95 of 100 cases none is contradicted"
