@@ -20,7 +20,16 @@ verdict can be pronounced; what it can show is whether the placements differ, an
 """
 
 from resnet_lab.spec import DatasetName
+from studies.plan.claims import equivalent, worse_than
 from studies.plan.study import Scale, Study
+
+CLAIMS = (
+    # Of the deeper net of each scale.
+    worse_than({"model.block.norm_position": "after_add", "model.depth": 44}, by=1.0),
+    worse_than({"model.block.norm_position": "after_add", "model.depth": 56}, by=1.0),
+    worse_than({"model.block.norm_position": "after_add", "model.depth": 110}, by=1.0),
+    equivalent({"model.block.act_position": "none", "model.depth": 20}, margin=1.0),
+)
 
 STUDY = Study(
     name="bn_placement",
@@ -40,6 +49,7 @@ STUDY = Study(
         ),
         "paper": Scale(dataset=DatasetName.CIFAR10, context={"model.depth": (20, 110)}, seeds=(0, 1, 2, 3, 4)),
     },
+    claims=CLAIMS,
 )
 
 if __name__ == "__main__":

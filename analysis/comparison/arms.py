@@ -5,9 +5,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import stdev
+from typing import NamedTuple
 
 from analysis.results.plain import none_if_undefined
 from analysis.results.trials import TrialRow, failure, group, is_diverged, outcomes_by_repeat, reasons
+from analysis.stats.contrast import Contrast, dominance, rank_sum_p
 from analysis.stats.failures import direction, paired_differences, signed_rank_p, worst_median
 from analysis.stats.intervals import Interval, holm, paired_t, t_interval
 from resnet_lab.metrics import TEST_ERROR
@@ -43,6 +45,8 @@ class ArmRow:
     maximum: float
     pairs: int
     """Seeds with an outcome in both arms: what every number from here on is made of."""
+    is_unpaired: bool = False
+    """Whether the arm and its baseline have outcomes and share no seed: then the difference is that of their means."""
     difference: float
     """The mean of the paired differences; withheld, with its limits, where `withheld` says why."""
     difference_low: float
@@ -54,7 +58,8 @@ class ArmRow:
     withheld: str
     """`3 of 5 diverged`, of the arm or its baseline, where that forbids a mean difference; else empty."""
     p: float
-    """Two-sided, uncorrected: the paired t test; the exact signed ranks, infinity the worst, where `withheld`."""
+    """Two-sided, uncorrected: the paired t test; the exact signed ranks, infinity the worst, where `withheld`. Of arms
+    without shared seeds Welch's t test, or the exact rank sums."""
     p_holm: float
     """Holm-corrected over every comparison of the table, all contexts together."""
     reasons: tuple[str, ...]
@@ -100,7 +105,7 @@ def trials_of(trials: Sequence[TrialRow], rows: Sequence[ArmRow]) -> Callable[[A
     return of
 
 
-NOT_IN_JSON = frozenset({"arm", "context", "reasons", "direction", "repeats"})
+NOT_IN_JSON = frozenset({"arm", "context", "reasons", "direction", "repeats", "is_unpaired"})
 
 
 def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
@@ -108,7 +113,8 @@ def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
     names = [field.name for field in dataclasses.fields(row) if field.name not in NOT_IN_JSON]
     values = {name: getattr(row, name) for name in names}
     plain = {name: none_if_undefined(value) for name, value in values.items()}
-    return {**row.context, **row.arm, **plain, "reasons": list(row.reasons)}
+    unpaired = {"unpaired": True} if row.is_unpaired else {}
+    return {**row.context, **row.arm, **plain, **unpaired, "reasons": list(row.reasons)}
 
 
 def _row(
@@ -124,7 +130,7 @@ def _row(
     diverged = sum(map(is_diverged, trials))
     withheld = withheld_by(outcomes, paired)
     own = WITHHELD if diverged else t_interval(values)
-    against = WITHHELD if withheld else t_interval(differences)
+    tested = _by_ranks(outcomes, paired) if withheld else _by_t(outcomes, paired)
     return ArmRow(
         arm=arm,
         context=context,
@@ -142,19 +148,53 @@ def _row(
         minimum=min(outcomes.values(), default=math.nan),
         maximum=max(outcomes.values(), default=math.nan),
         pairs=len(differences),
-        difference=against.mean,
-        difference_low=against.low,
-        difference_high=against.high,
+        is_unpaired=bool(outcomes and paired and not differences),
+        difference=tested.difference.mean,
+        difference_low=tested.difference.low,
+        difference_high=tested.difference.high,
         difference_median=worst_median(differences),
-        direction=direction(differences) if withheld else 0,
+        direction=tested.direction,
         withheld=withheld,
-        p=signed_rank_p(differences) if withheld else paired_t(differences),
+        p=tested.p,
         p_holm=math.nan,
         reasons=reasons(trials, metric),
     )
 
 
 WITHHELD = Interval(math.nan, math.nan, math.nan)
+
+
+class _Tested(NamedTuple):
+    """The test of one arm against its baseline."""
+
+    difference: Interval
+    p: float
+    direction: int = 0
+
+
+def _by_t(outcomes: Mapping[int, float], reference: Mapping[int, float]) -> _Tested:
+    """Test finite outcomes: paired by seed, by Welch's test where no seed is shared."""
+    if outcomes.keys() & reference.keys() or not reference:
+        differences = paired_differences(outcomes, reference)
+        return _Tested(t_interval(differences), paired_t(differences))
+    contrast = contrast_of(outcomes, reference)
+    return _Tested(contrast.interval(), contrast.p()) if contrast else _Tested(WITHHELD, math.nan)
+
+
+def _by_ranks(outcomes: Mapping[int, float], reference: Mapping[int, float]) -> _Tested:
+    """Test outcomes of which some are infinite: signed ranks of the pairs, rank sums where no seed is shared."""
+    differences = paired_differences(outcomes, reference)
+    if differences:
+        return _Tested(WITHHELD, signed_rank_p(differences), direction(differences))
+    own, other = list(outcomes.values()), list(reference.values())
+    return _Tested(WITHHELD, rank_sum_p(own, other), dominance(own, other))
+
+
+def contrast_of(outcomes: Mapping[int, float], reference: Mapping[int, float]) -> Contrast | None:
+    """Return the difference of two arms, paired by seed, or Welch's where none is shared; None below two seeds."""
+    if outcomes.keys() & reference.keys():
+        return Contrast.paired(paired_differences(outcomes, reference))
+    return Contrast.welch(list(outcomes.values()), list(reference.values()))
 
 
 def divergence(outcomes: Iterable[float]) -> str:
@@ -165,7 +205,12 @@ def divergence(outcomes: Iterable[float]) -> str:
 
 
 def withheld_by(outcomes: Mapping[int, float], reference: Mapping[int, float]) -> str:
-    """Return which of two arms lost shared seeds by divergence, and how many: what forbids a mean difference."""
+    """Return which of two arms lost seeds by divergence, and how many: what forbids a mean difference.
+
+    The seeds are those in both arms, and all of both where they share none.
+    """
+    if not outcomes or not reference:
+        return ""
     shared = outcomes.keys() & reference.keys()
-    own, base = (divergence(each[seed] for seed in shared) for each in (outcomes, reference))
+    own, base = (divergence(each[seed] for seed in shared or each) for each in (outcomes, reference))
     return ", ".join([*([own] if own else []), *([f"baseline: {base}"] if base else [])])

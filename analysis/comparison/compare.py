@@ -94,7 +94,7 @@ def compare(
             pairs = _pairs(*(outcomes_by_repeat(own(each), metric) for each in (row, reference)))
             comparisons.append(_comparison(row, pairs, margin))
     corrected = holm([each.equivalence.p if each.equivalence else math.nan for each in comparisons])
-    alpha = first_step(ALPHA, sum(not math.isnan(each.row.p) for each in comparisons))
+    alpha = first_step(ALPHA, sum(not math.isnan(row.p) for row in rows))
     return [
         dataclasses.replace(each, p_tost_holm=p, detectable_holm=_detectable_holm(each, alpha))
         for each, p in zip(comparisons, corrected, strict=True)

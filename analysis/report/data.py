@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Self
 
 from analysis.comparison.anova import Anova, anova
 from analysis.comparison.arms import ArmRow, summarise, trials_of
+from analysis.comparison.claims import Answered, check
 from analysis.comparison.compare import Comparison, compare
 from analysis.comparison.two_way import OverImages, over_images
 from analysis.report.traces import Json, Traces
-from analysis.results.plan_record import PlanRecord
+from analysis.results.claim import Claim
+from analysis.results.plan_record import SEQUENTIAL, PlanRecord
 from analysis.results.report_folder import ReportFolder
 from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
@@ -89,9 +91,21 @@ class ReportData(Traces):
         """Points below which a difference does not matter; 0 where the study named none."""
         return self.plan.margin
 
+    @property
+    def is_sequential(self) -> bool:
+        """Whether seeds were added until decided, which tests at a fixed number of seeds do not account for."""
+        return any(section.name == SEQUENTIAL for section in self.plan.sections)
+
     @cached_property
     def comparisons(self) -> Sequence[Comparison]:
         return compare(self.runs, self.rows, margin=self.margin)
+
+    @cached_property
+    def claims(self) -> Sequence[Answered]:
+        """The study's claims on cells of the plan, answered; none where seeds were added until decided."""
+        if self.is_sequential:
+            return []
+        return check(self.runs, [Claim.from_dict(each) for each in self.plan.claims])
 
     @cached_property
     def tables(self) -> Sequence[Anova]:

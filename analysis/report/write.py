@@ -17,6 +17,7 @@ from analysis.report.search.data import SearchData
 from analysis.report.search.write import write_search
 from analysis.report.sections import design_effects, results
 from analysis.report.sections.analysis_plan import analysis_plan
+from analysis.report.sections.claims import claims
 from analysis.report.sections.costs import costs
 from analysis.report.sections.design import design
 from analysis.report.sections.equivalence import equivalence
@@ -27,6 +28,7 @@ from analysis.report.sections.reproduce import environment, reproduce
 from analysis.report.sections.summary import summary
 from analysis.results.plan_record import ReportSection
 from analysis.results.report_folder import ReportFolder
+from analysis.tables import claim_words
 from analysis.tables.audit_words import audit_lines
 from analysis.tables.footnotes import explain
 from analysis.tables.table import markdown
@@ -63,8 +65,10 @@ def table_texts(data: ReportData) -> dict[str, str]:
         "table.json": _json([as_dict(row) for row in data.rows]),
         "table.md": _table_markdown(data, sections),
         "audit.json": _json(data.audit),
+        "claims.json": _json(claim_words.content(data.claims)),
     }
-    return {name: f"{text}\n" for name, text in contents.items() if name != "audit.json" or data.audit is not None}
+    left_out = {*([] if data.audit is not None else ["audit.json"]), *([] if data.claims else ["claims.json"])}
+    return {name: f"{text}\n" for name, text in contents.items() if name not in left_out}
 
 
 def _json(content: object) -> str:
@@ -79,9 +83,9 @@ def _table_markdown(data: ReportData, sections: Sequence[ReportSection]) -> str:
 
 
 def write_tables(data: ReportData, folder: Path) -> list[Path]:
-    """Write plan.json, runs.json, table.json, table.md, audit.json, `<section>.json` and the main figure; return paths.
+    """Write the texts of `table_texts` (plan, runs, table, audit, claims, a file a section) and the main figure.
 
-    They are what a launch prints and logs before it ends; `write_page` writes the rest.
+    Returns their paths. They are what a launch prints and logs before it ends; `write_page` writes the rest.
     """
     folder.mkdir(parents=True, exist_ok=True)
     texts = table_texts(data)
@@ -127,6 +131,7 @@ def compose(data: ReportData, folder: Path) -> Document:
         "Design and audit": [design(data), analysis_plan(folder)],
         "Results": [results.arms(data), picture(FIGURES, folder, "figure"), over_images(data)],
         "Comparisons": [results.comparisons(data), equivalence(data)],
+        "Claims": [claims(data)],
         "Steps": [design_effects.steps(data)],
         "Main effects": [design_effects.screening(data)],
         **{_title(section): [[Code(section.text)]] for section in plan.sections},

@@ -14,7 +14,7 @@ SEQUENTIAL = "sequential"
 """The name of the section whose intervals are corrected for repeated looks: the page says so where it gives others."""
 NEEDED = ("study", "question", "scale", "dataset", "arm", "context", "baseline", "seeds")
 """Keys that every version of plan.json has."""
-OPTIONAL = ("design", "variant", "implies", "aliases", "runs", "controls", "splits", "searches")
+OPTIONAL = ("design", "variant", "implies", "aliases", "runs", "controls", "claims", "splits", "searches")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,8 @@ class PlanRecord:
     runs: Sequence[Json] = ()
     controls: Sequence[Json] = ()
     """Matched controls, each with its `context`, `arm` and `control`, and how near it comes."""
+    claims: Sequence[Json] = ()
+    """What the study claims of its cells: see `analysis.results.claim`."""
 
     @classmethod
     def from_dict(cls, content: Json, source: object = "plan.json") -> Self:
@@ -98,6 +100,7 @@ class PlanRecord:
             "sections": [section.as_dict() for section in self.sections],
             "runs": list(self.runs),
             **({"controls": list(self.controls)} if self.controls else {}),
+            **({"claims": list(self.claims)} if self.claims else {}),
             **({"splits": self.splits} if self.splits > 1 else {}),
             **({"searches": self.searches} if self.searches > 1 else {}),
         }

@@ -1,13 +1,16 @@
-"""Power of two-sided t tests: seeds that an effect takes, and the effect that a number of seeds detects.
+"""Power of t tests: seeds that an effect or an equivalence takes, and the effect that a number of seeds detects.
 
 The noncentral t distribution throughout (Cohen 1988, chapter 2): no normal approximation, which is wrong at n = 3.
 """
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 Kind = Literal["paired", "independent"]
 MAX_SEEDS = 100_000
+QUANTILES = 2_000
+"""Of the distribution of the spread, over which the power of an equivalence test is a mean."""
 
 
 def power(effect: float, sd: float, n: int, *, kind: Kind = "independent", alpha: float = 0.05) -> float:
@@ -59,18 +62,54 @@ def seeds_needed(
     """
     if effect == 0:
         raise ValueError("no number of seeds finds a difference of 0: give an effect")
+    return _least(lambda n: power(effect, sd, n, kind=kind, alpha=alpha) >= wanted)
+
+
+def _least(suffices: Callable[[int], bool]) -> int:
+    """Return the least number from 2 on that suffices; every larger one must. Raises ValueError past MAX_SEEDS."""
     low, high = 1, 2
-    while power(effect, sd, high, kind=kind, alpha=alpha) < wanted:
+    while not suffices(high):
         low, high = high, high * 2
         if high > MAX_SEEDS:
             raise ValueError(f"more than {MAX_SEEDS} seeds per arm would be needed: the effect is lost in the spread")
     while high - low > 1:
         middle = (low + high) // 2
-        if power(effect, sd, middle, kind=kind, alpha=alpha) < wanted:
-            low = middle
-        else:
-            high = middle
+        low, high = (low, middle) if suffices(middle) else (middle, high)
     return high
+
+
+def equivalence_power(
+    difference: float, sd: float, n: int, margin: float, *, kind: Kind = "paired", alpha: float = 0.05
+) -> float:
+    """Return the chance that two one-sided tests at `alpha` find a true difference to lie within the margin.
+
+    The mean and the spread of a normal sample are independent, so that it is a mean over chi-distributed spreads
+    (Phillips 1990, J. Pharmacokinetics and Biopharmaceutics 18), here over QUANTILES of them. All but `n` in one unit.
+    """
+    _check(sd, alpha)
+    if n < 2:
+        return 0.0
+    import numpy as np
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    df, error = (n - 1, sd / math.sqrt(n)) if kind == "paired" else (2 * n - 2, sd * math.sqrt(2 / n))
+    spreads = np.sqrt(chdtri(df, (np.arange(QUANTILES) + 0.5) / QUANTILES) / df)
+    room = np.maximum(margin / error - stdtrit(df, 1 - alpha) * spreads, 0.0)  # for the mean, in standard errors
+    return float(np.mean(ndtr(room - difference / error) - ndtr(-room - difference / error)))
+
+
+def seeds_for_equivalence(
+    difference: float, sd: float, margin: float, *, kind: Kind = "paired", alpha: float = 0.05, wanted: float = 0.8
+) -> int:
+    """Return the least number of seeds with which `equivalence_power` is at least `wanted`.
+
+    Raises ValueError for a difference that is not within the margin, and past MAX_SEEDS.
+    """
+    if abs(difference) >= margin:
+        raise ValueError(
+            f"a difference of {difference:g} is not within {margin:g}: no number of seeds shows that it is"
+        )
+    return _least(lambda n: equivalence_power(difference, sd, n, margin, kind=kind, alpha=alpha) >= wanted)
 
 
 def minimum_detectable_effect(

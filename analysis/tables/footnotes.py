@@ -16,7 +16,7 @@ def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
     """Return unit, interval, test, correction, sensitivity and failures in words, one sentence per line."""
     if not rows:
         return "No trials."
-    parts = [_errors(rows), _differences(rows, baseline), _repeats(rows)]
+    parts = [_errors(rows), _differences(rows, baseline), _unpaired(rows), _repeats(rows)]
     parts += [_diverged(rows), _sensitivity(rows), _undefined(rows)]
     parts.append(_failures(rows))
     return "\n".join(part for part in parts if part)
@@ -34,6 +34,8 @@ def _errors(rows: Sequence[ArmRow]) -> str:
 def _differences(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
     reference = full_label({name: baseline[name] for name in rows[0].arm})
     pairs = [row.pairs for row in rows if row.pairs]
+    if not pairs and any(row.is_unpaired for row in rows):
+        return f"difference: points above (+) or below (-) the baseline ({reference}) [95 % interval]."
     if not pairs:
         return f"difference: none, for no arm shares a seed with the baseline ({reference})."
     place = f" of the same {', '.join(short_names(rows[0].context).values())}" if rows[0].context else ""
@@ -58,6 +60,17 @@ def _repeats(rows: Sequence[ArmRow]) -> str:
 def _unit(rows: Sequence[ArmRow]) -> str:
     """Return what intervals and tests take as independent: a seed, or a repeat of several."""
     return "repeat" if any(row.repeats < row.n + row.diverged for row in rows) else "seed"
+
+
+def _unpaired(rows: Sequence[ArmRow]) -> str:
+    """Return which arms are compared without pairs, where some are."""
+    names = [full_label({**row.context, **row.arm}) for row in rows if row.is_unpaired]
+    if not names:
+        return ""
+    ranks = " (rank sums where a seed diverged)" if any(row.is_unpaired and row.withheld for row in rows) else ""
+    return (
+        f"No seed is shared with the baseline, so that the test is Welch's of unpaired arms{ranks}: {'; '.join(names)}."
+    )
 
 
 def _diverged(rows: Sequence[ArmRow]) -> str:

@@ -1,16 +1,19 @@
 """The dry run: plan, trials that are done, time and audit, printed and not written."""
 
 import json
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from analysis.tables.claim_words import statement
 from resnet_lab.trials.cost import duration, estimate
 from resnet_lab.trials.trial import Trial
 from studies.audit import text as audit_text
 from studies.audit.audit import Audit
+from studies.plan.claims import claims_of, unanswerable
 from studies.plan.plan import Plan
 
 
@@ -31,6 +34,15 @@ def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_js
     )
     console.print(f"estimated time: {duration(seconds)} (measured on a few steps here and now)")
     console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
+    for line in _claims(plan):
+        console.print(line, highlight=False, markup=False)
+
+
+def _claims(plan: Plan) -> list[str]:
+    """Return what `--check-claims` would answer of this plan, and what it could not."""
+    lines = [f"claim: {statement(claim)}" for claim in claims_of(plan)]
+    lines += [f"claim, of which this plan lacks a cell: {statement(claim)}" for claim in unanswerable(plan)]
+    return [part for line in lines for part in textwrap.wrap(line, 80, subsequent_indent="  ", break_on_hyphens=False)]
 
 
 def _data(plan: Plan) -> str:
@@ -71,5 +83,6 @@ def _as_dict(
         "device": device,
         "jobs": jobs,
         "estimated_s": round(seconds, 1),
+        "claims": [claim.as_dict() for claim in claims_of(plan)],
         "runs": rows,
     }

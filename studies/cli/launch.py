@@ -20,6 +20,7 @@ from resnet_lab.runner.resources import resources
 from resnet_lab.system.environment import describe_code, describe_machine
 from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.modes.mode import Mode, make_mode
+from studies.plan.claims import claims_of, require_claims
 from studies.plan.options import Options
 from studies.plan.plan import Plan, make_plan, trials_of
 from studies.plan.study import Study
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
-    plan = matched_plan(study, options)
+    plan = planned(study, options)
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
@@ -47,9 +48,12 @@ def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) ->
         return launch.run(prepared)
 
 
-def matched_plan(study: Study, options: Options) -> Plan:
+def planned(study: Study, options: Options) -> Plan:
     """Return the plan, with controls where the options ask for them. Raises UserError before writing anything."""
     plan = make_plan(study, options)
+    claims_of(plan)  # a claim that cannot be read stops the launch, asked or not: it belongs to the frozen plan
+    if options.check_claims:
+        require_claims(plan)
     if options.match is None:
         return plan
     from studies.audit.matching import with_controls
@@ -64,7 +68,7 @@ def preview(study: Study, options: Options) -> int:
     from studies.audit.network_facts import measure_networks
     from studies.cli.dry_run import show
 
-    plan = matched_plan(study, options)
+    plan = planned(study, options)
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
@@ -153,6 +157,16 @@ class StudyLaunch:
             console.print(line, highlight=False, soft_wrap=True)
         _print_links(console, tracker)
         self._measure_networks(outcome)
+        return self._exit_code(reports)
+
+    def _exit_code(self, reports: "Sequence[Report]") -> int:
+        """Return 0 where every trial is complete, else 1; with --check-claims what the answers say alone."""
+        if self.options.check_claims:
+            from analysis.comparison.claims import exit_code
+            from studies.results.write import StudyReport
+
+            compared = [report.data for report in reports if isinstance(report, StudyReport)]
+            return exit_code([answered for data in compared for answered in data.claims])
         return 0 if all(run["status"] == Status.COMPLETE for report in reports for run in report.runs) else 1
 
     def _open(self, prepared: Prepared, console: Console) -> "tuple[StudyDriver, Tracker]":

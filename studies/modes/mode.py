@@ -43,7 +43,7 @@ def make_mode(plan: Plan, options: Options) -> Mode:
     """Return the mode that the options ask for. Raises UserError where the plan does not allow it."""
     match options.mode:
         case LaunchMode.PLANNED:
-            return Planned()
+            return Planned(check_claims=options.check_claims)
         case LaunchMode.UNTIL_DECIDED:
             from studies.modes.until_decided import UntilDecided
 
@@ -62,7 +62,10 @@ def make_mode(plan: Plan, options: Options) -> Mode:
 
 
 class Planned:
-    """Every cell at every seed of the plan."""
+    """Every cell at every seed of the plan; `check_claims` has the outcome answer the study's claims."""
+
+    def __init__(self, *, check_claims: bool = False) -> None:
+        self._check_claims = check_claims
 
     def describe(self) -> str:
         return ""
@@ -72,4 +75,4 @@ class Planned:
 
     def run(self, driver: StudyDriver, console: Console) -> PlanOutcome:  # noqa: ARG002  # the protocol's
         run_phase(driver)
-        return PlanOutcome(audit=require_audit(driver), trials=driver.trials)
+        return PlanOutcome(audit=require_audit(driver), trials=driver.trials, check_claims=self._check_claims)

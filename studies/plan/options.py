@@ -92,6 +92,8 @@ class Options:
     """With --until-decided: also hold decisions to tests for skewed outcomes, which need some 9 seeds at least."""
     margin: Annotated[float, arg(metavar="POINTS")] = 0.0
     """A difference below this does not matter: the report tests for equivalence. 0: no margin, direction alone."""
+    check_claims: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Answer the study's claims: exit 0 where all are held, 1 where one is refuted, 3 where one is underpowered."""
     tune: Annotated[bool, arg(help_behavior_hint="")] = False
     """Compare again with each arm tuned by a search of its own, the same budget for each."""
     tune_trials: Annotated[int, arg(metavar="INT")] = 12
@@ -120,6 +122,11 @@ class Options:
         if len(self._modes()) > 1:
             asked = " and ".join(f"--{mode.replace('_', '-')}" for mode in self._modes())
             raise UserError(f"{asked} answer different questions: give one of them")
+        if self.check_claims and self._modes():
+            asked = self.mode.replace("_", "-")
+            raise UserError(
+                f"--check-claims tests at seeds fixed beforehand, once: leave out --{asked}, or --check-claims"
+            )
         if self.robust and not self.until_decided:
             raise UserError("--robust is a rule of --until-decided: give both, or neither")
         if self.tune_seeds > 1 and not self.tune:

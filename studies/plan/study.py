@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 
+from analysis.results.claim import Claim
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
 from resnet_lab.spec.choices import Value
@@ -46,6 +47,9 @@ class Study:
     """Fields that go with a level, such as the learning rate with the optimiser: they follow it in every arm."""
     tune: tuple[Tune, ...] = (loguniform("recipe.lr", 1e-3, 1.0),)
     """What `--tune` gives each arm to choose for itself, and `--search` besides the switches."""
+
+    claims: tuple[Claim, ...] = ()
+    """What `--check-claims` answers, by `worse_than` and `equivalent` of `studies.plan.claims`."""
 
     def scale(self, name: str) -> Scale:
         """Return one of the scales. Raises UserError, listing those there are, for another name."""

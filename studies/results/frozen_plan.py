@@ -12,6 +12,7 @@ from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.fingerprint import trial_name
+from studies.plan.claims import claims_of
 from studies.plan.plan import Plan, comparisons
 
 Json = Mapping[str, Any]
@@ -57,7 +58,7 @@ def comparison_plan(plan: Plan, *, mode: str, looks: Sequence[int] = (), tuning:
         **({"splits": plan.splits} if plan.splits > 1 else {}),
         "tests": {**(SEQUENTIAL if looks else FIXED), **unit, **family, **equivalence},
         **({"tuning": dict(tuning)} if tuning else {}),
-        "claims": [],
+        "claims": [claim.as_dict() for claim in claims_of(plan)],
         # Tuned cells have values that nobody knows yet.
         TRIALS: [] if tuning else sorted(trial_name(run) for run in plan.runs()),
     }

@@ -16,13 +16,14 @@ from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.stamp import fresh_files
 from analysis.report.write import table_texts, write_page, write_tables
 from analysis.results.plan_record import SEQUENTIAL, PlanRecord, ReportSection
-from analysis.tables import control_words
+from analysis.tables import claim_words, control_words
 from analysis.tables.footnotes import explain
 from analysis.tables.table import render
 from resnet_lab.outcomes import Status, with_sentence
 from resnet_lab.trials.trial import Trial
 from studies.audit import text as audit_text
 from studies.audit.audit import Audit
+from studies.plan.claims import claims_of, unanswerable
 from studies.plan.plan import Plan
 from studies.results.outcomes import Row, outcomes
 
@@ -58,6 +59,8 @@ class PlanOutcome:
     audit: Audit
     trials: Sequence[Trial]
     sections: tuple[ReportSection, ...] = ()
+    check_claims: bool = False
+    """Whether the answers to the study's claims are printed, too."""
 
     @property
     def comparison(self) -> "PlanOutcome":
@@ -72,6 +75,7 @@ class PlanOutcome:
         if as_json:
             table: Any = [as_dict(row) for row in written.rows]
             more = {section.name: section.content for section in written.data.plan.sections}
+            more |= {"claims": claim_words.content(written.data.claims)} if self.check_claims else {}
             print(json.dumps({"table": table, **more} if more else table, indent=2))
         else:
             self._print(console, written)
@@ -108,6 +112,9 @@ class PlanOutcome:
             console.print(line, highlight=False)
         for section in written.data.plan.sections:
             console.print(f"\n{section.text}", highlight=False, markup=False)
+        if self.check_claims:
+            lost = unanswerable(plan)
+            console.print(f"\n{claim_words.text(written.data.claims, lost)}", highlight=False, markup=False)
         if written.is_fresh:
             console.print("Nothing has changed since the report was written: it stays as it is.", highlight=False)
 
@@ -160,4 +167,5 @@ def plan_record(plan: Plan, sections: tuple[ReportSection, ...] = ()) -> PlanRec
         margin=plan.margin,
         sections=sections,
         runs=plan.rows(),
+        claims=[claim.as_dict() for claim in claims_of(plan)],
     )

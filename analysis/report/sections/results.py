@@ -45,7 +45,45 @@ def _number(value: float, form: str = ".2f") -> str:
 
 
 def comparisons(data: ReportData) -> Iterator[Block]:
-    """Yield the table of paired comparisons, and what each of its columns is."""
+    """Yield the tables of paired and of unpaired comparisons, and what each of their columns is."""
+    yield from _paired(data)
+    yield from _unpaired(data)
+
+
+def _unpaired(data: ReportData) -> Iterator[Block]:
+    """Yield the arms that share no seed with their baseline, by Welch's test."""
+    rows = [row for row in data.rows if row.is_unpaired]
+    if not rows:
+        return
+    bases = [next(each for each in data.rows if each.is_baseline and each.context == row.context) for row in rows]
+    yield Table(
+        caption="Arms that share no seed with the baseline of their context, unpaired, in points of test error.",
+        headers=[
+            *short_names(data.context).values(),
+            *("arm", "seeds", "baseline's", "difference [95 %]", "p Welch", "p Holm"),
+        ],
+        rows=[
+            [
+                *map(str, row.context.values()),
+                changes(row.arm, data.baseline),
+                *map(str, (row.repeats, base.repeats)),
+                difference_text(row),
+                p_text(row.p),
+                p_text(row.p_holm),
+            ]
+            for row, base in zip(rows, bases, strict=True)
+        ],
+        left=len(data.context) + 1,
+        breaks=context_breaks([row.context for row in rows]),
+    )
+    yield Text(
+        "p Welch: two-sided t test of unequal variances (Welch 1947), uncorrected; exact rank sums where a seed"
+        " diverged. p Holm: corrected with the paired comparisons.",
+        note=True,
+    )
+
+
+def _paired(data: ReportData) -> Iterator[Block]:
     tested = data.comparisons
     if not tested:
         return
@@ -58,7 +96,7 @@ def comparisons(data: ReportData) -> Iterator[Block]:
         left=len(data.context) + 1,
         breaks=context_breaks([each.row.context for each in tested]),
     )
-    yield Text(_legend(tested), note=True)
+    yield Text(_legend(tested, sum(not math.isnan(row.p) for row in data.rows)), note=True)
 
 
 def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
@@ -80,11 +118,10 @@ def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
     ]
 
 
-def _legend(tested: Sequence[Comparison]) -> str:
+def _legend(tested: Sequence[Comparison], family: int) -> str:
     floors = [each.floor_sign_flip for each in tested if not math.isnan(each.floor_sign_flip)]
     floor = f"; it cannot be under {min(floors):.2g} with this number of pairs" if floors else ""
     ranks = [each.wilcoxon.floor for each in tested if each.wilcoxon]
-    corrected = max(sum(not math.isnan(each.row.p) for each in tested), 1)
     return "\n".join(
         [
             "sd: of the paired differences. p t: two-sided paired t test, uncorrected; p Holm: corrected over all.",
@@ -93,7 +130,7 @@ def _legend(tested: Sequence[Comparison]) -> str:
             "d_z: mean difference over the sd of the differences. gain: how many times the seeds an unpaired"
             " comparison would need.",
             "detectable: the least difference that the paired t test finds with a chance of 80 % at 5 % uncorrected, by"
-            f" the sd of that row. with Holm: the same at the first step of his correction, 5 % / {corrected}.",
+            f" the sd of that row. with Holm: the same at the first step of his correction, 5 % / {max(family, 1)}.",
         ]
     )
 

@@ -10,7 +10,6 @@ from analysis.report.data import ReportData
 from analysis.report.document import Block, Text
 from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.sections.published import verdicts
-from analysis.results.plan_record import SEQUENTIAL
 from analysis.tables.cells import changes, estimate
 from analysis.tables.labels import full_label
 from resnet_lab.spec.choices import Value
@@ -30,7 +29,7 @@ def summary(data: ReportData) -> Iterator[Block]:
     yield Text(f"{text} {_decided(data)}".strip())
     if alike := equivalent_arms(data.comparisons, data.margin):
         yield Text(alike)
-    if any(section.name == SEQUENTIAL for section in data.plan.sections):
+    if data.is_sequential:
         yield Text("Seeds were added until decided. The p values above do not account for these looks: see Sequential.")
     if data.comparisons:
         yield Text(found_with(data.comparisons))
@@ -43,7 +42,7 @@ def summary(data: ReportData) -> Iterator[Block]:
 
 
 def _decided(data: ReportData) -> str:
-    rows = [each.row for each in data.comparisons if not math.isnan(each.row.p_holm)]
+    rows = [row for row in data.rows if not math.isnan(row.p_holm)]
     if not rows:
         return "No arm shares two seeds with its baseline, so nothing is tested."
     sure = [row for row in rows if row.p_holm < ALPHA]

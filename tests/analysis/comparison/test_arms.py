@@ -205,3 +205,26 @@ def test_intervals_over_shared_splits_hold_the_truth_and_those_over_seeds_would_
             held[unit] += row.low <= 50 <= row.high
     assert held["repeat"] / 400 == pytest.approx(0.95, abs=0.03)
     assert held["seed"] / 400 < 0.75
+
+
+def test_arms_that_share_no_seed_are_compared_by_welch_in_the_same_family():
+    unpaired = [trial("after_add", 20, 10 + seed, error) for seed, error in enumerate((4.0, 5.0, 4.5))]
+    paired = [trial("before_add", 20, seed, error, act="none") for seed, error in enumerate((3.1, 3.9, 3.8, 3.9))]
+    base, one, other = rows([*HAND[3:7], *unpaired, *paired])
+    known = stats.ttest_ind([4.0, 5.0, 4.5], [3.0, 3.6, 3.9, 3.5], equal_var=False)
+    limits = known.confidence_interval()
+    assert (one.is_unpaired, one.pairs, other.is_unpaired, base.is_unpaired) == (True, 0, False, False)
+    assert one.p == pytest.approx(known.pvalue)
+    assert (one.difference, one.difference_low, one.difference_high) == pytest.approx((1.0, limits.low, limits.high))
+    assert max(one.p_holm, other.p_holm) <= 2 * max(one.p, other.p)
+    assert min(one.p_holm, other.p_holm) == pytest.approx(2 * min(one.p, other.p))
+    assert (as_dict(one)["unpaired"], "unpaired" in as_dict(other)) == (True, False)
+    assert "Welch's of unpaired arms: depth=20, norm_position=after_add" in explain([base, one, other], BASELINE)
+
+
+def test_a_diverged_seed_without_a_pair_is_ranked():
+    lost = [trial("after_add", 20, 10 + seed, status="failed", reason="diverged") for seed in range(3)]
+    _, one = rows([*HAND[3:7], *lost])
+    assert (one.withheld, one.direction) == ("3 of 3 diverged", 1)
+    assert math.isnan(one.difference)
+    assert one.p == pytest.approx(2 / math.comb(7, 3))

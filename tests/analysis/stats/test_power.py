@@ -7,7 +7,15 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
-from analysis.stats.power import difference_sd, first_step, minimum_detectable_effect, power, seeds_needed
+from analysis.stats.power import (
+    difference_sd,
+    equivalence_power,
+    first_step,
+    minimum_detectable_effect,
+    power,
+    seeds_for_equivalence,
+    seeds_needed,
+)
 
 SD = 0.16  # He et al. 2015: ResNet-110, five runs
 
@@ -92,3 +100,23 @@ def test_correlated_arms_have_less_spread_in_their_differences():
         difference_sd(SD, 1.0)
     with pytest.raises(ValueError, match="an sd of -1 is no spread"):
         difference_sd(-1)
+
+
+@pytest.mark.parametrize(("true", "n", "margin"), [(0.0, 5, 1.5), (0.0, 10, 1.0), (0.5, 10, 1.5), (1.0, 8, 1.0)])
+def test_the_power_of_an_equivalence_test_holds_in_simulation(true, n, margin):
+    """At the margin itself it is the error rate: 5 %."""
+    draws = np.random.default_rng(1).normal(true, 1.0, (40_000, n))
+    half = stats.t.ppf(0.95, n - 1) * draws.std(1, ddof=1) / math.sqrt(n)
+    found = np.mean(np.abs(draws.mean(1)) + half < margin)
+    assert equivalence_power(true, 1.0, n, margin) == pytest.approx(found, abs=0.008)
+
+
+def test_seeds_for_equivalence_are_the_least_that_reach_the_power():
+    n = seeds_for_equivalence(0.3, 1.0, 1.0)
+    assert equivalence_power(0.3, 1.0, n, 1.0) >= 0.8 > equivalence_power(0.3, 1.0, n - 1, 1.0)
+    assert n < seeds_for_equivalence(0.3, 1.0, 1.0, kind="independent") < 2 * n  # twice the variance, twice the df
+    with pytest.raises(ValueError, match="not within"):
+        seeds_for_equivalence(1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="lost in the spread"):
+        seeds_for_equivalence(0.999, 1.0, 1.0)
+    assert equivalence_power(0.0, 1.0, 1, 5.0) == 0
