@@ -118,7 +118,7 @@ def examine(target: "Target", options: Options, progress: "Progress") -> "PathRe
         raise UserError(f"--images {options.images}: {target.data.name} has {len(test)} test images, ask for no more")
     chain = decompose(target.model)
     pixels, labels = test.pixels[: options.images], test.labels[: options.images]
-    images = normalise(pixels, target.data.mean, target.data.std, torch.float64).contiguous()
+    images = normalise(target.data.view(pixels), target.data.mean, target.data.std, torch.float64).contiguous()
     require_own_forward(target.model, chain.items, images)
     prepare(chain, options.bn)
     spectrum, recording = exact_spectrum(chain, images, labels, options.at, progress("exact spectrum", len(chain)))

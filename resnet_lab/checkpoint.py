@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from resnet_lab.data.catalog import CATALOG
+from resnet_lab.data.catalog import info_of
 from resnet_lab.data.images import ImageData
 from resnet_lab.errors import UserError, refer
 from resnet_lab.networks import build_network
@@ -88,7 +88,7 @@ def from_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         spec, provenance = _described(metadata)
     except (KeyError, UserError) as error:
         raise _foreign(path, error) from None
-    info = provenance or CATALOG[spec.data.name]
+    info = provenance or info_of(spec.data)
     model = build_network(spec.model, channels=info.channels, classes=info.classes)
     try:
         model.load_state_dict(tensors)

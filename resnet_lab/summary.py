@@ -14,9 +14,9 @@ from typing import Annotated
 import tyro.conf
 from tyro.conf import arg
 
-from resnet_lab.data.catalog import CATALOG
+from resnet_lab.data.catalog import ImageShape, info_of
 from resnet_lab.errors import UserError
-from resnet_lab.spec import RunSpec
+from resnet_lab.spec import DatasetName, RunSpec
 from resnet_lab.spec.arguments import take_fields
 from resnet_lab.spec.at_test import words_at_test
 from resnet_lab.spec.choices import ModelName, Stem
@@ -52,11 +52,16 @@ class Options:
                 raise UserError(f"--{name} {value}: it must be 1 or more")
 
     @property
-    def size(self) -> int:
-        """Return the side of the images in pixels."""
-        model = self.spec.model
+    def images(self) -> ImageShape:
+        """Return what images the network is built for. Raises UserError for a folder without --classes."""
+        model, data = self.spec.model, self.spec.data
+        if data.name == DatasetName.FOLDER and not data.contents and self.classes is not None:
+            own = ImageShape(channels=3, size=data.size or IMAGENET_SIZE, classes=self.classes)
+        else:
+            own = info_of(data).shape
         made_for_imagenet = model.stem == Stem.IMAGENET or model.name in IMAGENET_NAMES
-        return self.image_size or (IMAGENET_SIZE if made_for_imagenet else CATALOG[self.spec.data.name].size)
+        size = self.image_size or data.size or (IMAGENET_SIZE if made_for_imagenet else own.size)
+        return ImageShape(channels=own.channels, size=size, classes=self.classes or own.classes)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -68,10 +73,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         from resnet_lab.inspect.text import as_dict, show
         from resnet_lab.inspect.trace import trace
 
-        info = CATALOG[spec.data.name]
-        size = Options(spec=spec, image_size=options.image_size).size
-        traced = trace(spec.model, channels=info.channels, classes=options.classes or info.classes, size=size)
-        image = (info.channels, size, size)
+        images = Options(spec=spec, image_size=options.image_size, classes=options.classes).images
+        traced = trace(spec.model, channels=images.channels, classes=images.classes, size=images.size)
+        image = (images.channels, images.size, images.size)
         if options.json:
             print(json.dumps(as_dict(spec.model, traced, image) | {"at_test": words_at_test(spec)}, indent=2))
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ablations.choices import BlockKind, Shortcut
-from resnet_lab.data.catalog import CATALOG
+from resnet_lab.data.catalog import info_of
 from resnet_lab.engine.schedules import warmup_of
 from resnet_lab.spec import DatasetName, RunSpec, Warmup
 from resnet_lab.spec.choices import Value
@@ -219,7 +219,7 @@ def _ours(spec: RunSpec) -> dict[str, Value]:
     parts[WARMUP] = warmup_of(spec).value
     if parts[WARMUP] == Warmup.NONE:
         del parts["recipe.warmup_iterations"], parts["recipe.warmup_lr"]
-    parts[IMAGES] = spec.data.train_images or CATALOG[spec.data.name].train
+    parts[IMAGES] = spec.data.train_images or info_of(spec.data).train
     if spec.model.name in WITH_BLOCKS:
         if spec.model.block.shortcut in (Shortcut.A, Shortcut.AVG_POOL):
             parts[PADDING] = spec.model.block.shortcut.value

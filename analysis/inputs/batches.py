@@ -18,8 +18,7 @@ class ImageBatches:
     """The original view of each image, normalised: batches of x [B, C, H, W], channels_last, and y int64 [B]."""
 
     images: Images
-    mean: Tensor
-    std: Tensor
+    data: ImageData
     dtype: torch.dtype = torch.float32
     batch: int = CPU_BATCH
 
@@ -28,7 +27,7 @@ class ImageBatches:
         """Return the first `count` images of a part of the data; 0 means all."""
         part = Images(images.pixels[:count], images.labels[:count]) if count else images
         batch = GPU_BATCH if images.pixels.device.type == "cuda" else CPU_BATCH
-        return cls(part, data.mean, data.std, dtype, batch)
+        return cls(part, data, dtype, batch)
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch)
@@ -36,4 +35,5 @@ class ImageBatches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(self.images), self.batch):
             part = slice(start, start + self.batch)
-            yield normalise(self.images.pixels[part], self.mean, self.std, self.dtype), self.images.labels[part]
+            pixels = self.data.view(self.images.pixels[part])
+            yield normalise(pixels, self.data.mean, self.data.std, self.dtype), self.images.labels[part]

@@ -9,7 +9,7 @@ from torch import nn
 
 from resnet_lab.data.images import ImageData
 from resnet_lab.errors import UserError
-from resnet_lab.spec import DatasetName, RunSpec
+from resnet_lab.spec import DatasetName, DataSpec, RunSpec
 
 
 class Inputs(Protocol):
@@ -88,7 +88,7 @@ def _load(name: str, path: Path, run_id: str | None, options: Inputs, device: to
 
     imported = import_checkpoint(path)
     provenance = imported.provenance
-    spec = replace(imported.run.data, name=options.dataset or imported.run.data.name)
+    spec = _images_of(imported.run.data, options.dataset)
     data = load(spec, options.data_dir, device)
     channels = data.test.pixels.shape[3]
     if provenance.classes != data.classes or provenance.channels != channels:
@@ -105,3 +105,10 @@ def _load(name: str, path: Path, run_id: str | None, options: Inputs, device: to
     model = imported.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
     own_seed = imported.run.seed if ours else None
     return Target(name=name, model=model, spec=imported.run, data=data, device=device, own_seed=own_seed, run_id=run_id)
+
+
+def _images_of(own: DataSpec, asked: DatasetName | None) -> DataSpec:
+    """Return the images asked for, normalised and scaled as the network's own; how its folder is split stays out."""
+    if asked is None or asked == own.name:
+        return own
+    return DataSpec(name=asked, normalise=own.normalise, size=own.size)

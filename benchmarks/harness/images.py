@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from resnet_lab.data.catalog import CATALOG
+from resnet_lab.data.catalog import info_of
 from resnet_lab.data.images import ImageData, Images
 from resnet_lab.data.load import load
 from resnet_lab.spec import DatasetName, DataSpec
@@ -17,7 +17,7 @@ def benchmark_images(spec: DataSpec, data_dir: Path | None) -> ImageData:
     """
     if data_dir is not None or spec.name == DatasetName.DIGITS:
         return load(spec, data_dir)
-    info = CATALOG[spec.name]
+    info = info_of(spec)
     count = spec.train_images or info.train
     generator = torch.Generator().manual_seed(0)
     images = Images(

@@ -7,20 +7,31 @@ import torch
 from torch import Tensor
 
 from resnet_lab.data.catalog import steps_per_epoch
-from resnet_lab.data.distort import cutout, draw_affine, draw_centres, nearest_grey, warp
+from resnet_lab.data.distort import (
+    cutout,
+    draw_affine,
+    draw_boxes,
+    draw_centres,
+    nearest_grey,
+    resized,
+    resized_crop,
+    warp,
+)
 from resnet_lab.data.images import ImageData, Images
 from resnet_lab.rng import GLOBAL_RNG_LOCK, stream
 from resnet_lab.spec import Augmentation, RecipeSpec
 
 _CROPS = (Augmentation.CROP, Augmentation.CROP_FLIP, Augmentation.CUTOUT)
-_FLIPS = (Augmentation.FLIP, Augmentation.CROP_FLIP, Augmentation.CUTOUT)
+_FLIPS = (Augmentation.FLIP, Augmentation.CROP_FLIP, Augmentation.CUTOUT, Augmentation.RESIZED_CROP_FLIP)
+_RESIZED = (Augmentation.RESIZED_CROP, Augmentation.RESIZED_CROP_FLIP)
 
 
 @dataclass(frozen=True, slots=True)
 class Draws:
     """One epoch, each [n, ...]: image i is `order[i]`, cropped at `dy[i]`, `dx[i]`, flipped if `flip[i]`.
 
-    Then it is warped by `affine[i]` and blanked around `centre[i]`, where the recipe does so.
+    Then it is warped by `affine[i]`, blanked around `centre[i]` or scaled from its part `box[i]`, where the recipe does
+    so.
     """
 
     order: Tensor
@@ -29,6 +40,7 @@ class Draws:
     flip: Tensor
     affine: Tensor | None = None
     centre: Tensor | None = None
+    box: Tensor | None = None
 
     def to(self, device: torch.device) -> "Draws":
         """Return the draws on a device."""
@@ -50,30 +62,35 @@ class Draws:
         return Draws(**{name: change(tensor) for name, tensor in drawn.items() if tensor is not None})
 
 
-def padding_of(recipe: RecipeSpec) -> int:
-    """Return the pixels to pad on each side: `crop_padding` where the recipe crops, else 0."""
-    return recipe.crop_padding if recipe.augmentation in _CROPS else 0
+def padding_of(recipe: RecipeSpec, margin: int = 0) -> int:
+    """Return the pixels to pad on each side: `crop_padding` where the recipe crops images without a margin, else 0."""
+    return recipe.crop_padding if recipe.augmentation in _CROPS and not margin else 0
 
 
-def draw(n: int, recipe: RecipeSpec, *, seed: int, epoch: int) -> Draws:
-    """Draw an epoch of `n` images on the CPU: int64 order, dy and dx (0 .. 2 x padding), bool flip.
+def draw(n: int, recipe: RecipeSpec, *, seed: int, epoch: int, margin: int = 0) -> Draws:
+    """Draw an epoch of `n` images on the CPU: int64 order, dy and dx (0 .. 2 x padding or margin), bool flip.
 
     Everything drawn has a stream of its own, so switching one off leaves the others as they were.
     """
     crops = stream(seed, "augmentation", epoch, "crop")
-    corners = torch.randint(2 * padding_of(recipe) + 1, (2, n), generator=crops)
+    if margin and recipe.augmentation not in _CROPS:
+        corners = torch.full((2, n), margin)
+    else:
+        corners = torch.randint(2 * (margin or padding_of(recipe)) + 1, (2, n), generator=crops)
     if recipe.augmentation in _FLIPS:
         mirrored = torch.randint(2, (n,), generator=stream(seed, "augmentation", epoch, "flip")).bool()
     else:
         mirrored = torch.zeros(n, dtype=torch.bool)
     order = torch.randperm(n, generator=stream(seed, "order", epoch))
-    affine = centre = None
+    affine = centre = box = None
     if recipe.augmentation == Augmentation.SHIFT_ROTATE:
         shift, rotation = recipe.crop_padding, recipe.rotation
         affine = draw_affine(n, shift=shift, rotation=rotation, seed=seed, epoch=epoch)
     elif recipe.augmentation == Augmentation.CUTOUT:
         centre = draw_centres(n, seed=seed, epoch=epoch)
-    return Draws(order, corners[0], corners[1], mirrored, affine, centre)
+    elif recipe.augmentation in _RESIZED:
+        box = draw_boxes(n, scale=recipe.crop_scale, seed=seed, epoch=epoch)
+    return Draws(order, corners[0], corners[1], mirrored, affine, centre, box)
 
 
 def pad(images: Images, padding: int, mean: Tensor) -> Tensor:
@@ -146,12 +163,13 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Return the full batches of one epoch: x [B, C, H, W] of `dtype`, channels_last, and y int64 [B].
 
-    They lie on the device of the data. `padded` is `bordered(data, padding_of(recipe))`. The draws move to the device
-    once per epoch, and nothing waits for it after that. Raises UserError, at the call, where a batch exceeds the
-    training images.
+    They lie on the device of the data. `padded` is `bordered(data, padding_of(recipe, data.margin))`. The draws move to
+    the device once per epoch, and nothing waits for it after that. Raises UserError, at the call, where a batch exceeds
+    the training images.
     """
     steps = steps_per_epoch(len(data.train), recipe.batch_size)
-    draws = draw(len(data.train), recipe, seed=seed, epoch=epoch).to(data.train.pixels.device)
+    drawn = draw(len(data.train), recipe, seed=seed, epoch=epoch, margin=data.margin)
+    draws = drawn.to(data.train.pixels.device)
     parts = (draws.part(slice(step * recipe.batch_size, (step + 1) * recipe.batch_size)) for step in range(steps))
     return (make_batch(data, part, recipe, padded, dtype) for part in parts)
 
@@ -166,13 +184,16 @@ def make_batch(
 
 
 def _distorted(padded: Tensor, index: Tensor, draws: Draws, recipe: RecipeSpec, data: ImageData) -> Tensor:
-    """Return images of `padded` as the draws crop, flip, warp and blank them."""
-    pixels = flip(crop(padded, index, draws.dy, draws.dx, data.train.pixels.shape[1]), draws.flip)
+    """Return images of `padded` as the draws crop, flip, warp, blank and scale them, at the set's size."""
+    if draws.box is not None:  # drawn from all that is stored
+        return resized_crop(flip(padded[index], draws.flip), draws.box, data.size)
+    stored = data.train.pixels.shape[1] - 2 * data.margin
+    pixels = flip(crop(padded, index, draws.dy, draws.dx, stored), draws.flip)
     if draws.affine is not None:
         pixels = warp(pixels, draws.affine, data.channel_mean)
     if draws.centre is not None:
         pixels = cutout(pixels, draws.centre, recipe.cutout_size, data.channel_mean)
-    return pixels
+    return resized(pixels, data.size)
 
 
 def _moved_mean(data: ImageData, draws: Draws, recipe: RecipeSpec) -> Tensor:

@@ -1,11 +1,21 @@
-"""The catalog of image sets: channels, size, classes and split of each. Imports no torch."""
+"""The catalog of image sets: channels, size, classes and split of each, folders included. Imports no torch."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from resnet_lab.errors import RefusedError
+from resnet_lab.data.photographs.contents import Contents
+from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.spec import DatasetName, DataSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageShape:
+    """What a network has to know of its images: channels, side in pixels, and classes."""
+
+    channels: int
+    size: int
+    classes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +29,14 @@ class DatasetInfo:
     val: int
     test: int
 
+    @property
+    def shape(self) -> ImageShape:
+        return ImageShape(channels=self.channels, size=self.size, classes=self.classes)
+
 
 _CIFAR = {"channels": 3, "size": 32, "train": 45_000, "val": 5_000, "test": 10_000}
 _MNIST = {"channels": 1, "size": 28, "train": 55_000, "val": 5_000, "test": 10_000}
+_PHOTOGRAPHS = {"channels": 3, "size": 224}
 
 CATALOG: Mapping[DatasetName, DatasetInfo] = MappingProxyType(
     {
@@ -30,13 +45,38 @@ CATALOG: Mapping[DatasetName, DatasetInfo] = MappingProxyType(
         DatasetName.FASHION_MNIST: DatasetInfo(**_MNIST, classes=10),
         DatasetName.CIFAR10: DatasetInfo(**_CIFAR, classes=10),
         DatasetName.CIFAR100: DatasetInfo(**_CIFAR, classes=100),
+        # Parkhi et al. 2012; a tenth of its 3,680 images of trainval is held out.
+        DatasetName.OXFORD_PETS: DatasetInfo(**_PHOTOGRAPHS, classes=37, train=3_312, val=368, test=3_669),
+        # Nilsback and Zisserman 2008, with its own split.
+        DatasetName.FLOWERS102: DatasetInfo(**_PHOTOGRAPHS, classes=102, train=1_020, val=1_020, test=6_149),
     }
 )
+"""Every set but `folder`, which has what its folder holds."""
+
+
+def info_of(spec: DataSpec) -> DatasetInfo:
+    """Return the facts of the images that a run sees, at its own size.
+
+    Raises UserError for a folder that nobody has looked into: `resnet_lab.data.load.resolve` does.
+    """
+    info = _folder_info(spec) if spec.name == DatasetName.FOLDER else CATALOG[spec.name]
+    return replace(info, size=spec.size or info.size)
+
+
+def _folder_info(spec: DataSpec) -> DatasetInfo:
+    if not spec.contents:
+        raise UserError("data.name=folder needs --data-dir DIR, a folder with a folder of images for each class")
+    held = Contents.parse(spec.contents)
+    test = held.test or round(spec.test_share * held.train)
+    rest = held.train if held.test else held.train - test
+    val = held.val or round(spec.val_share * rest)
+    train = rest if held.val else rest - val
+    return DatasetInfo(**_PHOTOGRAPHS, classes=held.classes, train=train, val=val, test=test)
 
 
 def train_images(spec: DataSpec) -> int:
     """Return how many images a run trains on. Raises RefusedError where the split has fewer than asked for."""
-    available = CATALOG[spec.name].train
+    available = info_of(spec).train
     if spec.train_images > available:
         raise RefusedError(
             f"data.train_images={spec.train_images} is more than {spec.name} has for training: "

@@ -7,6 +7,7 @@ from http.client import HTTPException
 from pathlib import Path
 from tarfile import TarError
 
+from resnet_lab.data.photographs import torchvision_sets
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
 
@@ -65,4 +66,6 @@ _FETCH: dict[DatasetName, Callable[[Path], None]] = {
     DatasetName.FASHION_MNIST: lambda root: _fetch_idx(root, "FashionMNIST"),
     DatasetName.CIFAR10: lambda root: _fetch_cifar(root, "CIFAR10"),
     DatasetName.CIFAR100: lambda root: _fetch_cifar(root, "CIFAR100"),
+    DatasetName.OXFORD_PETS: lambda root: torchvision_sets.download(DatasetName.OXFORD_PETS, root),
+    DatasetName.FLOWERS102: lambda root: torchvision_sets.download(DatasetName.FLOWERS102, root),
 }

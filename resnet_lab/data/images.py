@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from resnet_lab.data.distort import resized
 from resnet_lab.data.statistics import normalisation
 from resnet_lab.spec import DatasetName, NormaliseKind
 
@@ -28,7 +29,8 @@ class Images:
 class ImageData:
     """A set, split. Images on the 0..1 scale become (x - mean) / std, measured on the training images alone.
 
-    `std` is float32 [C] and `mean` [C], or [H, W, C] where each pixel has its own.
+    `std` is float32 [C] and `mean` [C], or [H, W, C] where each pixel has its own. The parts hold images as they are
+    stored; `view` is what of them a network sees outside training.
     """
 
     name: DatasetName
@@ -42,6 +44,14 @@ class ImageData:
     classes: int
     normalise: NormaliseKind | None = NormaliseKind.CHANNEL
     """How `mean` and `std` were measured; None where they are not these images' own."""
+    margin: int = 0
+    """Pixels of each stored image's rim that random crops alone reach."""
+    side: int = 0
+    """Side of the images that the network sees, where they are scaled to it; 0 where they are not."""
+    class_names: tuple[str, ...] = ()
+    """Name of each class, in the order of the labels; without, classes go by their number."""
+    unreadable: tuple[str, ...] = ()
+    """Files of a folder of photographs that hold no image and were left out, with the reason."""
     bordered: dict[int, Tensor] = field(init=False, repr=False, compare=False, default_factory=dict)
     """The training images with a border, by its width: made once for all who train on them (`augment.bordered`)."""
 
@@ -49,6 +59,24 @@ class ImageData:
     def channel_mean(self) -> Tensor:
         """The mean by channel, float32 [C]: its nearest grey level is the border of crops."""
         return self.mean if self.mean.ndim == 1 else self.mean.mean((0, 1))
+
+    @property
+    def size(self) -> int:
+        """The side of the images that the network sees, in pixels."""
+        return self.side or self.train.pixels.shape[1] - 2 * self.margin
+
+    @property
+    def channels(self) -> int:
+        return self.train.pixels.shape[3]
+
+    def view(self, pixels: Tensor) -> Tensor:
+        """Return uint8 [B, size, size, C], the original view of stored images: the centre, at the set's size."""
+        inner = slice(self.margin, pixels.shape[1] - self.margin)
+        return resized(pixels[:, inner, inner], self.size)
+
+    def class_name(self, label: int) -> str:
+        """Return the name of a class, or its number where the set has no names."""
+        return self.class_names[label] if self.class_names else str(label)
 
     def normalised(self, how: NormaliseKind) -> "ImageData":
         """Return the set with the mean and std of another way to normalise: itself where it has them."""

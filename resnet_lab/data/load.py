@@ -1,16 +1,20 @@
-"""Loading data: `ensure` verifies it before anything is written, `load` reads it in the process that trains."""
+"""Loading data: `resolve` looks into a folder, `ensure` verifies before anything is written, `load` reads."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet_lab.data import sources
-from resnet_lab.data.catalog import CATALOG, train_images
+from resnet_lab.data.catalog import info_of, train_images
+from resnet_lab.data.class_names import CLASS_NAMES
 from resnet_lab.data.raw import RawImages
 from resnet_lab.data.split import split_indices
 from resnet_lab.data.statistics import digest, normalisation
-from resnet_lab.spec import DataSpec
+from resnet_lab.spec import DatasetName, DataSpec
+from resnet_lab.spec.choices import PHOTOGRAPHS
 
 if TYPE_CHECKING:  # torch is imported by `load` alone
     import numpy as np
@@ -20,14 +24,34 @@ if TYPE_CHECKING:  # torch is imported by `load` alone
     from resnet_lab.data.images import ImageData, Images
 
 
+def resolve(spec: DataSpec, data_dir: Path | None = None) -> DataSpec:
+    """Return the spec with `contents` of the folder; other sets as they are. Raises UserError where it holds no set.
+
+    The images are decoded into the cache, since which of them are readable is part of the answer.
+    """
+    if spec.name != DatasetName.FOLDER or spec.contents:
+        return spec
+    return replace(spec, contents=str(sources.photographs(spec, data_dir).contents()))
+
+
 def ensure(spec: DataSpec, data_dir: Path | None = None) -> None:
     """Verify that every file of the set is there and intact, without importing torch.
 
     With no `data_dir` the set is downloaded into the cache on first use (the digits never are); a `data_dir`
-    is only read. Raises UserError naming the file at fault and the remedy.
+    is only read. Photographs are decoded; files that hold no image are named on stderr. Raises UserError naming the
+    file at fault and the remedy.
     """
-    train_images(spec)
-    sources.verify(spec.name, data_dir)
+    if spec.name in PHOTOGRAPHS:
+        from resnet_lab.data.photographs.read import split
+
+        found = sources.photographs(spec, data_dir)
+        print(*found.report(), sep="\n", end="\n" if found.unreadable else "", file=sys.stderr)
+        resolved = resolve(spec, data_dir)
+        split(resolved, found)
+        train_images(resolved)
+    else:
+        train_images(spec)
+        sources.verify(spec.name, data_dir)
 
 
 _kept: dict[tuple[DataSpec, Path | None], ImageData] = {}
@@ -57,22 +81,60 @@ def _read(spec: DataSpec, data_dir: Path | None) -> ImageData:
 
     from resnet_lab.data.images import ImageData
 
-    wanted = train_images(spec)
-    info = CATALOG[spec.name]
-    rest, test = sources.read(spec.name, data_dir)
-    train_index, val_index = split_indices(len(rest.labels), info.val, spec.split)
-    train, val = _take(rest, train_index[:wanted]), _take(rest, val_index)
-    mean, std = normalisation(train.pixels, spec.normalise)
+    read = _read_photographs(spec, data_dir) if spec.name in PHOTOGRAPHS else _read_fixed(spec, data_dir)
+    mean, std = normalisation(read.train.pixels, spec.normalise)
     return ImageData(
         name=spec.name,
-        train=_tensors(train),
-        val=_tensors(val),
-        test=_tensors(test),
+        train=_tensors(read.train),
+        val=_tensors(read.val),
+        test=_tensors(read.test),
         mean=torch.tensor(mean, dtype=torch.float32),
         std=torch.tensor(std, dtype=torch.float32),
-        sha256=digest((train, val, test)),
-        classes=info.classes,
+        sha256=digest((read.train, read.val, read.test)),
+        classes=len(read.class_names),
         normalise=spec.normalise,
+        margin=read.margin,
+        side=spec.size,
+        class_names=read.class_names,
+        unreadable=read.unreadable,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """The parts of a set, as they are stored."""
+
+    train: RawImages
+    val: RawImages
+    test: RawImages
+    class_names: tuple[str, ...]
+    margin: int = 0
+    unreadable: tuple[str, ...] = ()
+
+
+def _read_fixed(spec: DataSpec, data_dir: Path | None) -> _Read:
+    wanted = train_images(spec)
+    rest, test = sources.read(spec.name, data_dir)
+    train_index, val_index = split_indices(len(rest.labels), info_of(spec).val, spec.split)
+    train, val = _take(rest, train_index[:wanted]), _take(rest, val_index)
+    return _Read(train=train, val=val, test=test, class_names=CLASS_NAMES[spec.name])
+
+
+def _read_photographs(spec: DataSpec, data_dir: Path | None) -> _Read:
+    from resnet_lab.data.photographs.listing import Part
+    from resnet_lab.data.photographs.read import margin_of, split
+
+    found = sources.photographs(spec, data_dir)
+    resolved = resolve(spec, data_dir)
+    wanted, parts = train_images(resolved), split(resolved, found)
+    train = parts[Part.TRAIN]
+    return _Read(
+        train=RawImages(train.pixels[:wanted], train.labels[:wanted]),
+        val=parts[Part.VAL],
+        test=parts[Part.TEST],
+        class_names=found.listing.classes,
+        margin=margin_of(spec),
+        unreadable=tuple(f"{name}: {reason}" for name, reason in found.unreadable.items()),
     )
 
 

@@ -1,16 +1,22 @@
 """Sources of the image sets: where the files lie, and which reader takes them. Imports torch only to download."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from resnet_lab.data import cifar_binary, cifar_python, digits, idx
 from resnet_lab.data.download import download
 from resnet_lab.data.raw import RawImages
 from resnet_lab.errors import UserError
-from resnet_lab.spec import DatasetName
+from resnet_lab.spec import DatasetName, DataSpec
+from resnet_lab.spec.choices import PHOTOGRAPHS
 from resnet_lab.system.cache import cache_dir
+
+if TYPE_CHECKING:  # Pillow is imported where there are photographs
+    from resnet_lab.data.photographs.read import Photographs
 
 Parts = tuple[RawImages, RawImages]
 Result = TypeVar("Result")
@@ -22,8 +28,29 @@ def read(name: DatasetName, data_dir: Path | None) -> Parts:
 
 
 def verify(name: DatasetName, data_dir: Path | None) -> None:
-    """Raise UserError unless each file of the set is there and intact; download where no folder is given."""
+    """Raise UserError unless each file of the set is there and intact; download where no folder is given.
+
+    Of photographs the lists are read, and whether there are files, not what is in them.
+    """
+    if name in PHOTOGRAPHS:
+        from resnet_lab.data.photographs.torchvision_sets import list_set
+
+        _with_files(name, data_dir, lambda folder: list_set(name, folder).require_files())
+        return
     _with_files(name, data_dir, lambda folder: _source(name, folder)[1]())
+
+
+def photographs(spec: DataSpec, data_dir: Path | None) -> Photographs:
+    """Return the decoded images of a set of photographs, decoded and downloaded where need be. Raises UserError."""
+    from resnet_lab.data.photographs.listing import list_folder
+    from resnet_lab.data.photographs.read import decoded
+    from resnet_lab.data.photographs.torchvision_sets import list_set
+
+    if spec.name != DatasetName.FOLDER:
+        return _with_files(spec.name, data_dir, lambda folder: decoded(spec, list_set(spec.name, folder)))
+    if data_dir is None:
+        raise UserError("data.name=folder needs --data-dir DIR, a folder with a folder of images for each class")
+    return _with_files(spec.name, data_dir, lambda folder: decoded(spec, list_folder(folder)))
 
 
 def _with_files(name: DatasetName, data_dir: Path | None, use: Callable[[Path], Result]) -> Result:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from resnet_lab.data.raw import RawImages
 from resnet_lab.spec import NormaliseKind
 
-CHUNK = 1000  # 1000 x 255^2 stays far below 2^32, so sums over a chunk fit uint32
+CHUNK = 1000  # images: 1000 x 255^2 stays far below 2^32, so sums over a chunk fit uint32
+NUMBERS = 2**22  # at most, of large images, so that a chunk's 32-bit copy takes little memory
 
 
 def normalisation(pixels: NDArray[np.uint8], how: NormaliseKind) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -63,8 +64,9 @@ def _pixel_sums(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint64], NDArray[
     rows = pixels.reshape(n, -1)
     total = np.zeros(rows.shape[1], dtype=np.uint64)
     squares = np.zeros_like(total)
-    for start in range(0, n, CHUNK):
-        chunk = rows[start : start + CHUNK].astype(np.uint32)
+    step = max(1, min(CHUNK, NUMBERS // rows.shape[1]))
+    for start in range(0, n, step):
+        chunk = rows[start : start + step].astype(np.uint32)
         total += chunk.sum(axis=0, dtype=np.uint32)
         chunk *= chunk
         squares += chunk.sum(axis=0, dtype=np.uint32)

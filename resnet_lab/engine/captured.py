@@ -80,7 +80,7 @@ class CapturedRunner:
             loss=torch.zeros((), dtype=torch.float64, device=device),
             wrong=torch.zeros((), dtype=torch.int64, device=device),
         )
-        self._ahead = (0, draw(len(data.train), spec.recipe, seed=spec.seed, epoch=0))
+        self._ahead = (0, self._draw(0))
         self.draws = self._ahead[1].to(device)
         self._noisy = draws_noise(train_step.model)
         self._replay: Work | None = None
@@ -133,7 +133,8 @@ class CapturedRunner:
         return epoch_noise(self.spec.seed, epoch, self.train_step.device) if self._noisy else contextlib.nullcontext()
 
     def _draw(self, epoch: int) -> Draws:
-        return draw(len(self.data.train), self.spec.recipe, seed=self.spec.seed, epoch=epoch)
+        data, spec = self.data, self.spec
+        return draw(len(data.train), spec.recipe, seed=spec.seed, epoch=epoch, margin=data.margin)
 
     def _rewind(self) -> None:
         for tensor in (self.buffers.step, self.buffers.loss, self.buffers.wrong):

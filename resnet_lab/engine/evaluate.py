@@ -42,7 +42,7 @@ def evaluate(model: nn.Module, images: Images, data: ImageData, dtype: torch.dty
     loss = torch.zeros((), dtype=torch.float64, device=device)
     for pixels, labels in zip(images.pixels.chunk(chunks), images.labels.chunk(chunks), strict=True):
         with autocast(device, dtype):
-            logits: Tensor = model(normalise(pixels, data.mean, data.std, dtype)).float()
+            logits: Tensor = model(normalise(data.view(pixels), data.mean, data.std, dtype)).float()
         loss += F.cross_entropy(logits, labels, reduction="sum")
         correct.append(logits.argmax(1) == labels)
     model.train(training)

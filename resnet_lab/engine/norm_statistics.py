@@ -48,7 +48,7 @@ def estimate_on_images(model: nn.Module, data: ImageData, *, batch: int, dtype: 
 def _images(data: ImageData, batch: int, dtype: torch.dtype) -> Iterator[Tensor]:
     count = min(len(data.train), max(IMAGES, batch))
     for start in range(0, count - batch + 1, batch):
-        yield normalise(data.train.pixels[start : start + batch], data.mean, data.std, dtype)
+        yield normalise(data.view(data.train.pixels[start : start + batch]), data.mean, data.std, dtype)
 
 
 def _norms(network: Iterable[nn.Module]) -> Iterable[nn.BatchNorm2d]:

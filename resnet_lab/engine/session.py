@@ -74,10 +74,9 @@ class Session:
         """
         self.spec, self.data, self.device = spec, data, device
         self.dtype = resolve_dtype(spec.recipe.precision, device)
-        _, size, _, channels = data.train.pixels.shape
         # torch draws weights while it builds; the caller's state stays.
         with GLOBAL_RNG_LOCK, torch.random.fork_rng(devices=[]):
-            self.model = build_network(spec.model, channels=channels, classes=data.classes, size=size)
+            self.model = build_network(spec.model, channels=data.channels, classes=data.classes, size=data.size)
         initialise(self.model, spec.seed, spec.recipe.init)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         count = spec.recipe.effective_blocks
@@ -87,7 +86,7 @@ class Session:
             self.network, self.kernels = self.model, "torch: torch.compile was asked for"
         else:
             self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
-        self.padded = bordered(data, padding_of(spec.recipe))
+        self.padded = bordered(data, padding_of(spec.recipe, data.margin))
         forward = torch.compile(self.model) if compiled else self.network
         settings = ComputeSettings(
             device=device, dtype=self.dtype, forward=forward, effective=self.effective, capture=capture

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
-from resnet_lab.data.catalog import CATALOG
-from resnet_lab.spec import DatasetName, ModelSpec
+from resnet_lab.data.catalog import ImageShape
+from resnet_lab.spec import ModelSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +34,8 @@ class NetworkFacts:
         return {name: value for name, value in plain.items() if value or name not in ("unknown_parts", "unknown")}
 
 
-def inspect(spec: ModelSpec, data: DatasetName) -> NetworkFacts:
-    """Build a network for one set of images on the meta device and read it.
+def inspect(spec: ModelSpec, images: ImageShape) -> NetworkFacts:
+    """Build a network for images on the meta device and read it.
 
     Raises UserError or ValueError where it cannot be built for its images.
     """
@@ -45,8 +45,7 @@ def inspect(spec: ModelSpec, data: DatasetName) -> NetworkFacts:
     from resnet_lab.inspect.trace import trace
     from resnet_lab.networks.resnet import ResNet, residual_blocks
 
-    info = CATALOG[data]
-    traced = trace(spec, channels=info.channels, classes=info.classes, size=info.size)
+    traced = trace(spec, channels=images.channels, classes=images.classes, size=images.size)
     network = traced.network
     last, parts = last_operations(network), unknown_parts(network)
     hidden = any(map(is_unknown, last))

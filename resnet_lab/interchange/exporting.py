@@ -12,7 +12,7 @@ from torch import Tensor
 from ablations.choices import Attention, BlockKind, BranchInit, Shortcut, StrideOn
 from ablations.spec import BlockSpec
 from resnet_lab.checkpoint import Checkpoint, load_model
-from resnet_lab.data.catalog import CATALOG
+from resnet_lab.data.catalog import info_of
 from resnet_lab.errors import UserError
 from resnet_lab.interchange.names import Format, to_foreign
 from resnet_lab.networks.resnet import residual_blocks
@@ -68,7 +68,7 @@ def _normalisation(checkpoint: Checkpoint) -> Normalisation | None:
         case NormaliseKind.CHANNEL:
             return None
         case NormaliseKind.NONE:
-            channels = (checkpoint.provenance or CATALOG[checkpoint.spec.data.name]).channels
+            channels = (checkpoint.provenance or info_of(checkpoint.spec.data)).channels
             return Normalisation(mean=(0.0,) * channels, std=(1.0,) * channels)
         case NormaliseKind.PER_PIXEL:
             raise UserError(

@@ -9,6 +9,18 @@ class DatasetName(StrEnum):
     FASHION_MNIST = "fashion_mnist"
     CIFAR10 = "cifar10"
     CIFAR100 = "cifar100"
+    OXFORD_PETS = "oxford_pets"
+    FLOWERS102 = "flowers102"
+    FOLDER = "folder"
+
+
+PHOTOGRAPHS = frozenset({DatasetName.OXFORD_PETS, DatasetName.FLOWERS102, DatasetName.FOLDER})
+"""Sets of files of any shape, which `data.size` and `data.resize` turn into squares."""
+
+
+class Resize(StrEnum):
+    CROP = "crop"
+    STRETCH = "stretch"
 
 
 class NormaliseKind(StrEnum):
@@ -89,6 +101,8 @@ class Augmentation(StrEnum):
     NONE = "none"
     SHIFT_ROTATE = "shift_rotate"
     CUTOUT = "cutout"
+    RESIZED_CROP = "resized_crop"
+    RESIZED_CROP_FLIP = "resized_crop_flip"
 
 
 class Init(StrEnum):

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from ablations.choices import BranchInit, Norm
 from ablations.spec import FROZEN, BlockSpec
 from resnet_lab.spec.choices import (
+    PHOTOGRAPHS,
     Augmentation,
     DatasetName,
     EffectiveTest,
@@ -21,6 +22,7 @@ from resnet_lab.spec.choices import (
     NormaliseKind,
     Optimizer,
     Precision,
+    Resize,
     Schedule,
     Select,
     Stem,
@@ -31,6 +33,7 @@ from resnet_lab.spec.families import check, shortcut_blocks
 Positive = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
@@ -68,7 +71,42 @@ class DataSpec:
     normalise: NormaliseKind = NormaliseKind.CHANNEL
     """What is done to images on the 0..1 scale: minus each channel's mean, over its standard deviation; minus each
     pixel's mean, over the deviation of all pixels; or nothing. Measured on the training images."""
+    size: Annotated[int, Field(ge=0, le=512)] = 0
+    """Side of the images that the network sees, in pixels: 64 to 224 for photographs; 0 is the set's own, 224 for
+    photographs."""
+    resize: Resize = Resize.CROP
+    """How photographs become squares: crop scales the shorter side to 8/7 of data.size (256 for 224) and takes the
+    centre, the rim serving random crops; stretch scales both sides to data.size."""
+    val_share: Share = 0.2
+    """Share of a folder's images, test images not counted, held out for validation, in each class; read where the
+    folder has no val/."""
+    test_share: Share = 0.2
+    """Share of a folder's images held out for the test, in each class; read where the folder has no test/."""
+    contents: str = ""
+    """What a folder holds: classes, images of train, val and test, and a digest. Commands fill it in from --data-dir,
+    so that equal folders are one data set and different ones are never taken for each other."""
 
+    def __post_init__(self) -> None:
+        _check_folder(self)
+        if self.normalise == NormaliseKind.PER_PIXEL and (self.size or self.name in PHOTOGRAPHS):
+            raise ValueError(
+                "normalise=per_pixel is read where images keep the size they are stored at: "
+                "leave size at 0 and take another name than that of photographs, or set normalise=channel"
+            )
+
+
+def _check_folder(spec: "DataSpec") -> None:
+    """Refuse fields that the set does not read: two values of them would be one run."""
+    own = {"val_share", "test_share", "contents"} if spec.name != DatasetName.FOLDER else set()
+    unread = own | ({"resize"} if spec.name not in PHOTOGRAPHS else set())
+    changed = [name for name in sorted(unread) if getattr(spec, name) != _FIELDS[name].default]
+    if changed:
+        raise ValueError(
+            f"{spec.name} does not read {' or '.join(changed)}: leave it at its default, or set name=folder"
+        )
+
+
+_FIELDS = DataSpec.__dataclass_fields__
 
 _BY_KIND = frozenset({Optimizer.SGD, Optimizer.NESTEROV})
 
@@ -109,14 +147,17 @@ class RecipeSpec:
     warmup_lr: Annotated[float, Field(gt=0)] = 0.01
     """Learning rate during, or at the start of, the warm-up."""
     augmentation: Augmentation = Augmentation.CROP_FLIP
-    """Random crop after zero-padding, horizontal flip, both, none; shift and rotation; crop, flip and cutout. Drawn
-    for each image."""
+    """Random crop after zero-padding, horizontal flip, both, none; shift and rotation; crop, flip and cutout; a crop of
+    random area and shape scaled to the image's size, alone or with flip. Drawn for each image."""
     crop_padding: NonNegative = 4
-    """Pixels of zero-padding on each side before the random crop; the largest shift of shift_rotate."""
+    """Pixels of zero-padding on each side before the random crop; the largest shift of shift_rotate. Photographs under
+    data.resize=crop have a rim of their own to crop from, and no padding."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 10.0
     """Largest rotation of shift_rotate, in degrees either way."""
     cutout_size: Positive = 16
     """Side of the square that cutout blanks after crop and flip, in pixels (arXiv 1708.04552)."""
+    crop_scale: Annotated[float, Field(gt=0, le=1)] = 0.08
+    """Least share of an image's area that resized_crop keeps (arXiv 1409.4842, section 6)."""
     effective_blocks: NonNegative = 0
     """Residual blocks that each mini-batch trains, drawn for each; 0 trains all (arXiv 1605.06431, section 4.3)."""
     effective_test: EffectiveTest = EffectiveTest.SCALED

@@ -52,14 +52,29 @@ def find(name: str, file: str) -> Path | None:
     return None if read(name, file) is None else cache_dir(name) / file
 
 
+def own_folder(name: str) -> Path:
+    """Return the folder `cache_dir(name)`, made where it is not there. Raises OSError where others can write to it."""
+    folder = cache_dir(name)
+    folder.parent.parent.mkdir(parents=True, exist_ok=True)
+    if not all(_make_private(each) for each in (folder.parent, folder)):
+        raise PermissionError(f"others can write to {folder}")
+    return folder
+
+
+def is_own_file(path: Path) -> bool:
+    """Return whether a file is plain, this user's or root's, and nobody else can write to it."""
+    try:
+        return _is_ours(path.lstat(), stat.S_ISREG)
+    except OSError:
+        return False
+
+
 def keep(name: str, file: str, content: bytes) -> Path | None:
     """Write a file of the cache and return its path; None where it cannot be kept."""
     with contextlib.suppress(OSError):
-        folder = cache_dir(name)
-        folder.parent.parent.mkdir(parents=True, exist_ok=True)
-        if all(_make_private(each) for each in (folder.parent, folder)):
-            atomic.write_with_digest(folder / file, content)
-            return folder / file
+        folder = own_folder(name)
+        atomic.write_with_digest(folder / file, content)
+        return folder / file
     return None
 
 

@@ -150,11 +150,17 @@ def _result(trial: Trial, session: "Session", history: list[Json], test: Any, di
 def _environment(session: "Session", settings: WorkerSettings, progress: Progress) -> Json:
     from resnet_lab.system.environment import describe_torch
 
-    data = {"name": session.data.name, "sha256": session.data.sha256}
+    data = _data_record(session.data)
     engine = {"step": session.mode, "kernels": session.kernels, "compiled": settings.compiled}
     if len(progress.engines) > 1:
         engine["engines"] = progress.engines
     return {**settings.environment, **describe_torch(session.device, session.dtype), **engine, "data": data}
+
+
+def _data_record(data: "ImageData") -> Json:
+    """Return what is recorded of the images; `unreadable` where files of a folder were left out."""
+    named = {"name": data.name, "sha256": data.sha256, "classes": list(data.class_names)}
+    return named | ({"unreadable": list(data.unreadable)} if data.unreadable else {})
 
 
 def _driver_is_gone() -> bool:

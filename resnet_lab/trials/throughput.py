@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from resnet_lab.data.catalog import CATALOG
+from resnet_lab.data.catalog import info_of
 from resnet_lab.data.images import ImageData, Images
 from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.precision import resolve_device
@@ -20,7 +20,7 @@ from resnet_lab.trials.worker_settings import MAX_PACKED_TRIALS
 
 def forward_flops(spec: RunSpec) -> int:
     """Return the multiplications and additions of one image's forward pass, counted on the meta device."""
-    info = CATALOG[spec.data.name]
+    info = info_of(spec.data)
     return trace(spec.model, channels=info.channels, classes=info.classes, size=info.size).flops
 
 
@@ -42,7 +42,7 @@ def seconds_per_flop(spec: RunSpec, device: str, steps: int = 3) -> float:
 
 def noise_images(spec: RunSpec, device: torch.device, batches: int) -> ImageData:
     """Return `batches` batches of noise in the shape of the run's images, for timing."""
-    info = CATALOG[spec.data.name]
+    info = info_of(spec.data)
     shape = (spec.recipe.batch_size * batches, info.size, info.size, info.channels)
     images = Images(
         torch.randint(256, shape, dtype=torch.uint8, device=device),

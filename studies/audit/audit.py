@@ -8,14 +8,15 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from resnet_lab.data.catalog import ImageShape, info_of
 from resnet_lab.errors import RefusedError
 from resnet_lab.inspect.facts import NetworkFacts
-from resnet_lab.spec import DatasetName, ModelSpec, RunSpec
+from resnet_lab.spec import ModelSpec, RunSpec
 from resnet_lab.spec.choices import Value
 from studies.plan.exclusions import Merged, Refused
 from studies.plan.plan import Plan
 
-Network = tuple[ModelSpec, DatasetName]
+Network = tuple[ModelSpec, ImageShape]
 """What facts depend on: a network, and the images that give its channels, classes and size."""
 Measured = Mapping[Network, NetworkFacts | str]
 """The facts of each network, or why it cannot be built."""
@@ -108,7 +109,7 @@ class Audit:
 
 def network_of(spec: RunSpec) -> Network:
     """Return the part of a run that its facts depend on."""
-    return spec.model, spec.data.name
+    return spec.model, info_of(spec.data).shape
 
 
 def inspect_networks(networks: Sequence[Network]) -> dict[Network, NetworkFacts | str]:
@@ -116,11 +117,11 @@ def inspect_networks(networks: Sequence[Network]) -> dict[Network, NetworkFacts 
     from resnet_lab.inspect.facts import inspect
 
     measured: dict[Network, NetworkFacts | str] = {}
-    for model, data in dict.fromkeys(networks):
+    for model, images in dict.fromkeys(networks):
         try:
-            measured[model, data] = inspect(model, data)
+            measured[model, images] = inspect(model, images)
         except (ValueError, RuntimeError) as error:  # what torch and the factory raise for shapes that do not fit
-            measured[model, data] = f"the network cannot be built: {str(error).splitlines()[0]}"
+            measured[model, images] = f"the network cannot be built: {str(error).splitlines()[0]}"
     return measured
 
 

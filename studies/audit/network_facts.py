@@ -98,8 +98,8 @@ def _held() -> dict[str, Plain]:
 
 
 def _key(network: Network) -> str:
-    model, data = network
-    return hashlib.sha256(json.dumps([data.value, flatten(model)]).encode()).hexdigest()[:20]
+    model, images = network
+    return hashlib.sha256(json.dumps([dataclasses.astuple(images), flatten(model)]).encode()).hexdigest()[:20]
 
 
 def _plain(facts: NetworkFacts | str) -> Plain:

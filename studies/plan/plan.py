@@ -5,9 +5,11 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from resnet_lab.data.catalog import CATALOG, steps_per_epoch, train_images
+from resnet_lab.data.catalog import info_of, steps_per_epoch, train_images
+from resnet_lab.data.load import resolve
 from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.networks.sizes import check_size
 from resnet_lab.spec import RunSpec
@@ -146,13 +148,14 @@ def make_plan(study: Study, options: Options) -> Plan:
         orders=options.orders,
         listed=study.listed,
     )
-    base = _base(scale, options)
+    base, resolved = _base(scale, options), cache(lambda data: resolve(data, options.data_dir))
     cells: list[tuple[Fields, RunSpec]] = []
     refused: list[Refused] = []
     for values, choice in itertools.product(itertools.product(*context.values()), designed.cells):
         fields = dict(zip(context, values, strict=True)) | dict(choice)
         try:
             spec = replace(base, flatten(base) | _implied(study, fields) | changes.fixed | fields)
+            spec = dataclasses.replace(spec, data=resolved(spec.data))
             _check_image(spec)
             cells.append((fields, _with_length(spec, scale, options, changes)))
         except RefusedError as error:
@@ -241,7 +244,7 @@ def _levels(specs: Sequence[RunSpec], names: Iterable[str]) -> dict[str, tuple[V
 
 def _check_image(spec: RunSpec) -> None:
     try:
-        check_size(spec.model.name, CATALOG[spec.data.name].size)
+        check_size(spec.model.name, info_of(spec.data).size)
     except UserError as error:
         raise RefusedError(str(error)) from None
 

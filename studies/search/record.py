@@ -94,8 +94,8 @@ def _with_sizes(search: Search) -> list[dict[str, Any]]:
 
 
 def _trace(spec: RunSpec) -> "Trace":
-    from resnet_lab.data.catalog import CATALOG
+    from resnet_lab.data.catalog import info_of
     from resnet_lab.inspect.trace import trace
 
-    info = CATALOG[spec.data.name]
+    info = info_of(spec.data)
     return trace(spec.model, channels=info.channels, classes=info.classes, size=info.size)

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from resnet_lab.data.distort import cutout, draw_affine, draw_centres, nearest_grey, warp
+from resnet_lab.data.distort import (
+    cutout,
+    draw_affine,
+    draw_boxes,
+    draw_centres,
+    nearest_grey,
+    resized,
+    resized_crop,
+    warp,
+)
 
 MEAN = torch.tensor([0.3, 0.5])
 GREY = torch.tensor([76, 128], dtype=torch.uint8)
@@ -99,3 +108,34 @@ def test_every_pixel_can_be_the_centre_of_a_hole() -> None:
     assert torch.equal(found.unique(), torch.arange(28))
     counts = found.flatten().bincount()
     assert (counts - 10_000 / 28).abs().max() < 5 * (10_000 / 28) ** 0.5
+
+
+def test_boxes_are_drawn_as_torchvision_draws_them():
+    boxes = draw_boxes(4000, scale=0.25, seed=0, epoch=0)
+    width, height = boxes[:, 0, 0], boxes[:, 1, 1]
+    whole = (width == 1) & (height == 1)
+    area, aspect = (width * height)[~whole], (width / height)[~whole]
+    assert 0.25 <= area.min() < 0.27
+    assert 3 / 4 - 1e-4 <= aspect.min() < 0.77
+    assert 1.30 < aspect.max() <= 4 / 3 + 1e-4
+    assert (boxes[:, :, 2].abs() <= 1 - torch.stack([width, height], 1) + 1e-6).all(), "no box leaves its image"
+    assert not boxes[:, 0, 1].any()
+    assert torch.equal(boxes, draw_boxes(4000, scale=0.25, seed=0, epoch=0))
+    assert not torch.equal(boxes, draw_boxes(4000, scale=0.25, seed=0, epoch=1))
+
+
+def test_a_resized_crop_is_that_part_scaled():
+    pixels = torch.randint(256, (2, 8, 8, 3), dtype=torch.uint8)
+    whole = torch.tensor([[1.0, 0, 0], [0, 1, 0]]).expand(2, 2, 3)
+    assert torch.equal(resized_crop(pixels, whole, 8), pixels)
+    corner = torch.tensor([[0.5, 0, 0.5], [0, 0.5, -0.5]]).expand(2, 2, 3)  # the upper right quarter
+    assert torch.equal(resized_crop(pixels, corner, 4), pixels[:, :4, 4:])
+
+
+def test_resizing_is_torchvisions():
+    from torchvision.transforms import functional
+
+    pixels = torch.randint(256, (2, 8, 8, 3), dtype=torch.uint8)
+    for size in (5, 8, 13):
+        theirs = functional.resize(pixels.permute(0, 3, 1, 2), [size, size], antialias=True).permute(0, 2, 3, 1)
+        assert (resized(pixels, size).int() - theirs.int()).abs().max() <= 1, "fixed point there, floating point here"

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from resnet_lab.data.catalog import CATALOG
+from resnet_lab.data.catalog import CATALOG, info_of
 from resnet_lab.errors import UserError
 from resnet_lab.inspect import facts
 from resnet_lab.inspect.order import block_orders, tail
@@ -20,7 +20,7 @@ def spec(name="cifar_resnet", **changes):
 
 
 def inspect(run):
-    return facts.inspect(run.model, run.data.name)
+    return facts.inspect(run.model, info_of(run.data).shape)
 
 
 def traced(run):

@@ -9,6 +9,7 @@ from torch import nn
 
 from ablations.choices import Activation, Norm
 from ablations.parts import make_activation, make_norm
+from resnet_lab.data.catalog import info_of
 from resnet_lab.inspect import facts, order, text
 from resnet_lab.inspect.trace import trace
 from resnet_lab.spec import ModelName, RunSpec
@@ -51,7 +52,7 @@ def unknown(request, monkeypatch):
 
 
 def inspected(model=MODEL):
-    return facts.inspect(model, RunSpec().data.name)
+    return facts.inspect(model, info_of(RunSpec().data).shape)
 
 
 def test_every_norm_and_activation_of_the_factory_has_its_letter():
@@ -101,7 +102,7 @@ def test_no_network_of_the_registry_has_a_part_that_is_not_known(name):
     changes = {"model.name": name.value, "data.name": "mnist" if name.startswith("mnist") else "cifar10"}
     depths = {ModelName.WIDE_RESNET: 16, ModelName.IMAGENET_RESNET: 18, ModelName.DENSENET_BC: 16}
     run = replace(RunSpec(), changes | ({"model.depth": depths[name]} if name in depths else {}))
-    found = facts.inspect(run.model, run.data.name)
+    found = facts.inspect(run.model, info_of(run.data).shape)
     assert found.unknown_parts == ()
     assert "depth" not in found.unknown
     assert "unknown_parts" not in found.as_dict()
@@ -113,4 +114,4 @@ def test_what_a_forward_method_applies_is_said_to_be_unread(capsys):
     text.show(run.model, traced, (3, 32, 32), full=False)
     printed = " ".join(capsys.readouterr().out.split())
     assert "pooling: norm besides what its forward method applies, which is not read" in printed
-    assert facts.inspect(run.model, run.data.name).unknown == ("final_activation",)
+    assert facts.inspect(run.model, info_of(run.data).shape).unknown == ("final_activation",)

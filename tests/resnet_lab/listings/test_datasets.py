@@ -25,6 +25,6 @@ def test_a_set_in_the_folder_is_at_hand(mnist_dir, capsys):
 def test_the_text_fits_80_columns(tmp_path, capsys):
     main(["--data-dir", str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 10
     assert max(map(len, lines[:6])) <= 80
     assert "built in" in lines[1]

@@ -155,11 +155,11 @@ def test_json_that_is_no_spec_is_reported_in_one_line(text):
     assert len(str(raised.value).splitlines()) == 1
 
 
-def test_choices_are_the_values_of_an_enum_or_bool_and_none_for_numbers():
+def test_choices_are_the_values_of_an_enum_or_bool_and_none_for_numbers_and_text():
     assert choices("model.block.act_position") == ("after_add", "before_add", "none")
     assert choices("model.depth") == choices("recipe.lr") == ()
     for name, kind in field_types().items():
-        assert bool(choices(name)) == (kind not in (int, float))
+        assert bool(choices(name)) == (kind not in (int, float, str))
 
 
 @settings(max_examples=20)
