@@ -6,7 +6,7 @@ COMMANDS = {
     "summary": "layers, operations, parameters, FLOPs and depth of a network",
     "interchange": "checkpoints of torchvision, timm and public CIFAR code, in and out",
     "networks": "the networks by name, with parameters, depth and source",
-    "data": "the data sets, with size, classes and whether they are at hand",
+    "data": "the data sets, with size, classes and whether they are at hand; `data show NAME` draws one",
     "train": "one network, with any spec by dotted names, trained as a study trains its trials",
 }
 """What each command does, by its name."""

@@ -102,6 +102,8 @@ def by_class(axes: "Axes", frame: "pd.DataFrame") -> None:
     reach = float(table.abs().to_numpy().max()) or 1.0
     bar = {"label": "damage (points)", "shrink": 0.8}
     sns.heatmap(table, ax=axes, cmap="RdBu_r", vmin=-reach, vmax=reach, linewidths=0.3, cbar_kws=bar)
+    names = frame.drop_duplicates("class").set_index("class")["class_name"]
+    axes.set_yticks([place + 0.5 for place in range(len(table))], [names[label] for label in table.index])
     axes.set_xticklabels([f"{float(text.get_text()):.0f}" for text in axes.get_xticklabels()])
     axes.tick_params(labelsize=7, length=0, labelrotation=0)
     axes.set_xlabel("deleted block")

@@ -1,6 +1,6 @@
 """Findings as tidy rows, one per network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ def _interactions(findings: Sequence[Finding], base: dict[int, float]) -> dict[t
     }
 
 
-def class_rows(findings: Sequence[Finding]) -> list[Row]:
+def class_rows(findings: Sequence[Finding], name_of: Callable[[int], str] = str) -> list[Row]:
     """Return a row for each class of the undamaged network and of each single lesion; `damage` in points."""
     base = {finding.bn_batches: finding.outcome for finding in findings if finding.case.experiment == "base"}
     rows: list[Row] = []
@@ -77,7 +77,9 @@ def class_rows(findings: Sequence[Finding]) -> list[Row]:
         if finding.case.experiment not in ("base", Experiment.SINGLE):
             continue
         labels = [label for label, images in enumerate(finding.outcome.images) if images]
-        rows += [_class_row(finding, base[finding.bn_batches], label) for label in labels]
+        rows += [
+            {**_class_row(finding, base[finding.bn_batches], label), "class_name": name_of(label)} for label in labels
+        ]
     return rows
 
 

@@ -46,7 +46,7 @@ def examine_target(target: Target, options: Options, progress: Progress) -> Repo
         name=target.name,
         classes=data.classes,
         rows=rows,
-        per_class=class_rows(findings),
+        per_class=class_rows(findings, data.class_name),
         measures=[{**asdict(one), "damage": damage[one.block]} for one in measures],
         correlations=rank_correlations(measures, [damage[one.block] for one in measures]) if measures else {},
     )

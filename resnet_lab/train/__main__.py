@@ -4,6 +4,7 @@ python -m resnet_lab.train --data.name digits --model.depth 20 --epochs 6
 python -m resnet_lab.train --model.name vgg15_bn --data.name cifar10 --data-dir DIR --recipe.iterations 2000
 """
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 
@@ -39,8 +40,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 def run_of(changes: dict[str, Value], options: Options) -> RunSpec:
     """Return the run of the dotted names and options. Raises UserError for a field or value that there is not."""
     from resnet_lab.data.catalog import steps_per_epoch, train_images
+    from resnet_lab.data.load import resolve
 
     spec = replace(RunSpec(), changes)
+    spec = dataclasses.replace(spec, data=resolve(spec.data, options.data_dir))
     if options.epochs is None:
         return spec
     if "recipe.iterations" in changes:

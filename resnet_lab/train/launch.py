@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from resnet_lab.data.catalog import CATALOG, steps_per_epoch, train_images
+from resnet_lab.data.catalog import info_of, steps_per_epoch, train_images
 from resnet_lab.data.load import ensure
 from resnet_lab.inspect.facts import NetworkFacts, inspect
 from resnet_lab.networks.sizes import check_size
@@ -55,10 +55,10 @@ def launch(spec: RunSpec, options: Options) -> int:
 
 def check(spec: RunSpec, options: Options) -> NetworkFacts:
     """Return the facts of a run's network. Raises UserError where it cannot be built or its images are not there."""
-    check_size(spec.model.name, CATALOG[spec.data.name].size)
+    check_size(spec.model.name, info_of(spec.data).size)
     steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
     ensure(spec.data, options.data_dir)
-    return inspect(spec.model, spec.data.name)
+    return inspect(spec.model, info_of(spec.data).shape)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
