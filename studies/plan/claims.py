@@ -88,6 +88,8 @@ def _resolved(plan: "Plan", claim: Claim) -> list[Claim]:
     """Return a claim once for each context of the plan that it is made in and that has both its cells."""
     names = (*plan.context, *plan.arm)
     sides = [_typed(side) for side in (claim.arm, claim.baseline)]
+    if sides[0] == sides[1]:
+        raise UserError(f"a claim of {plan.study.name} compares a cell with itself: {full_label(claim.arm)}")
     if any(name not in names for side in sides for name in side):
         return []
     cells: dict[tuple[Value, ...], Mapping[str, Value]] = {
@@ -97,9 +99,7 @@ def _resolved(plan: "Plan", claim: Claim) -> list[Claim]:
     found: dict[tuple[tuple[Value, ...], ...], Claim] = {}
     for context in map(plan.context_of, plan.cells):
         key = tuple(_cell(plan, context, *pair) for pair in (sides, sides[::-1]))
-        if key[0] == key[1]:
-            raise UserError(f"a claim of {plan.study.name} compares a cell with itself: {full_label(claim.arm)}")
-        if all(cell in cells for cell in key):
+        if key[0] != key[1] and all(cell in cells for cell in key):  # --set may make the arm the baseline
             own, other = ({name: cells[cell][name] for name in names} for cell in key)
             found[key] = dataclasses.replace(claim, arm=own, baseline=other)
     return list(found.values())

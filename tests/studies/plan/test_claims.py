@@ -47,6 +47,9 @@ def test_a_claim_on_a_cell_that_the_plan_lacks_is_not_asked():
     plan = plan_of(claim, worse_than({NORM: "after_add"}))
     assert unanswerable(plan) == [claim]
     assert len(claims_of(plan)) == 2
+    moved = dataclasses.replace(STUDY, claims=(equivalent({ACT: "none"}, margin=1.0),))
+    plan = make_plan(moved, Options(assignments=("model.depth=8", f"{ACT}=none")))  # which is the baseline now
+    assert (claims_of(plan), unanswerable(plan)) == ([], list(moved.claims))
     with pytest.raises(UserError, match="no claim of bn_placement is on cells of this launch"):
         require_claims(plan_of(claim))
     with pytest.raises(UserError, match="makes no claims"):
@@ -67,7 +70,7 @@ def test_a_merged_cell_stands_for_the_one_that_builds_its_network():
     [
         (lambda: worse_than({"model.dept": 8}), "Perhaps you meant model.depth"),
         (lambda: worse_than({NORM: "afer_add"}), "before_add"),
-        (lambda: worse_than({NORM: "before_add"}), "compares a cell with itself: norm_position=before_add"),
+        (lambda: worse_than({NORM: "after_add"}, {NORM: "after_add"}), "compares a cell with itself: norm_position=af"),
         (lambda: worse_than({NORM: "after_add"}, by=-1.0), "exchange the arms"),
         (lambda: equivalent({NORM: "after_add"}, margin=0.0), "above 0"),
         (lambda: equivalent({NORM: "after_add"}, margin=1.0, power=80), "it is a chance"),
