@@ -1,6 +1,7 @@
 """Everything a study's report is made of: plan, runs and audit, summarised once."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,9 @@ from analysis.results.plan_record import SEQUENTIAL, PlanRecord
 from analysis.results.report_folder import ReportFolder
 from analysis.results.trials import TrialRow
 from resnet_lab.errors import UserError
+from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.fields import from_json
 from resnet_lab.trials import image_record
 
 if TYPE_CHECKING:
@@ -138,6 +141,14 @@ class ReportData(Traces):
             return None
         folder = self.trials_root / str(run["trial"])
         return image_record.read(folder, int(run["test/images"]), int(run["test/wrong"]))
+
+    def spec_of(self, row: ArmRow) -> RunSpec | None:
+        """Return the spec of an arm's first trial that has begun; None where none has, or it is of another version."""
+        texts = (self.configs.get(str(run["trial"])) for run in self.runs_of(row))
+        text = next((text for text in texts if text), None)
+        with suppress(UserError):
+            return from_json(text) if text else None
+        return None
 
     @cached_property
     def runs_of(self) -> Callable[[ArmRow], list[TrialRow]]:

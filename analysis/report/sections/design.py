@@ -1,7 +1,6 @@
 """Section `Design and audit`: question, factors, seeds, and the networks as built."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from analysis.report.data import ReportData
@@ -9,10 +8,8 @@ from analysis.report.document import Block, Items, Table, Text
 from analysis.results.plan_record import PlanRecord
 from analysis.tables import audit_words
 from analysis.tables.labels import full_label, short_names
-from resnet_lab.errors import UserError
 from resnet_lab.spec.at_test import words_at_test
 from resnet_lab.spec.choices import Value
-from resnet_lab.spec.fields import from_json
 
 
 def design(data: ReportData) -> Iterator[Block]:
@@ -64,11 +61,9 @@ def _levels(factor: tuple[str, Sequence[Value]]) -> str:
 def _at_test(data: ReportData) -> Iterator[str]:
     """Yield what the networks of arms that trained without some blocks are in validation and at test."""
     for row in data.rows:
-        texts = (data.configs.get(str(run["trial"])) for run in data.runs_of(row))
-        with suppress(UserError):  # of another version
-            words = next((words_at_test(from_json(text)) for text in texts if text), None)
-            if words:
-                yield f"{full_label({**row.context, **row.arm})}: {words}"
+        spec = data.spec_of(row)
+        if spec is not None and (words := words_at_test(spec)):
+            yield f"{full_label({**row.context, **row.arm})}: {words}"
 
 
 def _audit(data: ReportData) -> Iterator[Block]:

@@ -12,10 +12,8 @@ from analysis.report.document import Block, Items, Table, Text
 from analysis.results.trials import outcomes_by_repeat
 from analysis.tables.cells import changes, errors_text
 from analysis.tables.labels import full_label
-from resnet_lab.errors import UserError
 from resnet_lab.metrics import TEST_ERROR
-from resnet_lab.spec import DatasetName, RunSpec
-from resnet_lab.spec.fields import from_json
+from resnet_lab.spec import DatasetName
 
 Note = tuple[str, tuple[str, ...]]
 _DATA = {
@@ -53,26 +51,19 @@ class _Held(NamedTuple):
 
 
 def _held(data: ReportData) -> Iterator[_Held]:
-    """Yield each published figure of each arm's network, with our results."""
+    """Yield each published figure of each arm's network, with our results.
+
+    Arms whose seeds train at what several searches chose have no protocol of their own to hold against one.
+    """
+    if data.plan.searches > 1:
+        return
     for row in data.rows:
-        spec = _spec(data, row)
+        spec = data.spec_of(row)
         runs = data.runs_of(row)
         results = list(outcomes_by_repeat(runs, TEST_ERROR).values())
         if spec is not None:
             for figure in figures_for(spec):
                 yield _Held(row, figure, results, deviations(spec, figure), noted(spec, figure))
-
-
-def _spec(data: ReportData, row: ArmRow) -> RunSpec | None:
-    """Return the spec of an arm, or None where no trial of it has begun or its fields are of another version."""
-    for run in data.runs_of(row):
-        text = data.configs.get(str(run["trial"]))
-        if text:
-            try:
-                return from_json(text)
-            except UserError:
-                return None
-    return None
 
 
 def published(data: ReportData) -> Iterator[Block]:
