@@ -25,6 +25,7 @@ class Shortcut(StrEnum):
     B = "B"
     C = "C"
     AVG_POOL = "avg_pool"
+    MAX_POOL = "max_pool"
     NONE = "none"
     CONSTANT_SCALING = "constant_scaling"
     EXCLUSIVE_GATING = "exclusive_gating"

@@ -1,5 +1,6 @@
 """Shortcuts: He et al. 2015, section 4.1 (A, B, C), Huang et al. 2016 (pooled), He et al. 2016, table 1 (the rest)."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
 import torch
@@ -58,6 +59,19 @@ class AvgPoolPad(nn.Module):
         return f"stride={self.stride}, channels=+0+{self.high}"
 
 
+class MaxPoolPad(ZeroPad):
+    """Option A with the maximum of `stride` x `stride` pixels in place of every `stride`-th.
+
+    [N, inputs, H, W] -> [N, outputs, ceil(H/stride), ceil(W/stride)], no parameters. At an odd border the maximum is
+    over the pixels that are there.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.stride > 1:
+            x = F.max_pool2d(x, self.stride, self.stride, ceil_mode=True)
+        return F.pad(x, (0, 0, 0, 0, self.low, self.high))
+
+
 class Scale(nn.Module):
     """Multiply by a constant."""
 
@@ -85,6 +99,13 @@ class Gate(nn.Module):
         return self.conv(x).sigmoid()  # type: ignore[no-any-return]  # nn.Module calls are untyped
 
 
+PADDED: Mapping[Shortcut, type[ZeroPad | AvgPoolPad]] = {
+    Shortcut.AVG_POOL: AvgPoolPad,
+    Shortcut.MAX_POOL: MaxPoolPad,
+}
+"""How the shortcuts that pool take an image to the next stage's shape; the others without a projection subsample."""
+
+
 def is_projection(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> bool:
     """Whether the block's shortcut is a convolution."""
     reshapes = inputs != outputs or stride != 1
@@ -102,8 +123,7 @@ def make_shortcut(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> nn
     if inputs == outputs and stride == 1:
         identity: nn.Module = nn.Identity()
     else:
-        pad = AvgPoolPad if spec.shortcut == Shortcut.AVG_POOL else ZeroPad
-        identity = pad(inputs, outputs, stride)
+        identity = PADDED.get(spec.shortcut, ZeroPad)(inputs, outputs, stride)
     match spec.shortcut:
         case Shortcut.NONE:
             return None
@@ -111,7 +131,9 @@ def make_shortcut(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> nn
             return nn.Sequential(identity, Scale(spec.shortcut_scale))
         case Shortcut.DROPOUT:
             return nn.Sequential(identity, nn.Dropout(spec.shortcut_dropout))
-        case Shortcut.A | Shortcut.B | Shortcut.AVG_POOL | Shortcut.EXCLUSIVE_GATING | Shortcut.SHORTCUT_ONLY_GATING:
+        case Shortcut.A | Shortcut.B | Shortcut.AVG_POOL | Shortcut.MAX_POOL:
+            return identity
+        case Shortcut.EXCLUSIVE_GATING | Shortcut.SHORTCUT_ONLY_GATING:
             return identity
         case Shortcut.C | Shortcut.CONV1X1:
             raise AssertionError("a projection everywhere")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ablations.choices import Norm, Shortcut
-from ablations.shortcuts import AvgPoolPad, ZeroPad, is_projection, make_shortcut
+from ablations.shortcuts import AvgPoolPad, MaxPoolPad, ZeroPad, is_projection, make_shortcut
 from ablations.spec import BlockSpec
 
 
@@ -66,6 +66,7 @@ def test_option_a_sends_gradient_to_the_sampled_pixels_only():
         ("B", nn.Identity, nn.Sequential, nn.Sequential),
         ("C", nn.Sequential, nn.Sequential, nn.Sequential),
         ("avg_pool", nn.Identity, AvgPoolPad, AvgPoolPad),
+        ("max_pool", nn.Identity, MaxPoolPad, MaxPoolPad),
         ("none", type(None), type(None), type(None)),
     ],
 )
@@ -122,3 +123,14 @@ def test_a_pooled_shortcut_is_the_mean_of_four_pixels_and_zeros_behind():
 def test_a_pooled_shortcut_averages_at_an_odd_border_over_the_pixels_that_are_there():
     y = AvgPoolPad(1, 1, 2)(torch.arange(9.0).view(1, 1, 3, 3))
     assert y.flatten().tolist() == [2.0, 3.5, 6.5, 8.0]
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (1, 1)])
+def test_max_pooling_halves_and_pads_as_option_a(size):
+    x = images(2, 4, *size)
+    y = MaxPoolPad(4, 10, 2)(x)
+    assert y.shape == ZeroPad(4, 10, 2)(x).shape
+    assert torch.equal(y[:, 3:7], F.max_pool2d(F.pad(x, (0, size[1] % 2, 0, size[0] % 2), value=-torch.inf), 2))
+    assert not y[:, :3].any()
+    assert not y[:, 7:].any()
+    assert torch.equal(MaxPoolPad(4, 10, 1)(x), ZeroPad(4, 10, 1)(x))

@@ -1,4 +1,4 @@
-"""Seeds dealt over train/validation splits and tuning searches: which run is which, and what is refused."""
+"""Repeats of a plan: seeds dealt over splits and tuning searches, which run is which, and what is refused."""
 
 import dataclasses
 import json
