@@ -1,5 +1,6 @@
 """Everything a study's report is made of: plan, runs and audit, summarised once."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from analysis.comparison.anova import Anova, anova
 from analysis.comparison.arms import ArmRow, summarise, trials_of
 from analysis.comparison.claims import Answered, check
 from analysis.comparison.compare import Comparison, compare
+from analysis.comparison.pairing import Pairing, Recorded, pairing
 from analysis.comparison.two_way import OverImages, over_images
 from analysis.report.traces import Json, Traces
 from analysis.results.claim import Claim
@@ -109,6 +111,19 @@ class ReportData(Traces):
         if self.is_sequential:
             return []
         return check(self.runs, [Claim.from_dict(each) for each in self.plan.claims])
+
+    @cached_property
+    def pairing(self) -> Pairing:
+        """Whether the arms of each seed started alike."""
+        recorded = {
+            name: Recorded(
+                start=self.starts.get(name, {}),
+                fields=json.loads(self.configs.get(name) or "{}"),
+                environment=environment,
+            )
+            for name, environment in self.environments.items()
+        }
+        return pairing(self.runs, recorded, arm=self.arm, context=self.context, baseline=self.baseline)
 
     @cached_property
     def tables(self) -> Sequence[Anova]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from resnet_lab.spec.fields import CONFIG_FILE
 from resnet_lab.trials.notices import Notice, read_notices
-from resnet_lab.trials.signature import ENVIRONMENT_FILE, HISTORY_FILE, read_history
+from resnet_lab.trials.signature import ENVIRONMENT_FILE, HISTORY_FILE, START_FILE, read_history
 
 Json = Mapping[str, Any]
 
@@ -32,6 +32,11 @@ class Traces:
     def environments(self) -> Mapping[str, Json]:
         """env.json."""
         return self._read(ENVIRONMENT_FILE, _object)
+
+    @cached_property
+    def starts(self) -> Mapping[str, Json]:
+        """start.json: digests of each trial's starting point."""
+        return self._read(START_FILE, _object)
 
     @cached_property
     def configs(self) -> Mapping[str, str]:

@@ -22,6 +22,7 @@ from analysis.report.sections.costs import costs
 from analysis.report.sections.design import design
 from analysis.report.sections.equivalence import equivalence
 from analysis.report.sections.failures import failures
+from analysis.report.sections.identity import identity
 from analysis.report.sections.over_images import over_images, two_way_csv
 from analysis.report.sections.published import published
 from analysis.report.sections.reproduce import environment, reproduce
@@ -128,7 +129,7 @@ def compose(data: ReportData, folder: Path) -> Document:
     plan = data.plan
     parts: Parts = {
         "Summary": [summary(data)],
-        "Design and audit": [design(data), analysis_plan(folder)],
+        "Design and audit": [design(data), identity(data), analysis_plan(folder)],
         "Results": [results.arms(data), picture(FIGURES, folder, "figure"), over_images(data)],
         "Comparisons": [results.comparisons(data), equivalence(data)],
         "Claims": [claims(data)],

@@ -11,8 +11,9 @@ from resnet_lab.errors import UserError
 from resnet_lab.outcomes import Status
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import CONFIG_FILE, flatten
-from resnet_lab.trials.signature import check, name_of
+from resnet_lab.trials.signature import ENVIRONMENT_FILE, check, name_of
 from resnet_lab.trials.trial import FAILURE_FILE
+from resnet_lab.trials.versions import codes_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,8 @@ def load_study(study: str | Path, out: Path = Path("runs")) -> "pd.DataFrame":
     `study` is a report's folder or name, a study's name (all its reports together, but open searches only where there
     is nothing else: their trials are no comparison), or an output folder (every trial in it). Errors are in per cent,
     `time/` in seconds; `status` is complete, failed or missing (not ended), and `reason` is set for the failed, with
-    the sentence of its error as `detail`. Raises UserError where there is no such study.
+    the sentence of its error as `detail`; `code_sha256` and `data_sha256` name the code and the images that made a
+    trial. Raises UserError where there is no such study.
     """
     import pandas as pd
 
@@ -72,7 +74,16 @@ def _row(folder: Path, run: TrialRow, defaults: Mapping[str, Any]) -> dict[str, 
     sentence = str(failure.get("detail") or "").strip().partition("\n")[0]
     reason = failure.get("reason") or damage or None
     named = {"trial": folder.name, "status": str(status), "reason": reason, "detail": sentence or None}
-    return {**run, **(defaults if fields else {}), **fields, **result, **named}
+    return {**run, **(defaults if fields else {}), **fields, **result, **named, **_identity(folder)}
+
+
+def _identity(folder: Path) -> dict[str, str | None]:
+    """Return the digests of the code that trained a trial, and of its images; None where they were not recorded."""
+    environment = _read(folder / ENVIRONMENT_FILE) or {}
+    return {
+        "code_sha256": " then ".join(codes_of(environment)) or None,
+        "data_sha256": (environment.get("data") or {}).get("sha256"),
+    }
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Batched augmentation of uint8 images [N, H, W, C], drawn per image: a pure function of (seed, epoch)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -181,6 +181,17 @@ def make_batch(
     pixels = _distorted(padded, draws.order, draws, recipe, data)
     mean = data.mean if data.mean.ndim == 1 else _moved_mean(data, draws, recipe)
     return normalise(pixels, mean, data.std, dtype), data.train.labels[draws.order]
+
+
+def first_batch(data: ImageData, recipe: RecipeSpec, draws: Draws, padded: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the pixels uint8 [B, H, W, C] and labels int64 [B] of an epoch's first mini-batch, before normalisation.
+
+    `draws` is the whole epoch's, on the CPU, where all of it is computed: the same bits on every device.
+    """
+    first = draws.part(slice(recipe.batch_size))
+    images, here = first.order.to(padded.device), replace(data, mean=data.mean.cpu())
+    pixels = _distorted(padded[images].cpu(), torch.arange(len(images)), first, recipe, here)
+    return pixels, data.train.labels[images].cpu()
 
 
 def _distorted(padded: Tensor, index: Tensor, draws: Draws, recipe: RecipeSpec, data: ImageData) -> Tensor:

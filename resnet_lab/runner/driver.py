@@ -103,7 +103,9 @@ class Driver(ABC):
         """Record a trial that is complete on disk where it is not known: nothing is trained twice."""
         identity = self.identify(trial)
         if trial.name not in self.finished_runs:
-            running = RunningTrial(identity, self._open_run(identity, attempt=self.store.failures(trial) + 1))
+            running = RunningTrial(
+                identity, self._open_run(identity, self.store.failures(trial) + 1, trial.environment())
+            )
             self._finish_run(running, result)
         if not self.store.is_complete(trial):
             self.store.start(trial, identity.varied)
@@ -115,11 +117,12 @@ class Driver(ABC):
         self.store.start(trial, running.identity.varied)
         self._running[trial.name] = running
         self.executor.submit(trial)
-        running.run = self._open_run(running.identity, attempt)
+        running.run = self._open_run(running.identity, attempt, self.environment)
         self.display.started(running.identity, attempt)
 
-    def _open_run(self, identity: TrialIdentity, attempt: int) -> TrialRun:
-        tags = run_tags(identity, attempt, self.environment) | dict(self.tags)
+    def _open_run(self, identity: TrialIdentity, attempt: int, environment: Mapping[str, Any]) -> TrialRun:
+        """Open the trial's run in MLflow; `environment` is that of the code that trains it."""
+        tags = run_tags(identity, attempt, environment) | dict(self.tags)
         # In the list of models the varied fields distinguish one from another; the rest is a click away, on the run.
         on_model = identity.varied if self.searcher is None else None
         return self.launch.start_trial(identity.name, identity.params, tags, on_model=on_model)

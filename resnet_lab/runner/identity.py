@@ -47,7 +47,8 @@ def identify(trial: Trial, names: Iterable[str], tags: Mapping[str, str]) -> Tri
 
 def run_tags(identity: TrialIdentity, attempt: int, environment: Mapping[str, Any]) -> dict[str, str]:
     """Return all tags of one attempt's run."""
-    return {**identity.tags, "attempt": str(attempt), "git_sha": str(environment.get("git_sha"))}
+    code = {"code_sha256": environment["code_sha256"]} if "code_sha256" in environment else {}
+    return {**identity.tags, "attempt": str(attempt), "git_sha": str(environment.get("git_sha")), **code}
 
 
 def label_of(values: Sequence[Value], seed: int) -> str:

@@ -7,20 +7,35 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from resnet_lab.system.cache import digest_of
 
 PACKAGES = ("torch", "torchvision", "numpy", "optuna", "mlflow", "pandas", "seaborn", "scipy", "scikit-learn")
 
 
+TRAINING_CODE = ("ablations", "resnet_lab")
+
+
+@cache
+def training_code() -> str:
+    """Return the SHA-256 of the code that trains: every file of the packages TRAINING_CODE."""
+    return digest_of(Path(str(spec.origin)).parent for name in TRAINING_CODE if (spec := find_spec(name)))
+
+
 def describe_code() -> dict[str, Any]:
-    """Return git sha and dirtiness of this source tree (None outside git), argv and package versions.
+    """Return git sha and dirtiness of this source tree (None outside git), the digest of the code that trains, argv and
+    package versions.
 
     The driver asks once and hands the answer to every trial: it costs two processes and loads no package.
     """
     sha = _git("rev-parse", "HEAD")
     return {
         "git_sha": sha,
+        "code_sha256": training_code(),
         "git_dirty": None if sha is None else bool(_git("status", "--porcelain")),
         "argv": sys.argv,
         "python": platform.python_version(),

@@ -19,6 +19,7 @@ from resnet_lab.trials.notices import set_aside
 from resnet_lab.trials.signature import Json, name_of, sign
 from resnet_lab.trials.state import Progress, resume
 from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.versions import earlier_code
 from resnet_lab.trials.worker_settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -72,13 +73,17 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
     from resnet_lab.engine.precision import resolve_device
     from resnet_lab.engine.resume import async_state_writer
     from resnet_lab.engine.session import Session
+    from resnet_lab.engine.starting_point import starting_point
 
     _write_config(trial)
     device = resolve_device(settings.device)
     data = (load or load_from_disk)(trial.spec.data, settings.data_dir, device)
     session, progress = resume(trial, lambda: Session(trial.spec, data, device, compiled=settings.compiled))
     print(f"{trial.name}: {session.mode}", flush=True)
-    atomic.write_json(trial.environment_file, _environment(session, settings, progress))
+    earlier = earlier_code(trial.environment(), settings) if progress.history else {}
+    atomic.write_json(trial.environment_file, _environment(session, settings, progress) | earlier)
+    if not progress.history:
+        atomic.write_json(trial.start_file, starting_point(session).as_dict())
     _write_history(trial, progress)
     with async_state_writer(trial.state_file) as writer:
         while not session.done:

@@ -1,9 +1,10 @@
 """Trial: one folder on disk that one worker fills and any process can read.
 
 config.json        the spec by dotted names      history.jsonl   one record per epoch, as the state has them
-env.json           code, machine, data SHA-256   resume.pt       the last finished epoch's state, with the history
-model.safetensors  the trained network (+ .sha256)     resume.pt.1       the state before that
-test_correct.bin   which test images it got right (+ .sha256)    notices.jsonl   what was repaired on the way
+env.json           machine, SHA-256 of code and data     resume.pt   the last finished epoch's state, with the history
+start.json         digests of its start: parameters, order, first mini-batch     resume.pt.1   the state before that
+model.safetensors  the trained network (+ .sha256)     notices.jsonl    what was repaired on the way
+test_correct.bin   which test images it got right (+ .sha256)
 result.json        written last, signed: the trial is complete   failure.json    why it is not
 worker.log         what the worker printed                       worker.lock     held by the worker
 
@@ -27,6 +28,7 @@ from resnet_lab.trials.signature import (
     ENVIRONMENT_FILE,
     HISTORY_FILE,
     RESULT_FILE,
+    START_FILE,
     Checked,
     Json,
     check,
@@ -62,6 +64,10 @@ class Trial:
     @property
     def environment_file(self) -> Path:
         return self.folder / ENVIRONMENT_FILE
+
+    @property
+    def start_file(self) -> Path:
+        return self.folder / START_FILE
 
     @property
     def state_file(self) -> Path:

@@ -8,14 +8,11 @@ import json
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Sequence
 from importlib import metadata
-from pathlib import Path
 
-import ablations
-import resnet_lab
 from resnet_lab.inspect.facts import NetworkFacts
 from resnet_lab.spec.fields import flatten
 from resnet_lab.system import cache
-from resnet_lab.system.environment import cores
+from resnet_lab.system.environment import cores, training_code
 from resnet_lab.system.forked_call import submit
 from studies.audit.audit import Measured, Network, inspect_networks, network_of
 from studies.plan.plan import Plan
@@ -115,5 +112,4 @@ def _facts(content: Plain) -> NetworkFacts | str:
 
 @functools.cache
 def _code() -> str:
-    folders = [Path(str(package.__file__)).parent for package in (ablations, resnet_lab)]
-    return f"{cache.digest_of(folders)} torch {metadata.version('torch')}"
+    return f"{training_code()} torch {metadata.version('torch')}"

@@ -9,30 +9,40 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.tables.claim_words import statement
+from resnet_lab.system.environment import training_code
 from resnet_lab.trials.cost import duration, estimate
 from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.versions import Versions, is_of_other_code
 from studies.audit import text as audit_text
 from studies.audit.audit import Audit
 from studies.plan.claims import claims_of, unanswerable
 from studies.plan.plan import Plan
 
 
-def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_json: bool) -> None:
-    """Print cells, seeds, what is done already and an estimate of the time. Writes nothing."""
+def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_json: bool, fresh: bool = False) -> None:
+    """Print cells, seeds, what is done already, an estimate of the time and versions that would mix. Writes nothing.
+
+    With `fresh`, what other code trained counts as still to run.
+    """
     plan = audit.plan
-    todo = [trial for trial in trials if trial.result() is None]
+    code = training_code()
+    todo = [trial for trial in trials if trial.result() is None or (fresh and is_of_other_code(trial, code))]
     seconds = estimate(todo, device, jobs)
+    versions = "" if fresh else Versions.of(trials, code).line()
     if as_json:
         content = _as_dict(plan, trials, todo, seconds, device, jobs) | {"audit": audit_text.as_dict(audit)}
+        content |= {"versions": versions} if versions else {}
         print(json.dumps(content, indent=2))
         return
     console = Console()
-    console.print(_table(plan, trials))
+    console.print(_table(plan, trials, todo))
     console.print(
         f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {len(trials)} trials on {_data(plan)}; "
         f"{len(trials) - len(todo)} done already, {len(todo)} to run, {jobs} at once on {device}"
     )
     console.print(f"estimated time: {duration(seconds)} (measured on a few steps here and now)")
+    if versions:
+        console.print(versions, highlight=False, soft_wrap=True)
     console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
     for line in _claims(plan):
         console.print(line, highlight=False, markup=False)
@@ -50,12 +60,12 @@ def _data(plan: Plan) -> str:
     return plan.cells[0].data.name.value + splits
 
 
-def _table(plan: Plan, trials: Sequence[Trial]) -> Table:
+def _table(plan: Plan, trials: Sequence[Trial], todo: Sequence[Trial]) -> Table:
     table = Table(title=plan.study.question, box=None, pad_edge=False, title_justify="left")
     names = [name.rpartition(".")[2] for name in (*plan.context, *plan.arm)]
     for name in (*names, "seeds", "done", "iterations"):
         table.add_column(name, justify="right" if name in ("seeds", "done", "iterations") else "left")
-    done = {trial.spec for trial in trials if trial.result() is not None}
+    done = {trial.spec for trial in trials} - {trial.spec for trial in todo}
     for cell in plan.cells:
         values = [str(value) for name, value in plan.fields(cell).items() if name != "seed"]
         seeds = plan.runs_of(cell)

@@ -17,7 +17,10 @@ from resnet_lab.runner.executor import Executor
 from resnet_lab.runner.lock import driver_lock, require_writable
 from resnet_lab.runner.packed_executor import eager_lines, make_executor
 from resnet_lab.runner.resources import resources
-from resnet_lab.system.environment import describe_code, describe_machine
+from resnet_lab.system.environment import describe_code, describe_machine, training_code
+from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.versions import FOLDER as SUPERSEDED
+from resnet_lab.trials.versions import Versions, set_aside
 from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.modes.mode import Mode, make_mode
 from studies.plan.claims import claims_of, require_claims
@@ -73,7 +76,14 @@ def preview(study: Study, options: Options) -> int:
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
     checked = audit(plan, measure_networks(plan))
-    show(checked, trials_of(checked.plan, options.out), device=device, jobs=jobs, as_json=options.json)
+    show(
+        checked,
+        trials_of(checked.plan, options.out),
+        device=device,
+        jobs=jobs,
+        as_json=options.json,
+        fresh=options.fresh,
+    )
     if mode.describe() and not options.json:
         print(mode.describe())
     return 0
@@ -179,6 +189,7 @@ class StudyLaunch:
         tracker.close_stale()
         _print_links(console, tracker)
         self._print_audit(console, prepared.audit)
+        self._settle_versions(console, trials_of(prepared.audit.plan, self.options.out))
         launch_run = self._start_run(tracker, prepared.audit, prepared.environment)
         driver = self._driver(
             checked=prepared.audit,
@@ -208,6 +219,17 @@ class StudyLaunch:
 
         for line in [*left_out_lines(checked.plan), *eager_lines(checked.plan.cells, self.device)]:
             console.print(line, highlight=False, markup=False)
+
+    def _settle_versions(self, console: Console, trials: Sequence[Trial]) -> None:
+        """Set aside what other code trained, where that was asked for; else say that versions would be mixed."""
+        if self.options.fresh:
+            moved = set_aside(trials, self.options.out, training_code())
+            place = f", set aside in {self.options.out / SUPERSEDED}" if moved else ""
+            console.print(
+                f"--fresh: {len(moved)} trials of other code to be trained by today's{place}", highlight=False
+            )
+        if line := Versions.of(trials, training_code()).line():
+            console.print(line, highlight=False, soft_wrap=True)
 
     def _start_run(self, tracker: "Tracker", checked: "Audit", environment: Mapping[str, Any]) -> "LaunchRun":
         """Start the launch's run in MLflow."""

@@ -71,6 +71,8 @@ class Options:
     """Train through torch.compile: pays off in long runs on a GPU."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     """Folder for trials, databases and reports."""
+    fresh: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Train again by today's code what other code has trained; the earlier trials are set aside, not deleted."""
     design: Annotated[Design | None, arg(metavar="{" + ",".join(Design) + "}", help_behavior_hint="")] = None
     """Which combinations of the switches are arms; listed: those the study names. Default: the study's."""
     orders: Annotated[int, arg(metavar="INT")] = 1
@@ -127,6 +129,9 @@ class Options:
             raise UserError(
                 f"--check-claims tests at seeds fixed beforehand, once: leave out --{asked}, or --check-claims"
             )
+        if self.fresh and (self.tune or self.search):
+            asked = "--tune" if self.tune else "--search"
+            raise UserError(f"--fresh cannot unlearn what {asked} has found by earlier trials: give another --out")
         if self.robust and not self.until_decided:
             raise UserError("--robust is a rule of --until-decided: give both, or neither")
         if self.tune_seeds > 1 and not self.tune:

@@ -13,6 +13,7 @@ from analysis.comparison.arms import ArmRow, as_dict
 from analysis.comparison.controls import against_controls
 from analysis.report.data import ReportData
 from analysis.report.sections.equivalence import equivalent_arms
+from analysis.report.sections.identity import identity_lines
 from analysis.report.stamp import fresh_files
 from analysis.report.write import table_texts, write_page, write_tables
 from analysis.results.plan_record import SEQUENTIAL, PlanRecord, ReportSection
@@ -108,8 +109,10 @@ class PlanOutcome:
             alike = equivalent_arms(written.data.comparisons, plan.margin)
             console.print(alike, highlight=False, markup=False)
         console.print("\n".join(audit_text.lines(self.audit)), highlight=False, markup=False)
+        for line in identity_lines(written.data):
+            console.print(line, highlight=False, markup=False)
         for line in _failures(plan, written.runs):
-            console.print(line, highlight=False)
+            console.print(line, highlight=False, markup=False)
         for section in written.data.plan.sections:
             console.print(f"\n{section.text}", highlight=False, markup=False)
         if self.check_claims:

@@ -19,9 +19,11 @@ class FakeExecutor:
     end: a reason, a signal's number, an exception that `wait` raises, or "complete"; later attempts are complete.
     """
 
-    def __init__(self, error=lambda _: 5.0, *, epochs=1, curve=None, slots=2, cancel_after=None, script=None):
+    def __init__(
+        self, error=lambda _: 5.0, *, epochs=1, curve=None, slots=2, cancel_after=None, script=None, code=None
+    ):
         self.slots, self.epochs, self.error, self.curve = slots, epochs, error, curve
-        self.script, self.cancel_after = script or {}, cancel_after
+        self.script, self.cancel_after, self.code = script or {}, cancel_after, code
         self.running, self.started, self.cancelled = {}, Counter(), []
 
     def submit(self, trial):
@@ -29,7 +31,7 @@ class FakeExecutor:
         assert trial.name not in self.running
         self.started[trial.name] += 1
         self.running[trial.name] = trial
-        write_begin(trial)
+        write_begin(trial, self.code)
 
     def wait(self, timeout):  # noqa: ARG002  # the protocol's
         if self.cancel_after is not None and sum(self.started.values()) > self.cancel_after:
@@ -68,12 +70,13 @@ class FakeExecutor:
         return Exit(trial=trial, code=0 if outcome == "complete" else 3)
 
 
-def write_begin(trial):
-    """Write what a worker writes first."""
+def write_begin(trial, code=None):
+    """Write what a worker writes first; without `code` it is one of an earlier version, which named none."""
     trial.folder.mkdir(parents=True, exist_ok=True)
     (trial.folder / "failure.json").unlink(missing_ok=True)
     atomic.write(trial.folder / "config.json", to_json(trial.spec).encode())
-    (trial.folder / "env.json").write_text(json.dumps({"data": {"name": "digits", "sha256": "ab" * 32}}))
+    environment = {"code_sha256": code} if code else {}
+    (trial.folder / "env.json").write_text(json.dumps(environment | {"data": {"name": "digits", "sha256": "ab" * 32}}))
 
 
 def write_end(trial, outcome="complete", error=5.0):

@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.report.document import Block, Code, Items, Link, Text
 from analysis.report.traces import Traces
+from resnet_lab.trials.versions import codes_of
 
 PLAIN = ("host", "system", "processor", "cores", "memory_gib", "device", "gpu", "cuda", "precision", "threads")
 FLAGS = ("cpu_capability", "deterministic_algorithms", "cudnn_deterministic", "cudnn_benchmark")
@@ -21,6 +22,7 @@ def environment(data: Traces) -> Iterator[Block]:
         return
     names = ("python", *PLAIN, *FLAGS)
     items = [("code", _counted([_code(env) for env in environments]))]
+    items.append(("code that trains", _counted([_training_code(env) for env in environments])))
     items.append(("packages", _counted([_packages(env) for env in environments])))
     items += [(name, text) for name in names if (text := _counted([env.get(name) for env in environments]))]
     items.append(("data", _counted([_data(env) for env in environments])))
@@ -39,6 +41,10 @@ def _code(env: Mapping[str, Any]) -> str | None:
     if env.get("git_sha") is None:
         return "not in a git repository"
     return f"{env['git_sha']}{' with uncommitted changes' if env.get('git_dirty') else ''}"
+
+
+def _training_code(env: Mapping[str, Any]) -> str:
+    return f"SHA-256 {' then '.join(codes_of(env))} of ablations and resnet_lab"
 
 
 def _packages(env: Mapping[str, Any]) -> str:

@@ -22,6 +22,9 @@ FIGURES = {"test/error": 7.5, "val/error": 8.0, "time/train_s": 12.0, "epochs": 
 def out(tmp_path):
     """One trial complete, one failed, one known to the report only; two reports share the first."""
     complete, failed = (Trial(root=tmp_path / "trials", spec=spec) for spec in (AA, BB))
+    complete.folder.mkdir(parents=True)
+    environment = {"code_sha256": "c0de", "data": {"name": "cifar10", "sha256": "da7a"}}
+    complete.environment_file.write_text(json.dumps(environment))
     write_result(complete, FIGURES)
     failed.folder.mkdir()
     failed.config_file.write_text(to_json(BB))
@@ -42,6 +45,7 @@ def test_a_row_per_trial_with_every_field_by_its_dotted_name(out):
     assert frame["detail"].tolist()[1] == "loss is nan"
     assert set(flatten(RunSpec())) <= set(frame.columns)
     first = frame.iloc[0]
+    assert (first["code_sha256"], first["data_sha256"]) == ("c0de", "da7a")
     assert (first["test/error"], first["epochs"], first["time/train_s"], first["seed"]) == (7.5, 4, 12.0, 3)
     assert frame["model.depth"].tolist() == [20, 32, 20]  # the report knew that of a trial never begun
 

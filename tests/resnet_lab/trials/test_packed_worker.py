@@ -81,6 +81,7 @@ def test_packed_trials_are_bit_equal_to_those_alone(tmp_path, engine):  # noqa: 
         assert one.result()["sha256"] == other.result()["sha256"], one.name
         assert one.result()["test/wrong"] == other.result()["test/wrong"]
         assert figures(one) == figures(other)
+        assert one.start_file.read_bytes() == other.start_file.read_bytes()
 
 
 def test_a_trial_that_diverges_or_fails_does_not_hurt_the_others(tmp_path, engine):  # noqa: ARG001  # as above

@@ -14,6 +14,7 @@ from resnet_lab.outcomes import Outcome, Status
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial, read_trial
+from resnet_lab.trials.versions import codes_of
 from resnet_lab.trials.worker_settings import WorkerSettings
 from tests.specs import TINY
 
@@ -89,6 +90,19 @@ def test_an_interrupted_trial_goes_on_from_its_last_epoch_to_the_same_weights(pa
     assert run_trial(broken, SETTINGS)
     assert [record["epoch"] for record in broken.history()] == [1, 2, 3]
     assert broken.history()[2]["train/loss"] == whole.history()[2]["train/loss"]
+    assert broken.result()["sha256"] == whole.result()["sha256"]
+
+
+def test_a_trial_records_its_start_once_and_all_code_that_trained_it(pair):
+    whole, broken = pair
+    start = broken.start_file.read_bytes()
+    assert start == whole.start_file.read_bytes()
+    assert set(json.loads(start)) == {"first_batch", "order", "parameters"}
+    broken.start_file.write_bytes(b"kept")  # it began so, whatever the code that goes on would have begun with
+    environment = {**SETTINGS.environment, "code_sha256": "later"}
+    assert run_trial(broken, dataclasses.replace(SETTINGS, environment=environment))
+    assert broken.start_file.read_bytes() == b"kept"
+    assert codes_of(broken.environment()) == ("unrecorded", "later")
     assert broken.result()["sha256"] == whole.result()["sha256"]
 
 

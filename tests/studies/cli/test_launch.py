@@ -7,6 +7,7 @@ import pytest
 from analysis.report.write import write_report
 from analysis.results.analysis_plan import FILE, HISTORY, read_plans
 from resnet_lab.errors import RefusedError, UserError
+from resnet_lab.system.environment import training_code
 from resnet_lab.tracking import Tracker
 from studies.audit.network_facts import networks_of
 from studies.bn_placement import STUDY
@@ -22,7 +23,7 @@ from tests.studies.fakes import FakeExecutor
 def launch(store_folder):
     """Launch a tiny study with fake trials; return the report's folder. At its first trial a plan must be frozen."""
 
-    def run(**options):
+    def run(*, code=None, **options):
         asked = Options(
             out=store_folder, assignments=("model.depth=8", "model.block.act_position=after_add"), **options
         )
@@ -39,7 +40,7 @@ def launch(store_folder):
             mode=make_mode(plan, asked),
             device="cpu",
             jobs=1,
-            make_executor=lambda **_: FakeExecutor(error),
+            make_executor=lambda **_: FakeExecutor(error, code=code),
         ).run()
         return folder
 
@@ -94,3 +95,29 @@ def test_a_plan_whose_networks_cannot_be_built_is_refused_before_anything_is_wri
     with pytest.raises(RefusedError, match="too small"):
         launch_study(STUDY, Options(out=tmp_path / "runs"))
     assert not (tmp_path / "runs").exists()
+
+
+def test_versions_that_would_mix_are_said_and_fresh_trains_them_again_by_todays_code(launch, store_folder, capsys):
+    def printed():
+        return " ".join(capsys.readouterr().out.split())
+
+    folder = launch(code="0" * 64, seeds=(0, 1))
+    assert "versions:" not in printed()
+    launch(code=training_code(), seeds=(0, 1, 2))
+    mixed = "this study mixes versions of the code: 4 trials by 000000000000; 2 are still to be trained by today's"
+    assert mixed in printed()
+    today = training_code()[:12]
+    assert (
+        f"WARNING: this study mixes versions of the code that trains: 4 trials by 000000000000, 2 by {today}."
+        in page(folder)
+    )
+    launch(code=training_code(), seeds=(0, 1, 2), fresh=True)
+    assert "--fresh: 4 trials of other code to be trained by today's, set aside in" in printed()
+    assert len(list((store_folder / "superseded").glob("*/result.json"))) == 4
+    assert len(list((store_folder / "trials").glob("*/result.json"))) == 6
+    assert "mixes versions" not in page(folder)
+
+
+def test_a_search_is_not_made_fresh():
+    with pytest.raises(UserError, match="give another --out"):
+        Options(search="tpe", fresh=True)
