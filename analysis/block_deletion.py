@@ -38,7 +38,7 @@ def _examine(options: Options) -> None:
             report = examine_target(target, options, progress)
         folder = options.out / "lesions" / target.name
         files = write(report, folder)
-        log_files(
+        logged = log_files(
             files, out=options.out, run_id=target.run_id, kind="lesions", name=target.name, params=options.params()
         )
         rows += [{**row, "network": target.name} for row in report.rows]
@@ -47,7 +47,7 @@ def _examine(options: Options) -> None:
             console.print(summary(report))
             for line in correlation_lines(report):
                 console.print(line, highlight=False, style="dim")
-        notes.print(f"tables and figures: {folder}", highlight=False, soft_wrap=True)
+        notes.print(f"tables and figures: {folder}\n{logged}", highlight=False, markup=False, soft_wrap=True)
     if options.json:
         print(json.dumps(rows, indent=1, allow_nan=False))
 

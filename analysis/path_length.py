@@ -55,9 +55,11 @@ class Options:
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     """Tables and figures go to DIR/paths/<name>; --run and --study are looked up in DIR."""
     device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
-    """Where to compute; always in float64."""
+    """Where to compute."""
     seed: Annotated[int, arg(metavar="INT")] = 0
     """Seed of the drawn paths."""
+    precision: Literal["fp64", "fp32"] = "fp64"
+    """Arithmetic: fp64 keeps the sum identity to some 14 digits, fp32 to some 6, at half the memory."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print the rows as JSON on stdout, and nothing else there."""
 
@@ -89,11 +91,11 @@ def _examine_all(options: Options) -> None:
         with progress_bars(log) as progress:
             report = examine(target, options, progress)
         printed += rows(report)
-        folder = _write(report, target, options)
+        places = _write(report, target, options)
         if not options.json:
             console.print(table(report))
             console.print("\n".join(notes(report)), highlight=False, style="dim")
-        log.print(f"tables and figures: {folder}", highlight=False, soft_wrap=True)
+        log.print(places, highlight=False, markup=False, soft_wrap=True)
     if options.json:
         print(json.dumps(printed, indent=1, allow_nan=False))
 
@@ -118,9 +120,10 @@ def examine(target: "Target", options: Options, progress: "Progress") -> "PathRe
         raise UserError(f"--images {options.images}: {target.data.name} has {len(test)} test images, ask for no more")
     chain = decompose(target.model)
     pixels, labels = test.pixels[: options.images], test.labels[: options.images]
-    images = normalise(target.data.view(pixels), target.data.mean, target.data.std, torch.float64).contiguous()
+    dtype = {"fp64": torch.float64, "fp32": torch.float32}[options.precision]
+    images = normalise(target.data.view(pixels), target.data.mean, target.data.std, dtype).contiguous()
     require_own_forward(target.model, chain.items, images)
-    prepare(chain, options.bn)
+    prepare(chain, options.bn, dtype)
     spectrum, recording = exact_spectrum(chain, images, labels, options.at, progress("exact spectrum", len(chain)))
     advance = progress("single paths", passes(recording, options.draws))
     sampled = sample(recording, options.draws, options.seed, advance, limits=options.interval)
@@ -131,12 +134,13 @@ def examine(target: "Target", options: Options, progress: "Progress") -> "PathRe
         dataset=target.data.name,
         seed=options.seed,
         limits=options.interval,
+        precision=options.precision,
     )
     return PathReport(name=target.name, spectrum=spectrum, sampled=sampled, conventions=conventions)
 
 
-def _write(report: "PathReport", target: "Target", options: Options) -> Path:
-    """Write CSV, figure and summary, and log them to the run the network came from."""
+def _write(report: "PathReport", target: "Target", options: Options) -> str:
+    """Write CSV, figure and summary, and log them to the run the network came from; return a line for each place."""
     from analysis.paths.figure import plot_paths
     from analysis.paths.rows import summary
     from resnet_lab.system import atomic
@@ -151,8 +155,9 @@ def _write(report: "PathReport", target: "Target", options: Options) -> Path:
         raise UserError(f"cannot write to {folder} ({error.strerror}): choose another --out") from None
     params = {name: getattr(options, name) for name in ("images", "draws", "at", "bn", "seed")}
     params |= {"interval": options.interval} if options.interval != "t" else {}
-    log_files(files, out=options.out, run_id=target.run_id, kind="paths", name=target.name, params=params)
-    return folder
+    params |= {"precision": options.precision} if options.precision != "fp64" else {}
+    logged = log_files(files, out=options.out, run_id=target.run_id, kind="paths", name=target.name, params=params)
+    return f"tables and figures: {folder}\n{logged}"
 
 
 if __name__ == "__main__":

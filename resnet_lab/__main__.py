@@ -3,6 +3,7 @@
 from resnet_lab.listings.commands import main
 
 COMMANDS = {
+    "evaluate": "loss, accuracy, confusion matrix and calibration of a trained network",
     "summary": "layers, operations, parameters, FLOPs and depth of a network",
     "interchange": "checkpoints of torchvision, timm and public CIFAR code, in and out",
     "networks": "the networks by name, with parameters, depth and source",

@@ -54,11 +54,11 @@ class Recording:
             link.release()
 
 
-def prepare(chain: Chain, bn: Statistics) -> None:
-    """Set a chain to float64 and its batch norms to running or to batch statistics; all else stays in eval mode."""
+def prepare(chain: Chain, bn: Statistics, dtype: torch.dtype = torch.float64) -> None:
+    """Set a chain's dtype, and its batch norms to running or to batch statistics; all else stays in eval mode."""
     for item in chain.items:
         # Double convolutions know the usual layout only.
-        item.to(torch.float64).to(memory_format=torch.contiguous_format)
+        item.to(dtype).to(memory_format=torch.contiguous_format)
         item.requires_grad_(False)
         for module in item.modules():
             if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from analysis.paths import lengths as path_counts
 from analysis.paths.lengths import SHARE, Effective, effective_lengths
@@ -28,6 +28,8 @@ class Conventions:
     seed: int
     limits: Limits = "t"
     """Kind of the interval of the sampled means."""
+    precision: Literal["fp64", "fp32"] = "fp64"
+    """Arithmetic of the forward pass and of every gradient."""
 
     @property
     def interval(self) -> str:
@@ -76,6 +78,7 @@ def rows(report: PathReport) -> list[Row]:
         "images": conventions.images,
         "dataset": conventions.dataset,
         "seed": conventions.seed,
+        "precision": conventions.precision,
     }
     counts = path_counts.counts(report.blocks)
     return [_row(report, count, sampled) | common for count, sampled in zip(counts, report.sampled, strict=True)]

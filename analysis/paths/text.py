@@ -52,7 +52,7 @@ def notes(report: PathReport) -> list[str]:
         "(none where all were taken). "
         "ratio: the first over the second; 1 if paths agree, near 0 if they cancel.",
         f"Conventions: gradient of the mean cross-entropy at {PLACES[conventions.at]}, first {conventions.images} "
-        f"test images of {conventions.dataset}, Frobenius norm over the batch, float64; norms with "
+        f"test images of {conventions.dataset}, Frobenius norm over the batch, {conventions.precision}; norms with "
         f"{STATISTICS[conventions.bn]}; the activations are those of the whole net's forward pass; a "
         "projection counts as skip.",
         *([f"{hidden} lengths that carry least are in the CSV only."] if hidden else []),

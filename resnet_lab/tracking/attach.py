@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
@@ -32,20 +33,36 @@ def log_files(
     kind: str,
     name: str,
     params: Mapping[str, Value],
-) -> str | None:
-    """Copy files to the run `run_id`, or to a new run of the experiment `kind`; return the run's id.
+    metrics: Mapping[str, float] = MappingProxyType({}),
+) -> str:
+    """Copy files to the run `run_id`, or to a new run of the experiment `kind`; return a line that says where they are.
 
-    Without a store nothing is logged, and None returned. Raises TrackingError where the store does not take them.
+    The store is made where there is none. A run of its own also gets the params and the metrics. Where the store does
+    not take them, the line says why not: the files are on disk, and an analysis does not fail for their copies.
     """
-    if store_uri(out) is None:
-        return None
-    if run_id is not None:
-        run, _ = _find(out, run_id)
-        run.log_files(files, kind)  # its status stays as it is
-        return run_id
+    try:
+        if run_id is not None:
+            run, _ = _find(out, run_id)
+            run.log_files(files, kind)  # its status stays as it is
+            return f"MLflow: run {run_id}, folder {kind}"
+        return f"MLflow: run {_own_run(files, out, kind, name, params, metrics)}, experiment {kind}"
+    except TrackingError as error:
+        return f"not in MLflow: {error}"
+
+
+def _own_run(
+    files: Sequence[Path],
+    out: Path,
+    kind: str,
+    name: str,
+    params: Mapping[str, Value],
+    metrics: Mapping[str, float],
+) -> str:
+    """Log an analysis as a run of its own and return the run's id. Raises TrackingError."""
     launch = Tracker.open(out, kind).start_launch(name, {}, params)
     try:
         launch.log_files(files)
+        launch.log_metrics(metrics)
     except BaseException:
         launch.end("FAILED")
         raise

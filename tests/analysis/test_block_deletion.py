@@ -86,6 +86,17 @@ def test_every_block_deleted_in_turn(trial, tmp_path, capsys):
     assert frame["error"].tolist() == [row["error"] for row in rows]
 
 
+def test_a_bare_checkpoint_is_logged_under_a_fresh_folder(trial, tmp_path, capsys):
+    from resnet_lab.tracking import Tracker
+
+    main(["--checkpoint", str(trial.folder), "--out", str(tmp_path), "--images", "40", "--device", "cpu"])
+    tracker = Tracker.open(tmp_path, "lesions")
+    (run,) = tracker.client.search_runs([tracker.experiment_id])
+    assert f"MLflow: run {run.info.run_id}, experiment lesions" in capsys.readouterr().err
+    assert (run.info.status, run.data.params["experiment"]) == ("FINISHED", "single")
+    assert "single.png" in {file.path for file in tracker.client.list_artifacts(run.info.run_id)}
+
+
 @pytest.mark.parametrize("how", ["per_pixel", "none"])
 def test_a_network_is_examined_on_images_as_it_was_trained_on(tmp_path, capsys, how):
     """The undamaged network errs as often as at the end of its training, here and in the study's own lesions."""

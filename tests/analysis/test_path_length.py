@@ -92,6 +92,33 @@ def test_place_and_statistics_change_the_numbers(tmp_path):
     assert len(seen) == 4
 
 
+def test_single_precision_gives_the_same_norms_to_its_digits(tmp_path):
+    keep(tmp_path / "net")
+    reports = {}
+    for precision in ("fp64", "fp32"):
+        options = Options(checkpoint=tmp_path / "net", device="cpu", images=8, draws=2, precision=precision)
+        (target,) = resolve(options)
+        reports[precision] = examine(target, options, lambda _label, _total: lambda: None)
+    double, single = reports["fp64"], reports["fp32"]
+    assert double.spectrum.residual < 1e-13 < single.spectrum.residual < 1e-5
+    assert single.spectrum.norms == pytest.approx(double.spectrum.norms, rel=1e-4)
+    assert {row["precision"] for row in rows(single)} == {"fp32"}
+    assert "fp32; norms with" in "\n".join(notes(single))
+
+
+def test_a_bare_checkpoint_is_logged_under_a_fresh_folder(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    keep(tmp_path / "net")
+    out = tmp_path / "out"
+    main(["--checkpoint", str(tmp_path / "net"), "--out", str(out), *FEW, "--json"])
+    tracker = Tracker.open(out, "paths")
+    (run,) = tracker.client.search_runs([tracker.experiment_id])
+    assert f"MLflow: run {run.info.run_id}, experiment paths" in capsys.readouterr().err
+    assert (run.info.run_name, run.info.status, run.data.params["images"]) == ("net", "FINISHED", "8")
+    logged = {Path(file.path).name for file in tracker.client.list_artifacts(run.info.run_id)}
+    assert logged == {"spectrum.csv", "spectrum.png", "spectrum.svg", "summary.json"}
+
+
 def test_a_run_and_a_study_are_found_and_logged_to(store_folder, capsys):
     spec = keep(store_folder / "net")
     trial = Trial(root=store_folder / "trials", spec=spec)
