@@ -8,6 +8,7 @@ COMMANDS = {
     "interchange": "checkpoints of torchvision, timm and public CIFAR code, in and out",
     "networks": "the networks by name, with parameters, depth and source",
     "data": "the data sets, with size, classes and whether they are at hand; `data show NAME` draws one",
+    "recipes": "the recipe presets, with length, fields and sources",
     "train": "one network, with any spec by dotted names, trained as a study trains its trials",
 }
 """What each command does, by its name."""

@@ -44,7 +44,8 @@ def _factor(recipe: RecipeSpec, iteration: int) -> float:
     share = iteration / recipe.iterations
     match recipe.schedule:
         case Schedule.STEP:
-            return recipe.lr_decay ** ((share >= recipe.milestone_1) + (share >= recipe.milestone_2))
+            milestones = (recipe.milestone_1, recipe.milestone_2, recipe.milestone_3)
+            return recipe.lr_decay ** sum(share >= milestone for milestone in milestones)
         case Schedule.COSINE:
             return _anneal(1, 0, share)
         case Schedule.CONSTANT | Schedule.PLATEAU:

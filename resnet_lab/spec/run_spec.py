@@ -137,6 +137,8 @@ class RecipeSpec:
     """First step of the schedule, as a share of the iterations (32k of 64k)."""
     milestone_2: Fraction = 0.75
     """Second step of the schedule, as a share of the iterations (48k of 64k)."""
+    milestone_3: Fraction = 1.0
+    """Third step of the schedule, as a share of the iterations; 1, the end, means none."""
     lr_decay: Annotated[float, Field(gt=0, le=1)] = 0.1
     """Factor on the learning rate at each milestone."""
     warmup: Warmup = Warmup.AUTO
