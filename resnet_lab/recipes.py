@@ -34,7 +34,7 @@ def _texts(preset: RecipePreset) -> dict[str, str]:
 
 def _line(stated: Stated) -> str:
     fields = ", ".join(f"{name}={value}" for name, value in stated.fields.items())
-    return f"{fields} ({stated.source}{'; from memory' if stated.memory else ''})"
+    return f"{fields} ({stated.place})"
 
 
 if __name__ == "__main__":

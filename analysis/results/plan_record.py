@@ -14,7 +14,7 @@ SEQUENTIAL = "sequential"
 """The name of the section whose intervals are corrected for repeated looks: the page says so where it gives others."""
 NEEDED = ("study", "question", "scale", "dataset", "arm", "context", "baseline", "seeds")
 """Keys that every version of plan.json has."""
-OPTIONAL = ("design", "variant", "implies", "aliases", "runs", "controls", "claims", "splits", "searches")
+OPTIONAL = ("design", "variant", "implies", "aliases", "runs", "controls", "claims", "splits", "searches", "recipe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +59,8 @@ class PlanRecord:
     """Matched controls, each with its `context`, `arm` and `control`, and how near it comes."""
     claims: Sequence[Json] = ()
     """What the study claims of its cells: see `analysis.results.claim`."""
+    recipe: Json | None = None
+    """The recipe preset asked for, and what was changed: see `resnet_lab.spec.recipes.recipe_record`."""
 
     @classmethod
     def from_dict(cls, content: Json, source: object = "plan.json") -> Self:
@@ -101,6 +103,7 @@ class PlanRecord:
             "runs": list(self.runs),
             **({"controls": list(self.controls)} if self.controls else {}),
             **({"claims": list(self.claims)} if self.claims else {}),
+            **({"recipe": dict(self.recipe)} if self.recipe else {}),
             **({"splits": self.splits} if self.splits > 1 else {}),
             **({"searches": self.searches} if self.searches > 1 else {}),
         }

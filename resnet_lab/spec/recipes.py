@@ -5,14 +5,14 @@ source does not state is named as such. `tests/resnet_lab/spec/test_recipes.py` 
 published figures.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
-from resnet_lab.spec.fields import flatten
+from resnet_lab.spec.fields import flatten, pick
 from resnet_lab.spec.run_spec import RunSpec
 
 ITERATIONS, PRECISION = "recipe.iterations", "recipe.precision"
@@ -26,6 +26,11 @@ class Stated:
     fields: Mapping[str, Value]
     memory: bool = False
     """Whether they were written from memory and not cross-checked."""
+
+    @property
+    def place(self) -> str:
+        """The source, with a word where it was not looked up."""
+        return f"{self.source}, from memory" if self.memory else self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +88,52 @@ def find_recipe(name: str) -> RecipePreset:
     return RECIPES[name]
 
 
-def differences(preset: RecipePreset, runs: Sequence[Mapping[str, Value]]) -> dict[str, list[Value]]:
-    """Return {field: the values that runs have in place of the preset's}, of runs by dotted name.
+def recipe_record(preset: RecipePreset, runs: Sequence[RunSpec], steps: Sequence[int]) -> dict[str, Any]:
+    """Return the preset as reports record it: name, title, sources, and `changed`, what runs have in its place.
 
-    A length in epochs is compared by whoever knows the images.
+    `changed` maps a field to the preset's `value` and to those of the `runs`; `steps` are each run's in an epoch, for
+    a length in epochs.
     """
-    changed: dict[str, list[Value]] = {}
+    changed: dict[str, dict[str, Any]] = {}
     for name, value in preset.recipe.items():
-        values = list(dict.fromkeys(run[name] for run in runs))
-        if values != [value]:
-            changed[name] = values
-    return changed
+        found = list(pick_each(runs, name))
+        if set(found) != {value}:
+            changed[name] = {"value": value, "runs": list(dict.fromkeys(found))}
+    if preset.epochs:
+        lengths = {run.recipe.iterations / step for run, step in zip(runs, steps, strict=True)}
+        if lengths != {preset.epochs}:
+            changed["epochs"] = {"value": preset.epochs, "runs": sorted(lengths)}
+    sources = list(dict.fromkeys(stated.place for stated in preset.stated))
+    return {
+        "name": preset.name,
+        "title": preset.title,
+        "sources": sources,
+        "changed": changed,
+        "unstated": list(preset.unstated),
+        "noted": preset.noted,
+    }
+
+
+def pick_each(runs: Sequence[RunSpec], name: str) -> Iterator[Value]:
+    """Yield a field of each run."""
+    return (pick(run, (name,))[name] for run in runs)
+
+
+def recipe_lines(record: Mapping[str, Any], compared: Collection[str] = ()) -> list[str]:
+    """Return a recipe record in words: its name and sources, and what was changed; `compared` fields are not listed."""
+    lines = [f"recipe {record['name']}: {record['title']} ({'; '.join(record['sources'])})"]
+    changed = [_change(name, each) for name, each in record["changed"].items() if name not in compared]
+    lines.append(f"changed: {', '.join(changed) or 'nothing'}")
+    if record["unstated"]:
+        lines.append(f"not stated there, so at the defaults: {', '.join(record['unstated'])}")
+    if record["noted"]:
+        lines.append(f"besides: {record['noted']}")
+    return lines
+
+
+def _change(name: str, change: Mapping[str, Any]) -> str:
+    values = "/".join(f"{value:g}" if isinstance(value, float) else str(value) for value in change["runs"])
+    return f"{name} {values} (the recipe's is {change['value']})"
 
 
 _SGD: dict[str, Value] = {

@@ -13,6 +13,7 @@ from resnet_lab.spec import RunSpec
 from resnet_lab.spec.arguments import take_assignments
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import replace
+from resnet_lab.spec.recipes import find_recipe
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
 from resnet_lab.train.options import Options
@@ -42,14 +43,17 @@ def run_of(changes: dict[str, Value], options: Options) -> RunSpec:
     from resnet_lab.data.catalog import steps_per_epoch, train_images
     from resnet_lab.data.load import resolve
 
-    spec = replace(RunSpec(), changes)
+    preset = find_recipe(options.recipe) if options.recipe else None
+    spec = replace(RunSpec(), {**(preset.recipe if preset else {}), **changes})
     spec = dataclasses.replace(spec, data=resolve(spec.data, options.data_dir))
-    if options.epochs is None:
-        return spec
-    if "recipe.iterations" in changes:
+    asked = "recipe.iterations" in changes
+    if options.epochs is not None and asked:
         raise UserError("--epochs and --recipe.iterations both say how long to train: give one of them")
+    epochs = options.epochs or (preset.epochs if preset and not asked else None)
+    if epochs is None:
+        return spec
     steps = steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
-    return replace(spec, {"recipe.iterations": options.epochs * steps})
+    return replace(spec, {"recipe.iterations": epochs * steps})
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from resnet_lab.runner.packed_executor import eager_lines, make_executor
 from resnet_lab.runner.resources import resources
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fingerprint import fingerprint
+from resnet_lab.spec.recipes import find_recipe, recipe_lines, recipe_record
 from resnet_lab.system.environment import describe_code, describe_machine
 from resnet_lab.tracking import Tracker, TrackingError
 from resnet_lab.train import text
@@ -46,7 +47,7 @@ def launch(spec: RunSpec, options: Options) -> int:
     device, _ = resources(options, [spec])
     trial = Trial(root=options.out.absolute() / "trials", spec=spec)
     if options.dry_run:
-        text.show_plan(trial, facts, device, as_json=options.json)
+        text.show_plan(trial, facts, device, recipe_of(spec, options.recipe), as_json=options.json)
         return 0
     require_writable(options.out)
     with driver_lock(options.out, f"{EXPERIMENT}-{trial.name}"):
@@ -59,6 +60,13 @@ def check(spec: RunSpec, options: Options) -> NetworkFacts:
     steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
     ensure(spec.data, options.data_dir)
     return inspect(spec.model, info_of(spec.data).shape)
+
+
+def recipe_of(spec: RunSpec, name: str | None) -> dict[str, Any] | None:
+    """Return the record of the recipe preset asked for, with what the run has otherwise; None without a preset."""
+    if name is None:
+        return None
+    return recipe_record(find_recipe(name), [spec], [steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +124,16 @@ class TrainLaunch:
             display=make_display(console),
             environment=environment,
             data_source=str(self.options.data_dir or "default"),
+            tags=self._tags(),
         )
 
+    def _tags(self) -> dict[str, str]:
+        """Return what both runs say of the recipe preset."""
+        recipe = recipe_of(self.trial.spec, self.options.recipe)
+        return {"recipe": "\n".join(recipe_lines(recipe))} if recipe else {}
+
     def _start_run(self, tracker: Tracker, environment: Mapping[str, Any], mark: Mapping[str, str]) -> "LaunchRun":
-        tags = {**mark, "git_sha": str(environment["git_sha"])}
+        tags = {**mark, **self._tags(), "git_sha": str(environment["git_sha"])}
         return tracker.start_launch(f"{EXPERIMENT} {self.trial.name}", tags, {"command": " ".join(sys.argv)})
 
     def _train(self, driver: TrainDriver) -> None:
@@ -135,8 +149,9 @@ class TrainLaunch:
     def _print(self, driver: TrainDriver, tracker: Tracker, console: Console) -> None:
         """Print how the trial ended and where it is."""
         identity: TrialIdentity = driver.identify(self.trial)
+        recipe = recipe_of(self.trial.spec, self.options.recipe)
         run_id = driver.finished_runs.get(self.trial.name)
         if self.options.json:
-            print(json.dumps(text.as_dict(identity, run_id), indent=2))
-        for line in text.closing_lines(identity, self.options.out, tracker, run_id):
+            print(json.dumps(text.as_dict(identity, run_id, recipe), indent=2))
+        for line in text.closing_lines(identity, self.options.out, tracker, run_id, recipe):
             console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -20,6 +20,8 @@ class Options:
 
     data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder that holds the data set: torchvision's layout, or cifar-10-batches-bin. Default: download once."""
+    recipe: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
+    """A recipe preset, to which --recipe.* fields are changes: python -m resnet_lab.recipes lists them."""
     epochs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Length of the run, in place of recipe.iterations."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis.tables.claim_words import statement
+from resnet_lab.spec.recipes import recipe_lines
 from resnet_lab.system.environment import training_code
 from resnet_lab.trials.cost import duration, estimate
 from resnet_lab.trials.trial import Trial
@@ -16,7 +17,7 @@ from resnet_lab.trials.versions import Versions, is_of_other_code
 from studies.audit import text as audit_text
 from studies.audit.audit import Audit
 from studies.plan.claims import claims_of, unanswerable
-from studies.plan.plan import Plan
+from studies.plan.plan import Plan, recipe_of
 
 
 def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_json: bool, fresh: bool = False) -> None:
@@ -46,6 +47,8 @@ def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_js
     console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
     for line in _claims(plan):
         console.print(line, highlight=False, markup=False)
+    if (recipe := recipe_of(plan)) is not None:
+        console.print("\n".join(recipe_lines(recipe, (*plan.arm, *plan.context))), highlight=False, markup=False)
 
 
 def _claims(plan: Plan) -> list[str]:

@@ -17,6 +17,7 @@ from resnet_lab.runner.executor import Executor
 from resnet_lab.runner.lock import driver_lock, require_writable
 from resnet_lab.runner.packed_executor import eager_lines, make_executor
 from resnet_lab.runner.resources import resources
+from resnet_lab.spec.recipes import recipe_lines
 from resnet_lab.system.environment import describe_code, describe_machine, training_code
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.versions import FOLDER as SUPERSEDED
@@ -25,7 +26,7 @@ from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.modes.mode import Mode, make_mode
 from studies.plan.claims import claims_of, require_claims
 from studies.plan.options import Options
-from studies.plan.plan import Plan, make_plan, trials_of
+from studies.plan.plan import Plan, make_plan, recipe_of, trials_of
 from studies.plan.study import Study
 
 if TYPE_CHECKING:
@@ -239,6 +240,8 @@ class StudyLaunch:
         study, scale = checked.plan.study.name, checked.plan.scale
         tags = {"study": study, "scale": scale, "git_sha": str(environment["git_sha"])}
         tags["audit"] = "\n".join(lines(checked))[:MAX_TAG_LENGTH]
+        if (recipe := recipe_of(checked.plan)) is not None:
+            tags["recipe"] = "\n".join(recipe_lines(recipe, (*self.plan.arm, *self.plan.context)))
         return tracker.start_launch(f"{study} {scale}", tags, {"command": " ".join(sys.argv)})
 
     def _driver(

@@ -59,6 +59,8 @@ class Options:
     """Seeds, shared by all arms. Default: the scale's."""
     epochs: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Length of each run. Default: the scale's."""
+    recipe: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
+    """A recipe preset in place of the scale's recipe and length: python -m resnet_lab.recipes lists them."""
     jobs: Annotated[int | Literal["auto"], arg(metavar="{auto,INT}")] = "auto"
     """Trials at once. auto: one a core; on a GPU as many as pay off, measured for a few seconds."""
     device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from resnet_lab.data.catalog import info_of, steps_per_epoch, train_images
 from resnet_lab.data.load import resolve
@@ -15,6 +16,7 @@ from resnet_lab.networks.sizes import check_size
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten, parse_assignments, parse_value, pick, replace
+from resnet_lab.spec.recipes import find_recipe, recipe_record
 from resnet_lab.trials.trial import Trial
 from studies.plan.controls import Control
 from studies.plan.design import Design, Levels, make_design
@@ -53,6 +55,8 @@ class Plan:
     """How many train/validation splits the seeds are dealt over, by the remainder of each."""
     chosen: Mapping[RunSpec, tuple[Mapping[str, Value], ...]] = field(default_factory=dict)
     """Fields that the runs of a cell take besides, where searches chose them: the seeds are dealt over them alike."""
+    recipe: str = ""
+    """Name of the recipe preset that the options ask for."""
     variant: str = ""
     """What distinguishes this plan's report from that of the same cells under another recipe: `tuned`."""
 
@@ -177,6 +181,7 @@ def make_plan(study: Study, options: Options) -> Plan:
         reference=designed.baseline,
         aliases=designed.aliases,
         refused=tuple(refused),
+        recipe=options.recipe or "",
     )
 
 
@@ -253,13 +258,15 @@ def _base(scale: Scale, options: Options) -> RunSpec:
     dataset = options.dataset or scale.dataset
     quick = QUICK[dataset] if scale.epochs is not None else {}
     asked = {"data.name": dataset.value, "recipe.precision": options.precision.value}
-    return replace(RunSpec(), asked | dict(quick) | dict(scale.changes))
+    preset = find_recipe(options.recipe).recipe if options.recipe else {}
+    return replace(RunSpec(), asked | dict(quick) | dict(scale.changes) | preset)
 
 
 def _with_length(spec: RunSpec, scale: Scale, options: Options, changes: Changes) -> RunSpec:
-    """Turn a length in epochs into iterations; `recipe.iterations` given by the user wins over the scale."""
+    """Turn a length in epochs into iterations; `recipe.iterations` given by the user wins over preset and scale."""
     steps = steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
-    epochs = options.epochs or (None if "recipe.iterations" in changes.names else scale.epochs)
+    default = find_recipe(options.recipe).epochs if options.recipe else scale.epochs
+    epochs = options.epochs or (None if "recipe.iterations" in changes.names else default)
     if epochs is None:
         return spec
     return replace(spec, {"recipe.iterations": epochs * steps})
@@ -270,6 +277,14 @@ def comparisons(plan: Plan) -> dict[RunSpec, RunSpec]:
     bases = {tuple(plan.context_of(c).values()): c for c in plan.cells if plan.arm_of(c) == plan.baseline()}
     pairs = {cell: bases.get(tuple(plan.context_of(cell).values())) for cell in plan.cells}
     return {cell: base for cell, base in pairs.items() if base is not None and base != cell}
+
+
+def recipe_of(plan: Plan) -> dict[str, Any] | None:
+    """Return the record of the plan's recipe preset, with what its cells have otherwise; None without a preset."""
+    if not plan.recipe:
+        return None
+    steps = [steps_per_epoch(train_images(cell.data), cell.recipe.batch_size) for cell in plan.cells]
+    return recipe_record(find_recipe(plan.recipe), plan.cells, steps)
 
 
 def trials_of(plan: Plan, out: Path) -> list[Trial]:

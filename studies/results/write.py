@@ -21,11 +21,12 @@ from analysis.tables import claim_words, control_words
 from analysis.tables.footnotes import explain
 from analysis.tables.table import render
 from resnet_lab.outcomes import Status, with_sentence
+from resnet_lab.spec.recipes import recipe_lines
 from resnet_lab.trials.trial import Trial
 from studies.audit import text as audit_text
 from studies.audit.audit import Audit
 from studies.plan.claims import claims_of, unanswerable
-from studies.plan.plan import Plan
+from studies.plan.plan import Plan, recipe_of
 from studies.results.outcomes import Row, outcomes
 
 
@@ -111,6 +112,9 @@ class PlanOutcome:
         console.print("\n".join(audit_text.lines(self.audit)), highlight=False, markup=False)
         for line in identity_lines(written.data):
             console.print(line, highlight=False, markup=False)
+        if (recipe := recipe_of(plan)) is not None:
+            for line in recipe_lines(recipe, (*plan.arm, *plan.context)):
+                console.print(line, highlight=False, markup=False)
         for line in _failures(plan, written.runs):
             console.print(line, highlight=False, markup=False)
         for section in written.data.plan.sections:
@@ -159,6 +163,7 @@ def plan_record(plan: Plan, sections: tuple[ReportSection, ...] = ()) -> PlanRec
         context=plan.context,
         baseline=plan.baseline(),
         controls=audit_text.controls(plan),
+        recipe=recipe_of(plan),
         implies=[
             {"field": name, "value": value, "changes": dict(changes)}
             for (name, value), changes in plan.study.implies.items()

@@ -10,6 +10,7 @@ from analysis.tables import audit_words
 from analysis.tables.labels import full_label, short_names
 from resnet_lab.spec.at_test import words_at_test
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.recipes import recipe_lines
 
 
 def design(data: ReportData) -> Iterator[Block]:
@@ -26,6 +27,7 @@ def design(data: ReportData) -> Iterator[Block]:
             *((("Goes with a level", goes_with),) if (goes_with := "\n".join(map(_implied, plan.implies))) else ()),
             ("Seeds", f"{', '.join(map(str, plan.seeds))} ({_unit(plan)})"),
             *((("Margin", f"{data.margin:g} points: a smaller difference does not matter"),) if data.margin else ()),
+            *((("Recipe", "\n".join(_recipe(plan))),) if plan.recipe else ()),
             *((("At test", at_test),) if (at_test := "\n".join(_at_test(data))) else ()),
             ("Trials", f"{len(data.runs)} in {len(data.rows)} cells"),
         ]
@@ -52,6 +54,10 @@ def _unit(plan: PlanRecord) -> str:
 def _implied(level: Mapping[str, Any]) -> str:
     changes = ", ".join(f"{name}={value}" for name, value in level["changes"].items())
     return f"{level['field']}={level['value']}: {changes}"
+
+
+def _recipe(plan: PlanRecord) -> list[str]:
+    return recipe_lines(plan.recipe, (*plan.arm, *plan.context)) if plan.recipe else []
 
 
 def _levels(factor: tuple[str, Sequence[Value]]) -> str:

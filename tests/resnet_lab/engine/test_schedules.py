@@ -58,15 +58,14 @@ def test_constant_stays(iteration):
 
 @given(
     st.integers(1, 200_000),
-    st.integers(0, 100),
-    st.integers(0, 100),
+    st.tuples(st.integers(0, 100), st.integers(0, 100), st.integers(0, 100)),
 )
-def test_milestones_fall_on_the_iteration_that_is_their_share_exactly(iterations, first, second):
-    changes = {"recipe.iterations": iterations, "recipe.milestone_1": first / 100, "recipe.milestone_2": second / 100}
-    spec = replace(RunSpec(), changes)
-    for percent in (first, second):
+def test_milestones_fall_on_the_iteration_that_is_their_share_exactly(iterations, shares):
+    milestones = {f"recipe.milestone_{number}": share / 100 for number, share in enumerate(shares, 1)}
+    spec = replace(RunSpec(), {"recipe.iterations": iterations, **milestones})
+    for percent in shares:
         iteration = -(-iterations * percent // 100)  # the first iteration at or past the share
-        passed = sum(100 * iteration >= share * iterations for share in (first, second))
+        passed = sum(100 * iteration >= share * iterations for share in shares)
         assert lr_at(spec, iteration) == pytest.approx(0.1 * 0.1**passed)
 
 
@@ -119,3 +118,8 @@ def test_the_plateaus_rate_counts_after_the_warm_up_and_for_that_schedule_alone(
     assert [lr_at(spec, i, 0.03) for i in (0, 3, 4, 60_000)] == [0.02, 0.02, 0.03, 0.03]
     assert lr_at(spec, 4) == 0.1
     assert lr_at(replace(spec, {"recipe.schedule": "constant"}), 4, 0.03) == 0.1
+
+
+def test_a_third_milestone_at_the_end_is_none():
+    spec = replace(RunSpec(), {"recipe.iterations": 1000})
+    assert lr_at(spec, 999) == pytest.approx(0.1 * 0.1**2)

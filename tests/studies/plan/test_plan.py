@@ -10,7 +10,7 @@ from resnet_lab.spec.fingerprint import trial_name
 from studies.bn_placement import STUDY
 from studies.plan.design import Design
 from studies.plan.options import Options
-from studies.plan.plan import make_plan
+from studies.plan.plan import make_plan, recipe_of
 from studies.plan.study import find_study
 
 
@@ -140,3 +140,29 @@ def test_a_fraction_names_its_aliases_where_the_audit_is_told():
     assert lines[0] == "aliases: this design cannot tell apart"
     assert "  norm_position = - act_position x shortcut" in lines
     assert alias_lines(make_plan(find_study("bn_placement"), Options()).aliases) == []
+
+
+def test_a_recipe_preset_is_every_runs_recipe_and_length_but_for_what_is_asked_besides():
+    plan = make_plan(STUDY, Options(recipe="cycle30"))
+    recipe = plan.cells[0].recipe
+    assert (recipe.schedule, recipe.warmup, recipe.batch_size, recipe.crop_padding) == ("one_cycle", "none", 128, 4)
+    assert recipe.iterations == 30 * (1257 // 128)
+    assert recipe_of(plan)["changed"] == {}
+    changed = make_plan(STUDY, Options(recipe="he2016", epochs=6, assignments=("recipe.lr=0.05",)))
+    assert recipe_of(changed)["changed"] == {
+        "recipe.lr": {"value": 0.1, "runs": [0.05]},
+        "recipe.iterations": {"value": 64_000, "runs": [6 * (1257 // 128)]},
+    }
+    assert changed.cells[0].recipe.momentum_kind == "caffe"
+    assert recipe_of(make_plan(STUDY, Options())) is None
+
+
+def test_what_a_study_compares_is_not_the_presets():
+    plan = make_plan(find_study("optimizer"), Options(recipe="he2015", epochs=1))
+    assert len({cell.recipe.optimizer for cell in plan.cells}) > 1
+    assert len({cell.recipe.lr for cell in plan.cells}) > 1
+
+
+def test_an_unknown_recipe_is_one_sentence():
+    with pytest.raises(UserError, match="there is no recipe 'fast'"):
+        make_plan(STUDY, Options(recipe="fast"))
