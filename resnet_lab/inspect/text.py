@@ -1,6 +1,7 @@
 """Text and JSON of a traced network."""
 
 from itertools import groupby
+from math import prod
 from typing import Any
 
 from rich.console import Console
@@ -13,12 +14,13 @@ from resnet_lab.inspect.depth import depth
 from resnet_lab.inspect.flops import CONVENTION
 from resnet_lab.inspect.order import LETTERS, block_orders, is_unknown, last_operations, scalars, tail, unknown_parts
 from resnet_lab.inspect.signature import digest, signature
-from resnet_lab.inspect.trace import Shape, Trace, Unit
+from resnet_lab.inspect.trace import Layer, Shape, Trace, Unit
 from resnet_lab.networks.resnet import ResNet
 from resnet_lab.spec import ModelSpec
 from resnet_lab.spec.families import WITH_BLOCKS
 
 WIDTH = 80
+BYTES = 4  # of a float32
 
 
 def show(spec: ModelSpec, traced: Trace, image: Shape, *, full: bool) -> None:
@@ -31,7 +33,7 @@ def show(spec: ModelSpec, traced: Trace, image: Shape, *, full: bool) -> None:
 
 
 def as_dict(spec: ModelSpec, traced: Trace, image: Shape) -> dict[str, Any]:
-    """Return the summary as JSON values: one entry per unit, equal blocks spelt out."""
+    """Return the summary as JSON values; its layers are the rows of the table, equal blocks spelt out."""
     return {
         "parameters": traced.parameters,
         "scalars": scalars(traced.network),
@@ -44,18 +46,32 @@ def as_dict(spec: ModelSpec, traced: Trace, image: Shape) -> dict[str, Any]:
         "before_pooling": tail(traced.network),
         "unknown_parts": list(unknown_parts(traced.network)),
         "signature": digest(signature(traced.network)),
-        "layers": [_entry(unit) for unit in traced.units],
+        "memory_mb": round(sum(memory(traced).values()), 3),
+        "memory_parts_mb": {name: round(size, 3) for name, size in memory(traced).items()},
+        "layers": [row for unit in traced.units for row in _rows(unit)],
     }
 
 
-def _entry(unit: Unit) -> dict[str, Any]:
-    return {
-        "name": unit.name,
-        "kind": unit.kind,
-        "output": list(unit.output),
-        "parameters": unit.parameters,
-        "flops": unit.flops,
-    }
+def memory(traced: Trace) -> dict[str, float]:
+    """Return the float32 memory in MB (10^6 bytes): weights with buffers, and for one image the outputs of all layers.
+
+    That is what a training step keeps for its backward pass, but for what operations on the same memory save.
+    """
+    network = traced.network
+    weights = sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))
+    outputs = sum(prod(layer.output) for unit in traced.units for layer in unit.layers or (unit,))
+    return {"weights": weights * BYTES / 1e6, "activations": outputs * BYTES / 1e6}
+
+
+def _rows(unit: Unit) -> list[dict[str, Any]]:
+    """Return the row of a unit and, for one with parts, those of its layers, whose `unit` it is."""
+    whole = _entry(unit.name, unit, None) | {"flops": unit.flops}
+    return [whole, *(_entry(f"{unit.name}.{layer.name}", layer, unit.name) for layer in unit.layers)]
+
+
+def _entry(name: str, row: Unit | Layer, unit: str | None) -> dict[str, Any]:
+    counts = {"output": list(row.output), "parameters": row.parameters, "flops": None}
+    return {"name": name, "kind": row.kind, "unit": unit, **counts}
 
 
 def _table(traced: Trace, *, full: bool) -> Table:
@@ -99,10 +115,13 @@ def _lines(spec: ModelSpec, traced: Trace, image: Shape) -> list[str]:
     if unknown := unknown_parts(network):
         lines.append(f"parts that are not known here, by their class names: {', '.join(unknown)}")
     count = scalars(network)
+    sizes = memory(traced)
     lines += [
         f"parameters: {traced.parameters:,}" + (f", {count} of them learned shifts and factors" if count else ""),
         f"FLOPs:      {traced.flops:,} for an input of {_shape(image)}",
         *(f"            {part}" for part in CONVENTION.split("; ")),
+        f"memory:     {sizes['weights']:,.2f} MB of weights, {sizes['activations']:,.2f} MB of outputs of layers",
+        "            float32; the outputs for one image, as a training step keeps them",
         f"depth:      {depth(network, spec.name)}",
         "            weighted layers on the main path, as the paper counts them",
     ]

@@ -1,6 +1,8 @@
 """The command `python -m resnet_lab.summary` as a user meets it."""
 
 import json
+import math
+import re
 import subprocess
 import sys
 
@@ -37,7 +39,30 @@ def test_json_has_the_counts(capsys):
     summary = json.loads(capsys.readouterr().out)
     assert (summary["parameters"], summary["depth"], summary["input"]) == (25_557_032, 50, [3, 224, 224])
     assert summary["flops"] == 8_178_368_512
-    assert sum(layer["parameters"] for layer in summary["layers"]) == summary["parameters"]
+    units = [layer for layer in summary["layers"] if layer["unit"] is None]
+    assert sum(layer["parameters"] for layer in units) == summary["parameters"]
+    assert sum(layer["flops"] for layer in units) == summary["flops"]
+
+
+def test_json_has_the_rows_of_the_full_text(capsys):
+    main(["--model.name", "resnet50", "--json"])
+    layers = json.loads(capsys.readouterr().out)["layers"]
+    main(["--model.name", "resnet50", "--full"])
+    text = capsys.readouterr().out.split("\n\n")[0].splitlines()[1:]
+    rows = [(layer["name"].removeprefix(f"{layer['unit']}."), layer["kind"]) for layer in layers]
+    assert [tuple(re.split(r"\s{2,}", line.strip())[:2]) for line in text] == rows
+    assert len(rows) > 150
+
+
+def test_memory_is_that_of_weights_and_of_every_layers_output(capsys):
+    main(["--model.depth", "8", "--model.width", "4", "--data.name", "digits", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    leaves = [each for each in found["layers"] if not any(other["unit"] == each["name"] for other in found["layers"])]
+    outputs = sum(math.prod(layer["output"]) for layer in leaves)
+    buffers = sum(layer["parameters"] + 1 for layer in leaves if layer["kind"] == "BatchNorm2d")
+    weights = found["parameters"] + buffers
+    assert found["memory_mb"] == pytest.approx(4 * (outputs + weights) / 1e6, abs=1e-3)
+    assert found["memory_parts_mb"]["activations"] == pytest.approx(4 * outputs / 1e6, abs=1e-3)
 
 
 def test_the_text_fits_80_columns_and_says_what_it_counts():
