@@ -21,7 +21,7 @@ def limits(
 ) -> tuple[float, float]:
     """Return the ends of an axis that holds every value, and the intervals as far as that leaves it readable.
 
-    Values are in per cent, so the axis never goes below 0; limits of intervals may be nan.
+    The axis goes below 0 only where a value does; limits of intervals may be nan.
     """
     if not values:
         return 0.0, 100.0
@@ -29,7 +29,7 @@ def limits(
         below, above = _ends(_logs(values), _logs(lows), _logs(highs), LOG_REACH)
         return 10**below, 10**above
     bottom, top = _ends(values, lows, highs, REACH)
-    return max(bottom, 0.0), top
+    return (bottom if min(values) < 0 else max(bottom, 0.0)), top
 
 
 def _ends(values: Sequence[float], lows: Sequence[float], highs: Sequence[float], reach: float) -> tuple[float, float]:

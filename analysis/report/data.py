@@ -33,6 +33,18 @@ WIDTH = "model.width"
 """What a matched control changes in the baseline."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The arms by one measure taken after training."""
+
+    name: str
+    metric: str
+    title: str
+    failures: Sequence[str]
+    """A sentence for each network that could not be measured."""
+    rows: Sequence[ArmRow]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReportData(Traces):
     """One study at one scale. `dataclasses.replace(data, launch=...)` gives it what is known only at a launch's end."""
@@ -111,6 +123,21 @@ class ReportData(Traces):
         if self.is_sequential:
             return []
         return check(self.runs, [Claim.from_dict(each) for each in self.plan.claims])
+
+    @cached_property
+    def measured(self) -> Sequence[Measured]:
+        """The arms by each measure that was taken of the trained networks."""
+        arm, context = self.arm, self.context
+        return [
+            Measured(
+                name=str(each["name"]),
+                metric=str(each["metric"]),
+                title=str(each["title"]),
+                failures=tuple(each.get("failures", ())),
+                rows=summarise(self.runs, arm=arm, context=context, baseline=self.baseline, metric=each["metric"]),
+            )
+            for each in self.plan.measures
+        ]
 
     @cached_property
     def pairing(self) -> Pairing:

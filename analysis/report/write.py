@@ -10,7 +10,7 @@ from analysis.figures.ecdf import plot_ecdf
 from analysis.figures.interactions import plot_interactions
 from analysis.figures.learning_curves import plot_curves
 from analysis.report.assemble import Parts, now, picture, sections, write_document, write_launch
-from analysis.report.data import ReportData
+from analysis.report.data import Measured, ReportData
 from analysis.report.document import Code, Document
 from analysis.report.exports import to_csv, to_latex
 from analysis.report.search.data import SearchData
@@ -23,6 +23,7 @@ from analysis.report.sections.design import design
 from analysis.report.sections.equivalence import equivalence
 from analysis.report.sections.failures import failures
 from analysis.report.sections.identity import identity
+from analysis.report.sections.measures import measure
 from analysis.report.sections.over_images import over_images, two_way_csv
 from analysis.report.sections.published import published
 from analysis.report.sections.reproduce import environment, reproduce
@@ -33,6 +34,7 @@ from analysis.tables import claim_words
 from analysis.tables.audit_words import audit_lines
 from analysis.tables.footnotes import explain
 from analysis.tables.table import markdown
+from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.system import atomic
 
 FIGURES = {
@@ -66,6 +68,7 @@ def table_texts(data: ReportData) -> dict[str, str]:
         "table.json": _json([as_dict(row) for row in data.rows]),
         "table.md": _table_markdown(data, sections),
         "audit.json": _json(data.audit),
+        **{f"{each.name}.json": _json([as_dict(row) for row in each.rows]) for each in data.measured},
         "claims.json": _json(claim_words.content(data.claims)),
     }
     left_out = {*([] if data.audit is not None else ["audit.json"]), *([] if data.claims else ["claims.json"])}
@@ -79,7 +82,8 @@ def _json(content: object) -> str:
 def _table_markdown(data: ReportData, sections: Sequence[ReportSection]) -> str:
     plan = data.plan
     lines = audit_lines(data.audit, arm=plan.arm, context=plan.context, aliases=plan.aliases) if data.audit else []
-    blocks = "".join(f"\n\n```\n{section.text}\n```" for section in sections)
+    measures = "".join(f"\n\n{each.title}\n\n{markdown(each.rows, each.metric)}" for each in data.measured)
+    blocks = measures + "".join(f"\n\n```\n{section.text}\n```" for section in sections)
     return f"{markdown(data.rows)}\n{explain(data.rows, data.baseline)}\n" + "\n".join(lines) + blocks
 
 
@@ -96,11 +100,17 @@ def write_tables(data: ReportData, folder: Path) -> list[Path]:
 
 
 def _plot(data: ReportData, folder: Path) -> list[Path]:
-    if not any(row.n for row in data.rows):
-        return []
-    return plot_arms(
-        data.runs, data.rows, arm=data.arm, context=data.context, title=data.plan.question, out=folder / "figure"
-    )
+    """Draw the main figure and one of each measure, where there is something to draw."""
+    drawn = [("figure", data.plan.question, TEST_ERROR, data.rows)]
+    drawn += [(each.name, each.title, each.metric, each.rows) for each in data.measured]
+    return [
+        path
+        for name, title, metric, rows in drawn
+        if any(row.n for row in rows)
+        for path in plot_arms(
+            data.runs, rows, arm=data.arm, context=data.context, metric=metric, title=title, out=folder / name
+        )
+    ]
 
 
 def write_page(data: ReportData, folder: Path) -> list[Path]:
@@ -135,6 +145,7 @@ def compose(data: ReportData, folder: Path) -> Document:
         "Claims": [claims(data)],
         "Steps": [design_effects.steps(data)],
         "Main effects": [design_effects.screening(data)],
+        **{_title(each): [measure(data, each, folder)] for each in data.measured},
         **{_title(section): [[Code(section.text)]] for section in plan.sections},
         "Factorial analysis": [
             results.variance(data),
@@ -155,5 +166,5 @@ def compose(data: ReportData, folder: Path) -> Document:
     )
 
 
-def _title(section: ReportSection) -> str:
+def _title(section: ReportSection | Measured) -> str:
     return section.name.replace("_", " ").capitalize()

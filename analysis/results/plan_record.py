@@ -14,7 +14,10 @@ SEQUENTIAL = "sequential"
 """The name of the section whose intervals are corrected for repeated looks: the page says so where it gives others."""
 NEEDED = ("study", "question", "scale", "dataset", "arm", "context", "baseline", "seeds")
 """Keys that every version of plan.json has."""
-OPTIONAL = ("design", "variant", "implies", "aliases", "runs", "controls", "claims", "splits", "searches", "recipe")
+OPTIONAL = (
+    *("design", "variant", "implies", "aliases", "runs", "controls", "claims", "splits", "searches", "recipe"),
+    "measures",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,9 @@ class PlanRecord:
     runs: Sequence[Json] = ()
     controls: Sequence[Json] = ()
     """Matched controls, each with its `context`, `arm` and `control`, and how near it comes."""
+    measures: Sequence[Json] = ()
+    """Measures taken after training: `name`, `metric` and `title` of each, and `failures`, a sentence for each network
+    that could not be measured."""
     claims: Sequence[Json] = ()
     """What the study claims of its cells: see `analysis.results.claim`."""
     recipe: Json | None = None
@@ -102,6 +108,7 @@ class PlanRecord:
             "sections": [section.as_dict() for section in self.sections],
             "runs": list(self.runs),
             **({"controls": list(self.controls)} if self.controls else {}),
+            **({"measures": [dict(each) for each in self.measures]} if self.measures else {}),
             **({"claims": list(self.claims)} if self.claims else {}),
             **({"recipe": dict(self.recipe)} if self.recipe else {}),
             **({"splits": self.splits} if self.splits > 1 else {}),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from analysis.comparison.arms import ArmRow
 from analysis.tables.labels import short_names
+from resnet_lab.metrics import TEST_ERROR, metric
 from resnet_lab.spec.choices import Value
 
 LONG = 24
@@ -36,9 +37,21 @@ def context_breaks(contexts: Sequence[Mapping[str, Value]]) -> frozenset[int]:
     return frozenset(i for i in range(1, len(contexts)) if contexts[i] != contexts[i - 1])
 
 
-def number_headers(rows: Sequence[ArmRow]) -> list[str]:
-    """Return the headings of the numbers; failures have a column where there are any."""
-    return ["n", *(["failed"] if any(row.failed for row in rows) else []), "error %", "difference", "p Holm"]
+def number_headers(rows: Sequence[ArmRow], name: str = TEST_ERROR) -> list[str]:
+    """Return the headings of the numbers of a metric; failures have a column where there are any."""
+    failed = ["failed"] if any(row.failed for row in rows) else []
+    return ["n", *failed, heading(name), "difference", "p Holm"]
+
+
+def heading(name: str) -> str:
+    """Return the heading of a metric's column: `error %` for the test error, of which most tables are."""
+    return "error %" if name == TEST_ERROR else metric(name).header
+
+
+def difference_unit(name: str) -> str:
+    """Return the unit of a metric's differences: points, of what is in per cent."""
+    unit = metric(name).unit
+    return "points" if unit == "%" else unit or "units"
 
 
 def number_cells(rows: Sequence[ArmRow], gap: str = " ") -> list[list[str]]:

@@ -5,41 +5,45 @@ from collections.abc import Mapping, Sequence
 
 from analysis.comparison.arms import ArmRow
 from analysis.stats.intervals import t_factor
+from analysis.tables.cells import difference_unit, heading
 from analysis.tables.labels import full_label, short_names
+from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
 MAX_LISTED = 5
 """Failures listed at most; the rest are counted."""
 
 
-def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
+def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value], metric: str = TEST_ERROR) -> str:
     """Return unit, interval, test, correction, sensitivity and failures in words, one sentence per line."""
     if not rows:
         return "No trials."
-    parts = [_errors(rows), _differences(rows, baseline), _unpaired(rows), _repeats(rows)]
+    parts = [_means(rows, metric), _differences(rows, baseline, metric), _unpaired(rows), _repeats(rows)]
     parts += [_diverged(rows), _sensitivity(rows), _undefined(rows)]
     parts.append(_failures(rows))
     return "\n".join(part for part in parts if part)
 
 
-def _errors(rows: Sequence[ArmRow]) -> str:
+def _means(rows: Sequence[ArmRow], metric: str) -> str:
     counts = [row.repeats for row in rows if not row.diverged]
     if not counts:
         return ""
-    text = f"error %: mean of {_counts(counts, _unit(rows))} an arm [95 % Student-t interval]"
+    text = f"{heading(metric)}: mean of {_counts(counts, _unit(rows))} an arm [95 % Student-t interval]"
     below = any(row.low < 0 for row in rows)
     return text + ("; with so few seeds an interval can reach below 0." if below else ".")
 
 
-def _differences(rows: Sequence[ArmRow], baseline: Mapping[str, Value]) -> str:
+def _differences(rows: Sequence[ArmRow], baseline: Mapping[str, Value], metric: str) -> str:
     reference = full_label({name: baseline[name] for name in rows[0].arm})
     pairs = [row.pairs for row in rows if row.pairs]
     if not pairs and any(row.is_unpaired for row in rows):
-        return f"difference: points above (+) or below (-) the baseline ({reference}) [95 % interval]."
+        return (
+            f"difference: {difference_unit(metric)} above (+) or below (-) the baseline ({reference}) [95 % interval]."
+        )
     if not pairs:
         return f"difference: none, for no arm shares a seed with the baseline ({reference})."
     place = f" of the same {', '.join(short_names(rows[0].context).values())}" if rows[0].context else ""
-    text = f"difference: points above (+) or below (-) the baseline ({reference}){place}, over "
+    text = f"difference: {difference_unit(metric)} above (+) or below (-) the baseline ({reference}){place}, over "
     text += _counts(pairs, _unit(rows))
     tested = _tested(rows)
     if not tested:

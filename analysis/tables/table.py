@@ -11,6 +11,7 @@ from rich.text import Text
 
 from analysis.comparison.arms import ArmRow
 from analysis.tables.cells import context_breaks, field_cells, field_headers, number_cells, number_headers
+from resnet_lab.metrics import TEST_ERROR
 
 
 class Layout(NamedTuple):
@@ -33,26 +34,26 @@ LAYOUTS = (
 """From wide to narrow; the first that fits is taken."""
 
 
-def render(rows: Sequence[ArmRow], *, title: str, width: int = 80) -> Table:
+def render(rows: Sequence[ArmRow], *, title: str, width: int = 80, metric: str = TEST_ERROR) -> Table:
     """Return the table of the rows, at most `width` columns wide: a row per arm, a rule between contexts."""
     console = Console(width=10_000)
     for layout in LAYOUTS:
-        table = _build(rows, title, layout)
+        table = _build(rows, title, layout, metric)
         if Measurement.get(console, console.options, table).maximum <= width:
             return table
     table.width = width  # rich folds what still does not fit
     return table
 
 
-def markdown(rows: Sequence[ArmRow]) -> str:
+def markdown(rows: Sequence[ArmRow], metric: str = TEST_ERROR) -> str:
     """Return the table as a Markdown pipe table, ending in a newline."""
-    headers = field_headers(rows, merged=False) + number_headers(rows)
+    headers = field_headers(rows, merged=False) + number_headers(rows, metric)
     cells = zip(field_cells(rows, merged=False), number_cells(rows), strict=True)
     lines = [headers, ["---"] * len(headers), *(fields + numbers for fields, numbers in cells)]
     return "".join(f"| {' | '.join(map(_escaped, line))} |\n" for line in lines)
 
 
-def _build(rows: Sequence[ArmRow], title: str, layout: Layout) -> Table:
+def _build(rows: Sequence[ArmRow], title: str, layout: Layout, metric: str) -> Table:
     table = Table(
         title=Text(title),
         title_justify="left",
@@ -63,7 +64,7 @@ def _build(rows: Sequence[ArmRow], title: str, layout: Layout) -> Table:
     )
     for name in field_headers(rows, merged=layout.merged):
         table.add_column(_header(name, layout), overflow="fold")
-    for name in number_headers(rows):
+    for name in number_headers(rows, metric):
         table.add_column(_header(name, layout), justify="right", overflow="fold")
     fields, numbers = field_cells(rows, merged=layout.merged), number_cells(rows, layout.gap)
     breaks = context_breaks([row.context for row in rows])

@@ -46,6 +46,15 @@ class LaunchRun(Run):
             stamp = now()
             self.client.log_batch(self.run_id, [Metric(key, value, stamp, 0) for key, value in metrics.items()])
 
+    def log_trial_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        """Log to a trial's finished run what was measured of its network later."""
+        from mlflow.entities import Metric
+
+        with guarded("store a measure"):
+            stamp = now()
+            values = [Metric(key, value, stamp, 0) for key, value in metrics.items() if math.isfinite(value)]
+            self.client.log_batch(run_id, values)
+
     def log_arm(
         self, name: str, params: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]
     ) -> str:

@@ -2,29 +2,17 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
 from studies.plan.options import Options
 from studies.plan.study import Study
 
-if TYPE_CHECKING:
-    from studies.results.post_hoc import PostHoc
-
 INTERRUPTED = "interrupted: the same command goes on from the last finished epochs"
 
 
-def main(
-    study: Study,
-    argv: Sequence[str] | None = None,
-    *,
-    post_hoc: "PostHoc | None" = None,
-) -> None:
-    """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C.
-
-    `post_hoc` is what the study measures on its trained networks, once they are all there.
-    """
+def main(study: Study, argv: Sequence[str] | None = None) -> None:
+    """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C."""
     with reporting(), interruptible(INTERRUPTED):
         options = parse(Options, prog=f"python -m studies.{study.name}", description=study.question, argv=argv)
         # Planning and running import more than --help may.
@@ -32,4 +20,4 @@ def main(
 
         if options.dry_run:
             sys.exit(preview(study, options))
-        sys.exit(launch(study, options, post_hoc))
+        sys.exit(launch(study, options))

@@ -34,18 +34,17 @@ if TYPE_CHECKING:
     from resnet_lab.tracking import LaunchRun, Tracker
     from studies.audit.audit import Audit
     from studies.modes.mode import ModeOutcome
-    from studies.results.post_hoc import PostHoc
     from studies.results.publish import Report
     from studies.runner.study_driver import StudyDriver
 
 
-def launch(study: Study, options: Options, post_hoc: "PostHoc | None" = None) -> int:
+def launch(study: Study, options: Options) -> int:
     """Run what is missing of a study and report. Returns the exit code. Raises UserError before writing anything."""
     plan = planned(study, options)
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     device, jobs = resources(options, plan.cells)
-    launch = StudyLaunch(plan=plan, options=options, mode=mode, device=device, jobs=jobs, post_hoc=post_hoc)
+    launch = StudyLaunch(plan=plan, options=options, mode=mode, device=device, jobs=jobs)
     prepared = launch.prepare()
     require_writable(options.out)
     with driver_lock(options.out, study.name):
@@ -125,8 +124,6 @@ class StudyLaunch:
     jobs: int
     make_executor: Callable[..., Executor] = make_executor
     """Where trials run: `resnet_lab.runner.packed_executor.make_executor` or what takes its arguments."""
-    post_hoc: "PostHoc | None" = None
-    """What is measured on the trained networks, once they are all there."""
 
     def prepare(self) -> Prepared:
         """Start the workers' server and audit the plan. Raises RefusedError for a plan that cannot be run."""
@@ -153,13 +150,14 @@ class StudyLaunch:
         require_readable(self.mode.frozen(self.plan), self.options.out)
         driver, tracker = self._open(prepared, console)
         self._freeze(driver)
-        known = len(driver.finished_runs)
+        known = dict(driver.finished_runs)
         laps.lap("setup")
         meter = Meter()
         outcome = self._train(driver, console)
         laps.lap("training")
         joules = meter.stop()
-        if len(driver.finished_runs) > known:
+        self._measure(outcome, driver, known, console)
+        if driver.finished_runs != known:
             self._invalidate_reports()
         reports, pages = self._report(outcome, driver.launch, tracker, console, laps.seconds, joules)
         laps.lap("report")
@@ -167,7 +165,6 @@ class StudyLaunch:
         for line in closing_lines([*reports[0].files, *pages], self.options.out, laps.seconds):
             console.print(line, highlight=False, soft_wrap=True)
         _print_links(console, tracker)
-        self._measure_networks(outcome)
         return self._exit_code(reports)
 
     def _exit_code(self, reports: "Sequence[Report]") -> int:
@@ -294,6 +291,22 @@ class StudyLaunch:
                 driver.launch.end("KILLED")
             raise
 
+    def _measure(
+        self, outcome: "ModeOutcome", driver: "StudyDriver", known: Mapping[str, str], console: Console
+    ) -> None:
+        """Take the study's measures of the networks that were compared, and log them to their trials' runs.
+
+        `known` are the runs that there were before: those of this launch lack what was measured earlier, too.
+        """
+        from studies.results.measures import metrics_of, take_measures
+
+        measures, trials = self.plan.study.measures, [trial for each in outcome.compared for trial in each.trials]
+        fresh = set(take_measures(measures, trials, self.options.data_dir, jobs=self.jobs, console=console))
+        for trial in trials if measures else ():
+            run_id = driver.finished_runs.get(trial.name)
+            if run_id is not None and (trial in fresh or known.get(trial.name) != run_id):
+                driver.launch.log_trial_metrics(run_id, metrics_of(measures, trial))
+
     def _invalidate_reports(self) -> None:
         """Have the pages on disk written again: they lack runs of the experiment, or a change of the plan."""
         from analysis.report.stamp import remove_stamps
@@ -324,12 +337,6 @@ class StudyLaunch:
         metrics |= {"energy/joules": joules} if joules is not None else {}
         driver.launch.log_metrics(metrics)
         driver.launch.end("FINISHED")
-
-    def _measure_networks(self, outcome: "ModeOutcome") -> None:
-        """Take the post-hoc measure, where the study has one and the mode compared arms."""
-        comparison = outcome.comparison
-        if self.post_hoc is not None and comparison is not None and not self.options.json:
-            self.post_hoc.report(comparison.audit.plan, comparison.trials, self.options)
 
 
 def closing_lines(files: Sequence[Path], out: Path, seconds: Mapping[str, float]) -> list[str]:

@@ -19,8 +19,8 @@ class ModeOutcome(Protocol):
     """What a mode's trials came to."""
 
     @property
-    def comparison(self) -> PlanOutcome | None:
-        """The trials of the plan, where arms were compared."""
+    def compared(self) -> Sequence[PlanOutcome]:
+        """The comparisons of arms; none where a search compared nothing."""
 
     def report(self, out: Path, console: Console, *, as_json: bool) -> Sequence[Report]:
         """Print the outcome, write it under `out`, and return what was written."""

@@ -109,8 +109,9 @@ class SearchOutcome:
     search: Search
 
     @property
-    def comparison(self) -> None:
+    def compared(self) -> tuple[()]:
         """A search compares no arms."""
+        return ()
 
     def report(self, out: Path, console: Console, *, as_json: bool) -> list[SearchReport]:
         text = self._text()

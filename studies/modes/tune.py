@@ -145,8 +145,8 @@ class TunedOutcome:
     tuned: PlanOutcome
 
     @property
-    def comparison(self) -> PlanOutcome:
-        return self.declared
+    def compared(self) -> tuple[PlanOutcome, PlanOutcome]:
+        return self.declared, self.tuned
 
     def report(self, out: Path, console: Console, *, as_json: bool) -> list[StudyReport]:
         plan = self.declared.audit.plan

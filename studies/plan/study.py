@@ -11,6 +11,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
 from resnet_lab.spec.choices import Value
 from studies.plan.design import Cell, Design, Levels
+from studies.plan.measure import Measure
 from studies.plan.spaces import Tune, loguniform
 
 
@@ -47,6 +48,9 @@ class Study:
     """Fields that go with a level, such as the learning rate with the optimiser: they follow it in every arm."""
     tune: tuple[Tune, ...] = (loguniform("recipe.lr", 1e-3, 1.0),)
     """What `--tune` gives each arm to choose for itself, and `--search` besides the switches."""
+
+    measures: tuple[Measure, ...] = ()
+    """What is measured on the trained networks besides their test error: a table, a figure and a section each."""
 
     claims: tuple[Claim, ...] = ()
     """What `--check-claims` answers, by `worse_than` and `equivalent` of `studies.plan.claims`."""

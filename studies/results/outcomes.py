@@ -7,6 +7,7 @@ from analysis.comparison.arms import ArmRow, summarise
 from analysis.results.trials import REPEAT
 from resnet_lab.trials.trial import Trial
 from studies.plan.plan import Plan
+from studies.results.measures import metrics_of
 
 Row = dict[str, Any]
 
@@ -33,4 +34,5 @@ def _outcome(plan: Plan, trial: Trial) -> Row:
         row["detail"] = outcome.sentence
     if plan.dealt > 1:
         row |= {REPEAT: plan.repeat_of(trial.spec.seed), "data.split": trial.spec.data.split}
-    return row | {name: value for name, value in (outcome.result or {}).items() if name != "sha256"}
+    measured = metrics_of(plan.study.measures, trial) if outcome.result else {}
+    return row | measured | {name: value for name, value in (outcome.result or {}).items() if name != "sha256"}

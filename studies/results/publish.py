@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analysis.report.stamp import mark_fresh
 from studies.results.search_report import SearchReport
@@ -59,12 +59,19 @@ def _artifact_folder(report: Report, reports: Sequence[Report]) -> str:
 def _log_arms(report: StudyReport, launch_run: "LaunchRun") -> None:
     """Log a run per arm."""
     tags = {"scale": report.data.plan.scale, "report": report.folder.name}
-    for row in report.rows:
-        _log_arm(row, launch_run, tags)
+    measured = [(each.metric, each.rows) for each in report.data.measured]
+    for index, row in enumerate(report.rows):
+        of_measures = {
+            f"{name}/{key}": value for name, rows in measured for key, value in _numbers(rows[index]).items()
+        }
+        _log_arm(row, _numbers(row) | of_measures, launch_run, tags)
 
 
-def _log_arm(row: "ArmRow", launch_run: "LaunchRun", tags: Mapping[str, str]) -> None:
-    arm, context = " ".join(map(str, row.arm.values())), " ".join(map(str, row.context.values()))
+def _numbers(row: "ArmRow") -> dict[str, float]:
     names = ("mean", "low", "high", "n", "sd", "difference")
-    metrics: dict[str, Any] = {name: float(getattr(row, name)) for name in names}
+    return {name: float(getattr(row, name)) for name in names}
+
+
+def _log_arm(row: "ArmRow", metrics: Mapping[str, float], launch_run: "LaunchRun", tags: Mapping[str, str]) -> None:
+    arm, context = " ".join(map(str, row.arm.values())), " ".join(map(str, row.context.values()))
     launch_run.log_arm(f"{context} {arm}".strip(), {**row.context, **row.arm}, metrics, {**tags, "arm": arm})

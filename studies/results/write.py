@@ -27,6 +27,7 @@ from studies.audit import text as audit_text
 from studies.audit.audit import Audit
 from studies.plan.claims import claims_of, unanswerable
 from studies.plan.plan import Plan, recipe_of
+from studies.results.measures import failures_of
 from studies.results.outcomes import Row, outcomes
 
 
@@ -65,8 +66,8 @@ class PlanOutcome:
     """Whether the answers to the study's claims are printed, too."""
 
     @property
-    def comparison(self) -> "PlanOutcome":
-        return self
+    def compared(self) -> tuple["PlanOutcome"]:
+        return (self,)
 
     def report(self, out: Path, console: Console, *, as_json: bool) -> list[StudyReport]:
         """Summarise, print and write the study.
@@ -77,6 +78,7 @@ class PlanOutcome:
         if as_json:
             table: Any = [as_dict(row) for row in written.rows]
             more = {section.name: section.content for section in written.data.plan.sections}
+            more |= {each.name: [as_dict(row) for row in each.rows] for each in written.data.measured}
             more |= {"claims": claim_words.content(written.data.claims)} if self.check_claims else {}
             print(json.dumps({"table": table, **more} if more else table, indent=2))
         else:
@@ -90,7 +92,7 @@ class PlanOutcome:
         folder.mkdir(parents=True, exist_ok=True)
         data = with_controls(
             ReportData.of(
-                plan=plan_record(plan, self.sections),
+                plan=plan_record(plan, self.sections, self.trials),
                 runs=outcomes(plan, self.trials),
                 audit=audit_text.as_dict(self.audit),
                 launch={},
@@ -117,6 +119,11 @@ class PlanOutcome:
                 console.print(line, highlight=False, markup=False)
         for line in _failures(plan, written.runs):
             console.print(line, highlight=False, markup=False)
+        for each in written.data.measured:
+            console.print()
+            console.print(render(each.rows, title=each.title, width=console.width, metric=each.metric))
+            for sentence in each.failures:
+                console.print(f"not measured: {sentence}", highlight=False, markup=False)
         for section in written.data.plan.sections:
             console.print(f"\n{section.text}", highlight=False, markup=False)
         if self.check_claims:
@@ -150,7 +157,21 @@ def _failures(plan: Plan, runs: Sequence[Row]) -> list[str]:
     ]
 
 
-def plan_record(plan: Plan, sections: tuple[ReportSection, ...] = ()) -> PlanRecord:
+def _measures(plan: Plan, trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """Return the study's measures as JSON takes them, each with what could not be measured."""
+    lost = list(failures_of(plan.study.measures, trials))
+    return [
+        {
+            "name": each.name,
+            "metric": each.metric,
+            "title": each.title,
+            "failures": [f"{trial.name}: {sentence}" for measure, trial, sentence in lost if measure is each],
+        }
+        for each in plan.study.measures
+    ]
+
+
+def plan_record(plan: Plan, sections: tuple[ReportSection, ...] = (), trials: Sequence[Trial] = ()) -> PlanRecord:
     """Return a plan as its report knows it."""
     return PlanRecord(
         study=plan.study.name,
@@ -175,5 +196,6 @@ def plan_record(plan: Plan, sections: tuple[ReportSection, ...] = ()) -> PlanRec
         margin=plan.margin,
         sections=sections,
         runs=plan.rows(),
+        measures=_measures(plan, trials),
         claims=[claim.as_dict() for claim in claims_of(plan)],
     )

@@ -19,7 +19,7 @@ from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
-from studies.results.post_hoc import lesion_damage
+from studies.results.lesion_damage import lesion_damage
 
 SPEC = replace(
     RunSpec(),
