@@ -11,6 +11,7 @@ from resnet_lab.data.images import ImageData
 from resnet_lab.engine.captured import CapturedRunner, rate_tensor, why_eager
 from resnet_lab.engine.eager import EagerRunner
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
+from resnet_lab.engine.frozen.features import FeatureRunner, FrozenFeatures
 from resnet_lab.engine.graph_capture import CudaGraphCapture, GraphCapture
 from resnet_lab.engine.optimizers import make_optimizer, parameter_groups
 from resnet_lab.engine.train_step import TrainStep
@@ -41,6 +42,8 @@ class ComputeSettings:
     """What is called in the network's place: itself, its kernels compiled for a CPU, or torch.compile's version."""
     effective: EffectiveBlocks | None
     """Draws the blocks of each mini-batch, where the recipe says so."""
+    features: FrozenFeatures | None = None
+    """What a head alone is trained on, in the place of images."""
     capture: GraphCapture | None = None
     """Captures the step. None: a CUDA graph on a GPU, and no capture elsewhere."""
 
@@ -55,18 +58,20 @@ def make_epoch_runner(
     recipe, device = spec.recipe, settings.device
     capture = settings.capture or (CudaGraphCapture(device) if device.type == "cuda" else None)
     reason = why_eager(recipe, host_noise=draws_on_host(model)) if capture else None
-    captures = capture is not None and reason is None
+    captures = capture is not None and reason is None and settings.features is None
     rate = rate_tensor(device) if captures else None
     train_step = TrainStep(
         model=model,
-        parameters=list(model.parameters()),
-        forward=settings.forward,
+        parameters=[parameter for parameter in model.parameters() if parameter.requires_grad],
+        forward=settings.features.head if settings.features else settings.forward,
         optimizer=make_optimizer(recipe, parameter_groups(model), rate),
         device=device,
         dtype=settings.dtype,
         label_smoothing=recipe.label_smoothing,
         cast_cache=not captures,
     )
+    if settings.features is not None:
+        return FeatureRunner(spec, settings.features, train_step), train_step.optimizer, "eager: on kept features"
     if capture is None or rate is None:
         mode = f"eager: {reason}" if reason else "eager"
         return EagerRunner(spec, data, padded, train_step, settings.effective), train_step.optimizer, mode

@@ -50,3 +50,11 @@ def evaluate(model: nn.Module, images: Images, data: ImageData, dtype: torch.dty
     return Evaluation(
         wrong=len(images) - int(each.sum()), images=len(images), loss=float(loss) / len(images), correct=each
     )
+
+
+def score(logits: Tensor, labels: Tensor) -> Evaluation:
+    """Return the evaluation of logits [N, classes] of float32 against the true classes [N]."""
+    correct = logits.argmax(1) == labels
+    loss = F.cross_entropy(logits, labels, reduction="sum").double()
+    count = len(labels)
+    return Evaluation(wrong=count - int(correct.sum()), images=count, loss=float(loss) / count, correct=correct)

@@ -20,8 +20,8 @@ Group = dict[str, Any]
 
 
 def parameter_groups(model: nn.Module) -> list[nn.Parameter] | list[Group]:
-    """Return a network's parameters; where branch_init=fixup_authors, weights and then all scalars and biases."""
-    parameters = list(model.parameters())
+    """Return the parameters that are trained; where branch_init=fixup_authors, weights, then all scalars and biases."""
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if all(block.spec.branch_init != BranchInit.FIXUP_AUTHORS for block in residual_blocks(model)):
         return parameters
     weights = [parameter for parameter in parameters if parameter.ndim > 1]

@@ -15,21 +15,26 @@ from torch import nn
 
 from resnet_lab.data.augment import bordered, padding_of
 from resnet_lab.data.catalog import steps_per_epoch
-from resnet_lab.data.images import ImageData
+from resnet_lab.data.images import ImageData, Images
 from resnet_lab.data.load import load
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.epoch_runner import ComputeSettings, make_epoch_runner
 from resnet_lab.engine.evaluate import Evaluation, evaluate
+from resnet_lab.engine.frozen.features import FrozenFeatures, are_frozen
+from resnet_lab.engine.frozen.parts import freeze
 from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.engine.norm_statistics import estimate_on_images
 from resnet_lab.engine.optimizers import restore_optimizer
 from resnet_lab.engine.precision import resolve_device, resolve_dtype
 from resnet_lab.engine.schedules import Plateau, lr_at
+from resnet_lab.interchange.pretrained import load_backbone
+from resnet_lab.interchange.weights import NONE
 from resnet_lab.metrics import EpochRecord
 from resnet_lab.native import accelerate
 from resnet_lab.networks import build_network
 from resnet_lab.networks.at_test import scale_for_test
+from resnet_lab.networks.heads import head_of
 from resnet_lab.rng import GLOBAL_RNG_LOCK
 from resnet_lab.spec import EffectiveTest, RunSpec, Schedule, Select
 
@@ -78,23 +83,42 @@ class Session:
         with GLOBAL_RNG_LOCK, torch.random.fork_rng(devices=[]):
             self.model = build_network(spec.model, channels=data.channels, classes=data.classes, size=data.size)
         initialise(self.model, spec.seed, spec.recipe.init)
+        self.coverage = (
+            load_backbone(self.model, spec.model, spec.recipe.weights) if spec.recipe.weights != NONE else None
+        )
+        self.frozen = freeze(self.model, spec)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         count = spec.recipe.effective_blocks
         self.effective = EffectiveBlocks(self.model, count) if count else None
         scale_for_test(self.model, spec.recipe)
         if compiled:
             self.network, self.kernels = self.model, "torch: torch.compile was asked for"
+        elif self.frozen:
+            self.network, self.kernels = self.model, "torch: a part of the network is frozen"
         else:
             self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
         self.padded = bordered(data, padding_of(spec.recipe, data.margin))
         forward = torch.compile(self.model) if compiled else self.network
+        self.features = self._frozen_features()
         settings = ComputeSettings(
-            device=device, dtype=self.dtype, forward=forward, effective=self.effective, capture=capture
+            device=device,
+            dtype=self.dtype,
+            forward=forward,
+            effective=self.effective,
+            capture=capture,
+            features=self.features,
         )
         self.runner, self.optimizer, self.mode = make_epoch_runner(spec, data, self.padded, self.model, settings)
         self.plateau = Plateau(rate=spec.recipe.lr)
         self.best: Best | None = None
         self.epoch = self.iteration = 0
+
+    def _frozen_features(self) -> FrozenFeatures | None:
+        """Return the features that a head alone is trained on, where every epoch sees the same images."""
+        if not are_frozen(self.spec):
+            return None
+        _, head = head_of(self.model, self.spec.model.head)
+        return FrozenFeatures(self.model, head, self.data, self.dtype)
 
     @property
     def selected_epoch(self) -> int:
@@ -116,7 +140,7 @@ class Session:
             raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
         self.epoch += 1
         self._prepare_for_test()
-        val = evaluate(self.network, self.data.val, self.data, self.dtype)
+        val = self._evaluate(self.data.val)
         if self.spec.recipe.schedule == Schedule.PLATEAU:
             self.plateau = self.plateau.after(val.error, self.spec.recipe)
         if self.spec.recipe.select == Select.BEST_VALIDATION and (self.best is None or val.error < self.best.error):
@@ -141,6 +165,8 @@ class Session:
         """Train to the end of the epoch or to iteration `stop`; return the summed loss and the wrong predictions."""
         count = min(stop - self.iteration, steps_per_epoch(len(self.data.train), self.spec.recipe.batch_size))
         self.network.train()
+        for module in self.frozen:
+            module.eval()
         sums = self.runner.run(epoch=self.epoch, iteration=self.iteration, count=count, rate=self.plateau.rate)
         self.iteration += count
         return sums
@@ -155,7 +181,12 @@ class Session:
         if self.best is not None:
             self.model.load_state_dict(self.best.weights)
         self._prepare_for_test()
-        return evaluate(self.network, self.data.test, self.data, self.dtype)
+        return self._evaluate(self.data.test)
+
+    def _evaluate(self, images: Images) -> Evaluation:
+        if self.features is not None:
+            return self.features.evaluate(images)
+        return evaluate(self.network, images, self.data, self.dtype)
 
     def _prepare_for_test(self) -> None:
         """Estimate batch-norm statistics with every block, where the recipe says so.

@@ -20,7 +20,9 @@ _ZAGORUYKO, _HUANG, _SIMONYAN = "arXiv 1605.07146", "arXiv 1608.06993", "arXiv 1
 SOURCES: Mapping[str, str] = MappingProxyType(
     {
         **{f"resnet{depth}": f"{_HE2015}, section 4.2" for depth in (20, 32, 44, 56, 110, 1202)},
+        **{f"resnet{depth}": f"{_HE2016}, table 4, original unit" for depth in (164, 1001)},
         **{f"preact_resnet{depth}": f"{_HE2016}, table 4" for depth in (164, 1001)},
+        "preact_resnet110": f"{_HE2016}, table 2",
         **{f"resnet{depth}": f"{_HE2015}, table 1" for depth in (18, 34, 50, 101, 152)},
         "se_resnet50": f"{_HU}, table 1",
         "se_resnet110": f"{_HU}, table 4",

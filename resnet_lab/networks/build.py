@@ -6,6 +6,7 @@ from torch import nn
 
 from resnet_lab.networks.densenet import build_densenet121
 from resnet_lab.networks.densenet_bc import build_densenet_bc
+from resnet_lab.networks.heads import with_head
 from resnet_lab.networks.mnist_cnn import build_mnist_cnn, build_mnist_cnn_deep
 from resnet_lab.networks.mnist_resnet import build_mnist_resnet
 from resnet_lab.networks.resnet import build_resnet
@@ -17,18 +18,22 @@ from resnet_lab.spec.choices import ModelName
 
 
 def build_network(spec: ModelSpec, *, channels: int = 3, classes: int = 10, size: int | None = None) -> nn.Module:
-    """Build any network of the registry: [N, channels, H, W] images -> [N, classes] logits.
+    """Build any network of the registry: [N, channels, H, W] images -> [N, classes] logits, or features without a head.
 
     Weights are torch's defaults until `resnet_lab.engine.initialise` draws them from a seed. `size` is the side of
     the images in pixels; given, RefusedError says so where the network cannot read them.
     """
     if size is not None:
         check_size(spec.name, size)
+    return with_head(_build(spec, channels, classes), spec.head, classes)
+
+
+def _build(spec: ModelSpec, channels: int, classes: int) -> nn.Module:
     match spec.name:
         case ModelName.CIFAR_RESNET | ModelName.WIDE_RESNET | ModelName.IMAGENET_RESNET:
             return build_resnet(spec, channels=channels, classes=classes)
         case ModelName.RESNET50V2:
-            return build_resnet50v2(channels=channels, classes=classes)
+            return build_resnet50v2(channels=channels, classes=classes, pooling=spec.pooling, preact=spec.keras_preact)
         case ModelName.DENSENET121:
             return build_densenet121(channels=channels, classes=classes)
         case ModelName.DENSENET_BC:

@@ -19,7 +19,7 @@ class ResNet(nn.Module):
     [N, channels, H, W] images of any size -> [N, classes] logits.
     """
 
-    def __init__(self, *, stem: nn.Module, stages: nn.Sequential, head: nn.Module, fc: nn.Linear) -> None:
+    def __init__(self, *, stem: nn.Module, stages: nn.Sequential, head: nn.Module, fc: nn.Module) -> None:
         super().__init__()
         self.stem = stem
         self.stages = stages

@@ -50,6 +50,28 @@ class Stem(StrEnum):
     IMAGENET = "imagenet"
 
 
+class Head(StrEnum):
+    """What follows the pooled features."""
+
+    LINEAR = "linear"
+    HIDDEN = "hidden"
+    NONE = "none"
+
+
+class Pooling(StrEnum):
+    AVERAGE = "average"
+    MAX = "max"
+
+
+class Trained(StrEnum):
+    """Which part of a network its recipe trains; the rest is frozen."""
+
+    ALL = "all"
+    HEAD = "head"
+    HEAD_NORMS = "head_norms"
+    LAST_STAGE = "last_stage"
+
+
 class Optimizer(StrEnum):
     SGD = "sgd"
     NESTEROV = "nesterov"

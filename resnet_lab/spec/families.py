@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ablations.choices import BlockKind, Preactivation, Shortcut
 from ablations.spec import BlockSpec
-from resnet_lab.spec.choices import ModelName, Stem
+from resnet_lab.spec.choices import ModelName, Pooling, Stem
 
 if TYPE_CHECKING:
     from resnet_lab.spec.run_spec import ModelSpec
@@ -90,8 +90,17 @@ def _check_unused(spec: "ModelSpec") -> None:
             unused += [name for name in ("depth", "width") if getattr(spec, name) != _DEFAULTS[name]]
     if not spec.final_norm and (spec.name not in WITH_BLOCKS or spec.block.preactivation == Preactivation.NONE):
         unused.append("final_norm")
+    if spec.name != ModelName.RESNET50V2:
+        unused += [name for name in ("pooling", "keras_preact") if getattr(spec, name) != _DEFAULTS[name]]
     if unused:
         raise ValueError(f"{spec.name} does not read {' or '.join(unused)} here: leave it at its default")
 
 
-_DEFAULTS = {"block": BlockSpec(), "stem": Stem.CIFAR, "depth": 20, "width": 16}
+_DEFAULTS = {
+    "block": BlockSpec(),
+    "stem": Stem.CIFAR,
+    "depth": 20,
+    "width": 16,
+    "pooling": Pooling.AVERAGE,
+    "keras_preact": True,
+}

@@ -19,9 +19,14 @@ _WIDE: dict[str, Value] = {
     "model.block.shortcut": "B",
 }
 
+_DEEP: dict[str, Value] = {"model.block.kind": "bottleneck", "model.block.shortcut": "B"}
+
 PRESETS: Mapping[str, _Fields] = MappingProxyType(
     {
         **{f"resnet{depth}": {"model.depth": depth} for depth in (20, 32, 44, 56, 110, 1202)},
+        # He et al. 2016 compare at 110, 164 and 1001 layers: the original unit, and the proposed one of the same depth.
+        **{f"resnet{depth}": _DEEP | {"model.depth": depth} for depth in (164, 1001)},
+        "preact_resnet110": {"model.depth": 110, "model.block.preactivation": "full"},
         **{
             f"preact_resnet{depth}": {
                 "model.depth": depth,

@@ -16,16 +16,19 @@ from resnet_lab.spec.choices import (
     Augmentation,
     DatasetName,
     EffectiveTest,
+    Head,
     Init,
     ModelName,
     MomentumKind,
     NormaliseKind,
     Optimizer,
+    Pooling,
     Precision,
     Resize,
     Schedule,
     Select,
     Stem,
+    Trained,
     Warmup,
 )
 from resnet_lab.spec.families import check, shortcut_blocks
@@ -53,6 +56,13 @@ class ModelSpec:
     """A 3x3 convolution, or ImageNet's 7x7 convolution of stride 2 and max-pooling."""
     final_norm: bool = True
     """The norm and activation after the last addition of a pre-activation net, which several public nets forget."""
+    head: Head = Head.LINEAR
+    """What follows the pooled features: one linear layer; a hidden layer of 2^(11 - floor(log2(floor(sqrt(2048/C)))))
+    units, ReLU, dropout of a half and the linear layer to C classes; or nothing, so that features are what it gives."""
+    pooling: Pooling = Pooling.AVERAGE
+    """Global pooling of a resnet50v2, as Keras's `pooling`."""
+    keras_preact: bool = True
+    """Keras's `preact` of a resnet50v2: a norm and ReLU before the pooling; without it they follow the stem instead."""
     block: BlockSpec = BlockSpec()
 
     def __post_init__(self) -> None:
@@ -173,6 +183,12 @@ class RecipeSpec:
     """Epochs without a better validation error before schedule=plateau multiplies the rate by lr_decay."""
     select: Select = Select.LAST
     """Which weights are kept and tested: the last, or those of the (first) epoch of least validation error."""
+    weights: str = "none"
+    """What the network but its head starts from: none, drawn by init; torchvision, ImageNet's as torchvision publishes
+    them; or a checkpoint of ours or of others, by its path."""
+    trained: Trained = Trained.ALL
+    """What is trained: all; the head; the head and every norm; or the head and the last stage. The rest is frozen, its
+    norms and dropouts as at test."""
     precision: Precision = Precision.AUTO
     """bf16 autocast, or fp32; auto is bf16 where the processor or GPU computes in it."""
 

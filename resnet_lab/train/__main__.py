@@ -42,10 +42,12 @@ def run_of(changes: dict[str, Value], options: Options) -> RunSpec:
     """Return the run of the dotted names and options. Raises UserError for a field or value that there is not."""
     from resnet_lab.data.catalog import steps_per_epoch, train_images
     from resnet_lab.data.load import resolve
+    from resnet_lab.interchange.weights import resolve_weights
 
     preset = find_recipe(options.recipe) if options.recipe else None
     spec = replace(RunSpec(), {**(preset.recipe if preset else {}), **changes})
-    spec = dataclasses.replace(spec, data=resolve(spec.data, options.data_dir))
+    recipe = dataclasses.replace(spec.recipe, weights=resolve_weights(spec.recipe.weights))
+    spec = dataclasses.replace(spec, data=resolve(spec.data, options.data_dir), recipe=recipe)
     asked = "recipe.iterations" in changes
     if options.epochs is not None and asked:
         raise UserError("--epochs and --recipe.iterations both say how long to train: give one of them")

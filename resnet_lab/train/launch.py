@@ -12,6 +12,7 @@ from rich.console import Console
 from resnet_lab.data.catalog import info_of, steps_per_epoch, train_images
 from resnet_lab.data.load import ensure
 from resnet_lab.inspect.facts import NetworkFacts, inspect
+from resnet_lab.interchange.weights import NONE
 from resnet_lab.networks.sizes import check_size
 from resnet_lab.runner.driver import run_phase
 from resnet_lab.runner.executor import Executor
@@ -59,6 +60,8 @@ def check(spec: RunSpec, options: Options) -> NetworkFacts:
     check_size(spec.model.name, info_of(spec.data).size)
     steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
     ensure(spec.data, options.data_dir)
+    if spec.recipe.weights != NONE:
+        _show_coverage(spec)
     return inspect(spec.model, info_of(spec.data).shape)
 
 
@@ -67,6 +70,13 @@ def recipe_of(spec: RunSpec, name: str | None) -> dict[str, Any] | None:
     if name is None:
         return None
     return recipe_record(find_recipe(name), [spec], [steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)])
+
+
+def _show_coverage(spec: RunSpec) -> None:
+    """Print how much of the network its weights fill. Raises UserError where that is not all but the head."""
+    from resnet_lab.interchange.pretrained import check_weights, coverage_lines
+
+    print(*coverage_lines(check_weights([spec])), sep="\n", file=sys.stderr)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,7 +156,8 @@ def _environment(session: "Session", settings: WorkerSettings, progress: Progres
     from resnet_lab.system.environment import describe_torch
 
     data = _data_record(session.data)
-    engine = {"step": session.mode, "kernels": session.kernels, "compiled": settings.compiled}
+    started = {} if session.coverage is None else {"weights": session.coverage.as_dict()}
+    engine = {**started, "step": session.mode, "kernels": session.kernels, "compiled": settings.compiled}
     if len(progress.engines) > 1:
         engine["engines"] = progress.engines
     return {**settings.environment, **describe_torch(session.device, session.dtype), **engine, "data": data}

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
+from resnet_lab.interchange.weights import NONE
 from resnet_lab.outcomes import Status
 from resnet_lab.runner.executor import Executor
 from resnet_lab.runner.lock import driver_lock, require_writable
@@ -43,12 +44,22 @@ def launch(study: Study, options: Options) -> int:
     plan = planned(study, options)
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
+    _show_coverage(plan, options)
     device, jobs = resources(options, plan.cells)
     launch = StudyLaunch(plan=plan, options=options, mode=mode, device=device, jobs=jobs)
     prepared = launch.prepare()
     require_writable(options.out)
     with driver_lock(options.out, study.name):
         return launch.run(prepared)
+
+
+def _show_coverage(plan: Plan, options: Options) -> None:
+    """Print how much of each network the weights it starts from fill. Raises UserError where it is not all it needs."""
+    if all(cell.recipe.weights == NONE for cell in plan.cells):
+        return
+    from resnet_lab.interchange.pretrained import check_weights, coverage_lines
+
+    print(*coverage_lines(check_weights(plan.cells)), sep="\n", file=sys.stderr if options.json else sys.stdout)
 
 
 def planned(study: Study, options: Options) -> Plan:

@@ -12,6 +12,7 @@ from typing import Any
 from resnet_lab.data.catalog import info_of, steps_per_epoch, train_images
 from resnet_lab.data.load import resolve
 from resnet_lab.errors import RefusedError, UserError
+from resnet_lab.interchange.weights import resolve_weights
 from resnet_lab.networks.sizes import check_size
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
@@ -159,7 +160,8 @@ def make_plan(study: Study, options: Options) -> Plan:
         fields = dict(zip(context, values, strict=True)) | dict(choice)
         try:
             spec = replace(base, flatten(base) | _implied(study, fields) | changes.fixed | fields)
-            spec = dataclasses.replace(spec, data=resolved(spec.data))
+            recipe = dataclasses.replace(spec.recipe, weights=resolve_weights(spec.recipe.weights))
+            spec = dataclasses.replace(spec, data=resolved(spec.data), recipe=recipe)
             _check_image(spec)
             cells.append((fields, _with_length(spec, scale, options, changes)))
         except RefusedError as error:

@@ -1,0 +1,1 @@
+"""Frozen networks: which part a recipe trains, and a head trained on features that are computed once."""
