@@ -27,13 +27,14 @@ def _examine(options: Options) -> None:
     from rich.console import Console
 
     from analysis.inputs.progress_bar import progress_bars
-    from analysis.inputs.targets import resolve
+    from analysis.inputs.targets import labels, resolve
     from analysis.lesions.session import examine_target
-    from analysis.lesions.write import correlation_lines, summary, write
+    from analysis.lesions.write import correlation_lines, summary, write, write_networks
     from resnet_lab.tracking.attach import log_files
 
     rows, notes = [], Console(stderr=True)
-    for target in resolve(options):
+    targets = resolve(options)
+    for target in targets:
         with progress_bars(notes) as progress:
             report = examine_target(target, options, progress)
         folder = options.out / "lesions" / target.name
@@ -48,6 +49,12 @@ def _examine(options: Options) -> None:
             for line in correlation_lines(report):
                 console.print(line, highlight=False, style="dim")
         notes.print(f"tables and figures: {folder}\n{logged}", highlight=False, markup=False, soft_wrap=True)
+    if options.study is not None and len(targets) > 1:
+        called = dict(zip((target.name for target in targets), labels(targets), strict=True))
+        named = [{**row, "network": called[row["network"]]} for row in rows]
+        folder = options.out / "lesions" / options.study
+        write_networks(named, name=options.study, classes=targets[0].data.classes, folder=folder)
+        notes.print(f"all networks: {folder}", highlight=False, markup=False, soft_wrap=True)
     if options.json:
         print(json.dumps(rows, indent=1, allow_nan=False))
 

@@ -139,6 +139,15 @@ def decompose(model: nn.Module) -> Chain:
     return Chain(tuple(items), tuple(blocks))
 
 
+def is_residual(model: nn.Module) -> bool:
+    """Return whether residual blocks can be found in a network."""
+    try:
+        decompose(model)
+    except UserError:
+        return False
+    return True
+
+
 def _is_residual(module: nn.Module) -> bool:
     return isinstance(module, Residual) and getattr(module, "shortcut", module) is not None
 

@@ -1,5 +1,6 @@
 """Networks to analyse: checkpoints by path, by MLflow run or by study, each with its images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +10,9 @@ from torch import nn
 
 from resnet_lab.data.images import ImageData
 from resnet_lab.errors import UserError
-from resnet_lab.spec import DatasetName, DataSpec, RunSpec
+from resnet_lab.spec import DatasetName, DataSpec, ModelSpec, RunSpec
+from resnet_lab.spec.families import WITH_BLOCKS
+from resnet_lab.spec.fields import flatten
 
 
 class Inputs(Protocol):
@@ -46,6 +49,27 @@ class Target:
     device: torch.device
     own_seed: int | None = None
     run_id: str | None = None
+
+
+def labels(targets: Sequence[Target]) -> list[str]:
+    """Return what each network is called next to the others: family and fields, and the seed where those are shared.
+
+    `cifar_resnet depth=20 shortcut=none`.
+    """
+    called = [_label(target.spec) for target in targets]
+    seeds = (f"{label} seed {target.spec.seed}" for label, target in zip(called, targets, strict=True))
+    return [seed if called.count(label) > 1 else label for label, seed in zip(called, seeds, strict=True)]
+
+
+def _label(spec: RunSpec) -> str:
+    fields, defaults = flatten(spec.model), flatten(ModelSpec())
+    own = [
+        name
+        for name in fields
+        if fields[name] != defaults[name] or (name == "depth" and spec.model.name in WITH_BLOCKS)
+    ]
+    words = (f"{name.rpartition('.')[2]}={fields[name]}" for name in own if name != "name")
+    return " ".join([spec.model.name.value, *words])
 
 
 def resolve(options: Inputs) -> list[Target]:

@@ -61,6 +61,19 @@ def plot_lesions(rows: Sequence[Row], *, name: str, classes: int, out: Path) -> 
     return paths
 
 
+def plot_networks(rows: Sequence[Row], *, name: str, classes: int, out: Path) -> list[Path]:
+    """Write one figure of several networks: each block or layer deleted alone. Rows carry their `network`.
+
+    As figure 3 of Veit et al. 2016 (arXiv 1605.06431): networks with shortcuts and without.
+    """
+    import pandas as pd
+
+    frame, chance = pd.DataFrame(rows), 100 - 100 / classes
+    title = "Each block or layer deleted alone"
+    figure = _figure([lambda axes: panels.by_network(axes, frame, chance)], title, name, Experiment.SINGLE)
+    return save(figure, out / "networks")
+
+
 def plot_classes(rows: Sequence[Row], *, name: str, out: Path) -> list[Path]:
     """Write the damage of each deleted block to each class; nothing where no block was deleted."""
     import pandas as pd

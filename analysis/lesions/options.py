@@ -24,7 +24,8 @@ class Options:
     study: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
     """Every finished trial of a study under --out."""
     experiment: Annotated[tuple[Experiment, ...], arg(metavar="NAME ...")] = (Experiment.SINGLE,)
-    """single, multiple, reorder, pairs, prefix, suffix, duplicate; contrast: layers of a VGG or a plain network."""
+    """single, multiple, reorder, pairs, prefix, suffix, duplicate; contrast: layers of a VGG or a plain network, and
+    next to others of those networks alone."""
     mode: Annotated[tuple[str, ...], arg(metavar="MODE ...")] = ("delete",)
     """delete, zero, mean, reinit, randomise, duplicate, scale:ALPHA."""
     recalibrate_bn: Annotated[int, arg(metavar="BATCHES", name="heal", aliases=("--recalibrate-bn",))] = 0

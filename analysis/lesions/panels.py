@@ -40,6 +40,22 @@ def by_block(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *,
     _finish(axes)
 
 
+def by_network(axes: "Axes", frame: "pd.DataFrame", chance: float) -> None:
+    """Draw, for each network, the error after each of its blocks or layers with Wilson intervals; dashed: undamaged."""
+    for place, (name, rows) in enumerate(frame.groupby("network", sort=False)):
+        base = float(rows.loc[rows["experiment"] == "base", "error"].iloc[0])
+        lesioned = rows[rows["experiment"] != "base"]
+        spread = [lesioned["error"] - lesioned["low"], lesioned["high"] - lesioned["error"]]
+        style: dict[str, Any] = {"color": colour(place), "marker": marker(place), "ms": 5, "lw": 1.2, "elinewidth": 1.2}
+        axes.errorbar(
+            lesioned["block"].astype(float), lesioned["error"], spread, label=f"{name}: {base:.1f} %", **style
+        )
+        axes.axhline(base, color=colour(place), linestyle="--", linewidth=1, zorder=1)
+    axes.axhline(chance, color="0.4", linestyle=":", linewidth=1, zorder=1, label="chance")
+    axes.set_xlabel("deleted block or layer (from the input)")
+    _finish(axes, columns=1)
+
+
 def by_count(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *, label: str) -> None:
     """Draw the error against k: every draw as a point, the mean as a line with its Student-t interval."""
     _reference_lines(axes, frame["error"].max(), base, chance)
@@ -128,7 +144,7 @@ def _reference_lines(axes: "Axes", top: float, base: float, chance: float) -> No
         axes.axhline(chance, color="0.4", linestyle=":", linewidth=1, zorder=1, label="chance")
 
 
-def _finish(axes: "Axes", *, whole: bool = True) -> None:
+def _finish(axes: "Axes", *, whole: bool = True, columns: int = 3) -> None:
     """Put the legend below the axis: points may be anywhere inside."""
     from matplotlib.ticker import MaxNLocator
 
@@ -137,4 +153,4 @@ def _finish(axes: "Axes", *, whole: bool = True) -> None:
     axes.grid(visible=False, axis="x")
     if whole:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderpad=0)
+    axes.legend(frameon=False, fontsize=8, ncols=columns, loc="upper left", bbox_to_anchor=(-0.02, -0.17), borderpad=0)

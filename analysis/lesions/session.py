@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from analysis.inputs.batches import ImageBatches
-from analysis.inputs.chain import Chain
+from analysis.inputs.chain import Chain, is_residual
 from analysis.inputs.progress_bar import Progress
 from analysis.inputs.targets import Target
 from analysis.lesions.block_measures import IMAGES, BlockMeasures, measure_blocks, rank_correlations
@@ -34,9 +34,10 @@ def examine_target(target: Target, options: Options, progress: Progress) -> Repo
     rows: list[Row] = []
     findings: list[Finding] = []
     measures: list[BlockMeasures] = []
-    if options.contrast:
+    layers, blocks = _deleted(options, target)
+    if layers:
         rows += as_rows(contrast(target.model, settings))
-    if options.plan.experiments:
+    if blocks:
         block_set, findings = examine(target.model, options.plan, settings, _inputs(target, options.seed))
         rows += as_rows(findings, block_set)
         measures = _measures(block_set.chain, target, findings)
@@ -50,6 +51,15 @@ def examine_target(target: Target, options: Options, progress: Progress) -> Repo
         measures=[{**asdict(one), "damage": damage[one.block]} for one in measures],
         correlations=rank_correlations(measures, [damage[one.block] for one in measures]) if measures else {},
     )
+
+
+def _deleted(options: Options, target: Target) -> tuple[bool, bool]:
+    """Return whether layers are deleted, and whether blocks are: what the network has, where both are asked for."""
+    layers, blocks = options.contrast, bool(options.plan.experiments)
+    if layers and blocks:
+        layers = not is_residual(target.model)
+        blocks = not layers
+    return layers, blocks
 
 
 _PLAIN = (Experiment.SINGLE, "delete", 0)

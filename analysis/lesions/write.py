@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from analysis.lesions.choices import Experiment
 from analysis.lesions.rows import Row
 from resnet_lab.system import atomic
 
@@ -41,6 +42,19 @@ def write(report: Report, folder: Path) -> list[Path]:
     if report.measures:
         files += plot_measures(report.measures, report.correlations, name=report.name, out=folder)
     return files
+
+
+_ALONE = ("base", Experiment.SINGLE, Experiment.CONTRAST)
+
+
+def write_networks(rows: Sequence[Row], *, name: str, classes: int, folder: Path) -> list[Path]:
+    """Write what single deletions do to several networks, named in the rows' `network`, as a table and a figure."""
+    from analysis.lesions.figures import plot_networks
+
+    deleted = [row for row in rows if row["experiment"] in _ALONE and row["mode"] in ("none", "delete")]
+    plain = [row for row in deleted if not row["heal"]]
+    folder.mkdir(parents=True, exist_ok=True)
+    return [*_table(plain, folder / "networks"), *plot_networks(plain, name=name, classes=classes, out=folder)]
 
 
 def summary(report: Report) -> "Table":

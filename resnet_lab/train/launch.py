@@ -23,13 +23,14 @@ from resnet_lab.runner.resources import resources
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fingerprint import fingerprint
 from resnet_lab.spec.recipes import find_recipe, recipe_lines, recipe_record
-from resnet_lab.system.environment import describe_code, describe_machine
+from resnet_lab.system.environment import describe_code, describe_machine, training_code
 from resnet_lab.tracking import Tracker, TrackingError
 from resnet_lab.train import text
 from resnet_lab.train.folder_store import FolderStore
 from resnet_lab.train.options import Options
 from resnet_lab.train.train_driver import TrainDriver
 from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.versions import is_of_other_code, set_aside
 from resnet_lab.trials.worker_settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -96,12 +97,20 @@ class TrainLaunch:
         tracker = Tracker.open(self.options.out, EXPERIMENT)
         mark = {"fingerprint": fingerprint(self.trial.spec)}
         tracker.close_stale(mark)  # other trials of the experiment may be running
+        self._settle_version(console)
         for line in eager_lines([self.trial.spec], self.device):
             console.print(line, highlight=False, markup=False)
         driver = self._driver(tracker, executor, environment, console, mark)
         self._train(driver)
         self._print(driver, tracker, console)
         return 0 if self.trial.result() is not None else 1
+
+    def _settle_version(self, console: Console) -> None:
+        """Set the trial aside where other code trained it and that was asked for; else say that it did."""
+        if self.options.fresh:
+            set_aside([self.trial], self.options.out, training_code())
+        elif is_of_other_code(self.trial, training_code()):
+            console.print("other code than today's trained this trial: --fresh trains it by today's", highlight=False)
 
     def _executor(self, environment: Mapping[str, Any]) -> Executor:
         settings = WorkerSettings(

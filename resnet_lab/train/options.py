@@ -34,6 +34,8 @@ class Options:
     """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
     compile: Annotated[bool, arg(help_behavior_hint="")] = False
     """Train through torch.compile: pays off in long runs on a GPU."""
+    fresh: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Train again what other versions of the code trained; it is set aside, not lost."""
     dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print what would be trained and how long it takes, and stop; nothing is written."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False

@@ -251,3 +251,30 @@ def test_a_run_or_a_study_is_found_in_mlflow_and_gets_the_files(trial, capsys, e
     assert "MLflow has no run 'abc'" in refusal(capsys, "--run", "abc", "--out", out)
     assert "is no trial" in refusal(capsys, "--run", launch.run_id, "--out", out)
     assert "no study 'other'" in refusal(capsys, "--study", "other", "--out", out)
+
+
+def test_networks_with_and_without_shortcuts_are_lesioned_alike_and_drawn_in_one_figure(store_folder, capsys):
+    """Blocks of the ResNet and layers of the plain net, by two experiments of which each network takes one."""
+    from resnet_lab.tracking import Tracker
+
+    launch = Tracker.open(store_folder, "train").start_launch("launch", {}, {})
+    for shortcut in ("A", "none"):
+        spec = replace(SPEC, {"model.depth": 8, "model.block.shortcut": shortcut})
+        trial = Trial(root=store_folder / "trials", spec=spec)
+        model = build_network(spec.model, channels=1)
+        initialise(model, 0)
+        trial.folder.mkdir(parents=True)
+        save_model(trial.folder, spec, model)
+        launch.start_trial(trial.name, {}, {}).end("FINISHED")
+    rows = rows_of(
+        capsys, "--study", "train", "--out", store_folder, "--experiment", "single", "contrast", "--images", 20
+    )
+    assert {(row["experiment"], row["block"]) for row in rows} == {("base", None)} | {
+        *(("single", block) for block in range(3)),
+        *(("contrast", layer) for layer in (1, 2, 4, 6)),
+    }
+    folder = store_folder / "lesions" / "train"
+    assert (folder / "networks.png").stat().st_size > 10_000
+    table = pd.read_csv(folder / "networks.csv")
+    counts = table.groupby("network")["experiment"].count().to_dict()
+    assert counts == {"cifar_resnet depth=8 width=8": 4, "cifar_resnet depth=8 width=8 shortcut=none": 5}

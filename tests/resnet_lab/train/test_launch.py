@@ -43,6 +43,18 @@ def test_a_trial_that_is_complete_is_not_trained_again_whoever_trained_it(traine
     assert [run["status"] for run in read_runs(store_folder, "train")] == ["FINISHED"]
 
 
+def test_what_other_code_trained_is_said_and_trained_again_where_asked(train, trained, store_folder):
+    first = trained()
+    trial = Trial(root=store_folder / "trials", spec=TINY)
+    environment = trial.environment()
+    assert environment["code_sha256"]
+    trial.environment_file.write_text(json.dumps(environment | {"code_sha256": "0" * 64}))
+    assert "--fresh trains it by today's" in train()[1]
+    assert "--fresh" not in train("--fresh")[1]
+    assert trial.environment()["code_sha256"] == environment["code_sha256"]
+    assert trial.result()["sha256"] == first["sha256"]
+
+
 def test_epochs_stand_for_iterations(train):
     code, out, _ = train("--json", "--dry-run", "--epochs", "5")
     assert (code, out) == (2, "")
