@@ -68,6 +68,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             _row("model/flops", "FLOPs per image"),
             _row("lesion/mean_damage", "mean damage of deleting one block", "points", Better.LOWER),
             _row("lesion/worst_damage", "worst damage of deleting one block", "points", Better.LOWER),
+            _row("classes/mean_accuracy", "mean accuracy over the classes", "%", Better.HIGHER),
+            _row("classes/least_accuracy", "least accuracy of a class", "%", Better.HIGHER),
             _row("energy/joules", "energy", "J", Better.LOWER),
         )
     )

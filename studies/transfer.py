@@ -4,12 +4,12 @@
     python -m studies.transfer --set recipe.weights=none,CHECKPOINT            a backbone of your own: resnet_lab.train
     python -m studies.transfer --dataset folder --data-dir DIR --set data.size=64 recipe.weights=none,CHECKPOINT
     python -m studies.transfer --scale paper --data-dir DIR                    ResNet-50 and DenseNet-121, Oxford pets
-    python -m resnet_lab.evaluate --study transfer                             per-class accuracy, confusion matrices
 
 Arms: where the backbone starts (drawn, ImageNet's weights, or a checkpoint) by what is trained: the head, the head and
 every norm, the head and the last stage, or all. What is not trained is frozen, its norms as at test; under a frozen
 backbone the features are computed once, so that twenty epochs of a head cost little more than one pass. Every launch
-prints how much of the network the weights fill, and refuses a file that fills a part. The head is a hidden layer of
+prints how much of the network the weights fill, and refuses a file that fills a part. Each trial's folder keeps the
+checkpoint and, under evaluation/, accuracy by class and the confusion matrix. The head is a hidden layer of
 2^(11 - floor(log2(floor(sqrt(2048/C))))) units for C classes, trained by Adam at 2e-4, 32 images a step, 20 epochs.
 
 Expect (test accuracy %, single runs of one text, ImageNet's weights and a trained head): Flowers of 5 classes
@@ -20,6 +20,7 @@ ResNet-50 90.11 and DenseNet-121 64.29, Oxford-IIIT Pet with 30 breeds 86.98 and
 from resnet_lab.spec import DatasetName
 from resnet_lab.spec.choices import Value
 from studies.plan.study import Scale, Study
+from studies.results.class_accuracy import CLASSES
 
 HEAD: dict[str, Value] = {
     "model.head": "hidden",
@@ -43,6 +44,7 @@ STUDY = Study(
     name="transfer",
     question="What does a pre-trained backbone bring, and how much of it has to be trained again?",
     arm={"recipe.weights": ("none",), "recipe.trained": ("head", "head_norms", "last_stage", "all")},
+    measures=(CLASSES,),
     implies={("model.name", "imagenet_resnet"): RESNET50},
     scales={
         "quick": Scale(dataset=DatasetName.DIGITS, context={}, seeds=(0, 1, 2), epochs=20, changes=HEAD),

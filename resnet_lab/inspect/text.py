@@ -47,6 +47,7 @@ def as_dict(spec: ModelSpec, traced: Trace, image: Shape) -> dict[str, Any]:
         "unknown_parts": list(unknown_parts(traced.network)),
         "signature": digest(signature(traced.network)),
         "memory_mb": round(sum(memory(traced).values()), 3),
+        "torchsummary_mb": {name: round(size, 2) for name, size in torchsummary(traced).items()},
         "memory_parts_mb": {name: round(size, 3) for name, size in memory(traced).items()},
         "layers": [row for unit in traced.units for row in _rows(unit)],
     }
@@ -61,6 +62,22 @@ def memory(traced: Trace) -> dict[str, float]:
     weights = sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))
     outputs = sum(prod(layer.output) for unit in traced.units for layer in unit.layers or (unit,))
     return {"weights": weights * BYTES / 1e6, "activations": outputs * BYTES / 1e6}
+
+
+def torchsummary(traced: Trace) -> dict[str, float]:
+    """Return the sizes that the package torchsummary prints as "MB", which are 2^20 bytes, for one image.
+
+    `forward_backward` is twice the outputs of all modules, among them blocks and a global pooling; a dense layer's is
+    what it was given with what it adds. `params` is without buffers.
+    """
+    outputs = sum(prod(part.output) for unit in traced.units for part in (*unit.layers, unit))
+    outputs += sum(prod(unit.layers[0].output) for unit in traced.units if unit.kind == _DENSE_LAYER)
+    if isinstance(traced.network, ResNet):  # its pooling is no module
+        outputs += prod(traced.units[-2].output[:1])
+    return {"forward_backward": 2 * outputs * BYTES / 2**20, "params": traced.parameters * BYTES / 2**20}
+
+
+_DENSE_LAYER = "_DenseLayer"  # torchvision's: its first layer sees all that came before it
 
 
 def _rows(unit: Unit) -> list[dict[str, Any]]:
@@ -115,13 +132,15 @@ def _lines(spec: ModelSpec, traced: Trace, image: Shape) -> list[str]:
     if unknown := unknown_parts(network):
         lines.append(f"parts that are not known here, by their class names: {', '.join(unknown)}")
     count = scalars(network)
-    sizes = memory(traced)
+    sizes, theirs = memory(traced), torchsummary(traced)
     lines += [
         f"parameters: {traced.parameters:,}" + (f", {count} of them learned shifts and factors" if count else ""),
         f"FLOPs:      {traced.flops:,} for an input of {_shape(image)}",
         *(f"            {part}" for part in CONVENTION.split("; ")),
         f"memory:     {sizes['weights']:,.2f} MB of weights, {sizes['activations']:,.2f} MB of outputs of layers",
         "            float32; the outputs for one image, as a training step keeps them",
+        f"            as torchsummary counts: forward/backward {theirs['forward_backward']:,.2f}, "
+        f"params {theirs['params']:,.2f} MiB",
         f"depth:      {depth(network, spec.name)}",
         "            weighted layers on the main path, as the paper counts them",
     ]

@@ -93,3 +93,10 @@ def test_learned_scalars_are_counted_and_what_a_network_is_at_test_is_said(capsy
     assert f"parameters: {found['parameters']:,}, 47 of them learned shifts and factors" in text
     assert "at test:    all B blocks" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("name", "outputs", "params"), [("resnet50", 286.55, 89.75), ("densenet121", 371.81, 26.57)])
+def test_memory_as_torchsummary_prints_it_is_that_of_the_founding_text(name, outputs, params, capsys):
+    main(["--model.name", name, "--classes", "10", "--json"])
+    found = json.loads(capsys.readouterr().out)["torchsummary_mb"]
+    assert found == {"forward_backward": outputs, "params": params}
