@@ -5,7 +5,7 @@ from torch import nn
 
 from ablations.choices import BlockKind, BranchInit, ProjectionTap, Shortcut, StrideOn
 from ablations.layout import branch_of, layout_of, leading
-from ablations.parts import conv1x1, conv3x3, has_biases, sequence
+from ablations.parts import make_conv, sequence
 from ablations.shortcuts import GATED, Gate, Scale, is_projection, make_shortcut
 from ablations.spec import BlockSpec
 
@@ -122,15 +122,13 @@ def _shares_lead(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> boo
 
 
 def _convolutions(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> list[nn.Conv2d]:
-    bias = has_biases(spec)
-    if spec.kind == BlockKind.BASIC:
-        return [conv3x3(inputs, outputs, stride, bias=bias), conv3x3(outputs, outputs, bias=bias)]
-    inner = outputs // EXPANSION[spec.kind]
-    first, second = (stride, 1) if spec.stride_on == StrideOn.CONV1 else (1, stride)
+    """Return the branch's convolutions: the stride sits in the first, or where a bottleneck's `stride_on` puts it."""
+    kernels, inner = spec.branch_kernels, outputs // EXPANSION[spec.kind]
+    widths = [inputs, *(inner for _ in kernels[1:]), outputs]
+    strided = int(spec.kind == BlockKind.BOTTLENECK and spec.stride_on == StrideOn.CONV2)
     return [
-        conv1x1(inputs, inner, first, bias=bias),
-        conv3x3(inner, inner, second, bias=bias),
-        conv1x1(inner, outputs, bias=bias),
+        make_conv(spec, widths[i], widths[i + 1], kernel, stride if i == strided else 1)
+        for i, kernel in enumerate(kernels)
     ]
 
 

@@ -76,12 +76,20 @@ class Attention(StrEnum):
 
 
 class BranchInit(StrEnum):
+    """How a branch starts. `rezero` (Bachlechner et al. 2020, arXiv 2003.04887) is another name of `skipinit`: both put
+    one learned factor, at first 0, at the end of each branch."""
+
     NORMAL = "normal"
     ZERO_LAST = "zero_last"
     SKIPINIT = "skipinit"
     FIXUP = "fixup"
     SKIPINIT_BIASES = "skipinit_biases"
     FIXUP_AUTHORS = "fixup_authors"
+    LAYER_SCALE = "layer_scale"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "BranchInit | None":
+        return cls.SKIPINIT if value == "rezero" else None
 
 
 SKIPINITS = frozenset({BranchInit.SKIPINIT, BranchInit.SKIPINIT_BIASES})

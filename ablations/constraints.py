@@ -38,6 +38,10 @@ PROJECTIONS = frozenset({Shortcut.B, Shortcut.C, Shortcut.CONV1X1})
 PROJECTIONS_EVERYWHERE = frozenset({Shortcut.C, Shortcut.CONV1X1})
 
 
+KERNEL_SIZES = frozenset("1357")
+"""Odd, so that a convolution can keep the plane."""
+
+
 def refuse(spec: "BlockSpec") -> None:
     """Raise ValueError with the message of the first row that applies."""
     defaults = _defaults(type(spec))  # type: ignore[arg-type]  # a class is hashable
@@ -62,6 +66,12 @@ def _moved(spec: "BlockSpec") -> bool:
 def _shares_lead_everywhere(spec: "BlockSpec") -> bool:
     """Whether both paths of every block start from the block's pre-activation."""
     return spec.shortcut in PROJECTIONS_EVERYWHERE and spec.projection_tap == ProjectionTap.PREACTIVATED
+
+
+def _ends_with_a_convolution(spec: "BlockSpec") -> bool:
+    """Whether the branch's last weighted layer is a convolution."""
+    full = spec.preactivation == Preactivation.FULL and not spec.last_norm
+    return spec.norm == Norm.NONE or spec.norm_position == NormPosition.AFTER_ADD or full
 
 
 _ROWS: tuple[tuple[Callable[["BlockSpec"], bool], str], ...] = (
@@ -173,5 +183,34 @@ _ROWS: tuple[tuple[Callable[["BlockSpec"], bool], str], ...] = (
     (
         lambda s: (s.remove_first_act or s.last_norm) and s.preactivation != Preactivation.FULL,
         "remove_first_act and last_norm change a full pre-activation: set preactivation=full, or leave them out",
+    ),
+    (
+        lambda s: not KERNEL_SIZES.issuperset(str(s.kernels)),
+        "kernels has a digit of 1, 3, 5 or 7 for each convolution: set kernels=33, or kernels=313",
+    ),
+    (
+        lambda s: s.kernels != 33 and s.kind != BlockKind.BASIC,
+        "kernels is read by basic blocks only: set kind=basic, or kernels=33",
+    ),
+    (
+        lambda s: s.branch_dropout > 0 and len(s.branch_kernels) == 1,
+        "branch_dropout stands between two convolutions: set kernels=33, or branch_dropout=0",
+    ),
+    (
+        lambda s: (
+            s.layer_scale_start != _defaults(type(s))["layer_scale_start"]  # type: ignore[arg-type]  # as above
+            and s.branch_init != BranchInit.LAYER_SCALE
+        ),
+        "layer_scale_start is read by one start only: set branch_init=layer_scale, or leave layer_scale_start out",
+    ),
+    (
+        lambda s: s.weight_standardisation and s.branch_init in FIXUPS,
+        "weight_standardisation undoes the scale at which fixup starts its filters: set branch_init=skipinit, or "
+        "weight_standardisation=false",
+    ),
+    (
+        lambda s: s.weight_standardisation and s.branch_init == BranchInit.ZERO_LAST and _ends_with_a_convolution(s),
+        "weight_standardisation divides a filter at zero by its own size: set branch_init=skipinit, or "
+        "weight_standardisation=false",
     ),
 )

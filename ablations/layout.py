@@ -11,7 +11,6 @@ from ablations.choices import (
     SKIPINITS,
     ActPosition,
     Attention,
-    BlockKind,
     BranchInit,
     Norm,
     NormPosition,
@@ -37,9 +36,9 @@ class Layout:
     projection: str = "cn"
     """A projection shortcut."""
 
-    def branch(self, kind: BlockKind) -> str:
-        """Return the operations of the branch of a block of this kind."""
-        return self.basic if kind == BlockKind.BASIC else self.bottleneck
+    def branch(self, convolutions: int) -> str:
+        """Return the operations of a branch of so many convolutions: the first three letters of `basic` recur."""
+        return self.basic[:3] * (convolutions - 1) + self.basic[3:]
 
 
 _N, _A, _P = NormPosition, ActPosition, Preactivation
@@ -69,10 +68,10 @@ def layout_of(spec: BlockSpec) -> Layout:
 def branch_of(spec: BlockSpec) -> str:
     """Return the operations of a block's branch with the switches that act at its ends.
 
-    `b` is a scalar shift and `m` a scalar factor (Fixup, Zhang et al. 2019, fig. 1; SkipInit, De and Smith 2020), `s`
-    squeeze-and-excitation.
+    `b` is a scalar shift and `m` a scalar factor (Fixup, Zhang et al. 2019, fig. 1; SkipInit, De and Smith 2020), `v` a
+    factor for each channel (LayerScale), `s` squeeze-and-excitation, `d` dropout before the last convolution.
     """
-    operations = layout_of(spec).branch(spec.kind)
+    operations = layout_of(spec).branch(len(spec.branch_kernels))
     if spec.branch_init in FIXUPS:
         operations = operations.replace("n", "").replace("c", "bc").replace("a", "ba") + "mb"
     if spec.remove_first_act:
@@ -83,6 +82,11 @@ def branch_of(spec: BlockSpec) -> str:
         operations += "s"
     if spec.branch_init in SKIPINITS:
         operations += "m"
+    if spec.branch_init == BranchInit.LAYER_SCALE:
+        operations += "v"
+    if spec.branch_dropout:
+        last = operations.rindex("c")
+        operations = f"{operations[:last]}d{operations[last:]}"
     return operations
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from ablations.attention import SqueezeExcitation
 from ablations.choices import SKIPINITS, Activation, BranchInit, Norm
-from ablations.scalars import Factor, Shift
+from ablations.scalars import Factor, LayerScale, Shift
 from ablations.spec import BlockSpec
 
 MAX_GROUPS = 32  # Wu and He 2018 (arXiv 1803.08494), section 4: the default number of groups
@@ -80,9 +80,38 @@ class Subsampled(nn.Conv2d):
     corrupts the process or the result (oneDNN issue 6035).
     """
 
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
+    def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         rows, columns = self.stride
-        return F.conv2d(input[:, :, ::rows, ::columns], self.weight, self.bias)
+        return F.conv2d(input[:, :, ::rows, ::columns], weight, bias)
+
+
+EPSILON = 1e-5  # added to the variance of a filter
+
+
+def standardise(weight: torch.Tensor) -> torch.Tensor:
+    """Return filters [outputs, inputs, H, W] with mean 0 and variance 1 each (arXiv 1903.10520, section 3.2)."""
+    variance, mean = torch.var_mean(weight, (1, 2, 3), correction=0, keepdim=True)
+    return (weight - mean) * (variance + EPSILON).rsqrt()
+
+
+class Standardised(nn.Conv2d):
+    """A convolution by standardised filters: weight standardisation (Qiao et al. 2019, arXiv 1903.10520)."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return self._conv_forward(input, standardise(self.weight), self.bias)  # type: ignore[no-any-return]  # untyped
+
+
+class SubsampledStandardised(Standardised, Subsampled):
+    """A `Subsampled` convolution by standardised filters."""
+
+
+def make_conv(spec: BlockSpec, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    """Return the spec's kind of convolution: an odd kernel that keeps the plane, or takes every `stride`-th pixel."""
+    subsampled = kernel == 1 and stride > 1 and inputs < ONEDNN_BLOCK
+    kind: type[nn.Conv2d] = Subsampled if subsampled else nn.Conv2d
+    if spec.weight_standardisation:
+        kind = SubsampledStandardised if subsampled else Standardised
+    return kind(inputs, outputs, kernel, stride, padding=kernel // 2, bias=has_biases(spec))
 
 
 def sequence(
@@ -109,6 +138,10 @@ def sequence(
                 module = Shift()
             case "m":
                 module = Factor(0.0 if spec.branch_init in SKIPINITS else 1.0)
+            case "v":
+                module = LayerScale(channels, spec.layer_scale_start)
+            case "d":
+                module = nn.Dropout(spec.branch_dropout)
             case "s":
                 module = SqueezeExcitation(channels)
         if module is None:
@@ -119,4 +152,13 @@ def sequence(
     return modules
 
 
-_NAMES = {"c": "conv", "n": "norm", "a": "act", "b": "shift", "m": "factor", "s": "se"}
+_NAMES = {
+    "c": "conv",
+    "n": "norm",
+    "a": "act",
+    "b": "shift",
+    "m": "factor",
+    "s": "se",
+    "v": "layer_scale",
+    "d": "dropout",
+}

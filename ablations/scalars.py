@@ -1,4 +1,4 @@
-"""Learned scalars: one number for a whole tensor, as Fixup's shifts and factors and SkipInit's factor."""
+"""Learned scalars: one number for a whole tensor (Fixup's shifts and factors, SkipInit's factor) or for a channel."""
 
 import torch
 from torch import nn
@@ -28,3 +28,21 @@ class Factor(nn.Module):
 
     def extra_repr(self) -> str:
         return f"start={self.start:g}"
+
+
+class LayerScale(nn.Module):
+    """Multiply each channel by a learned number of its own, at first `start`: [N, C, H, W] -> the same.
+
+    Touvron et al. 2021 (arXiv 2103.17239), section 2.
+    """
+
+    def __init__(self, channels: int, start: float) -> None:
+        super().__init__()
+        self.start = start
+        self.value = nn.Parameter(torch.full((channels,), start))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.value.to(x.dtype)[:, None, None]
+
+    def extra_repr(self) -> str:
+        return f"{len(self.value)}, start={self.start:g}"

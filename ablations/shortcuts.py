@@ -10,7 +10,7 @@ from torch import nn
 from ablations.choices import Shortcut
 from ablations.constraints import PROJECTIONS, PROJECTIONS_EVERYWHERE
 from ablations.layout import layout_of
-from ablations.parts import conv1x1, has_biases, sequence
+from ablations.parts import conv1x1, make_conv, sequence
 from ablations.spec import BlockSpec
 
 GATED = frozenset({Shortcut.EXCLUSIVE_GATING, Shortcut.SHORTCUT_ONLY_GATING})
@@ -119,7 +119,7 @@ def make_shortcut(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> nn
     """
     if is_projection(spec, inputs, outputs, stride):
         operations = "c" if spec.shortcut == Shortcut.CONV1X1 else layout_of(spec).projection
-        return sequence(operations, spec, inputs, [conv1x1(inputs, outputs, stride, bias=has_biases(spec))])
+        return sequence(operations, spec, inputs, [make_conv(spec, inputs, outputs, 1, stride)])
     if inputs == outputs and stride == 1:
         identity: nn.Module = nn.Identity()
     else:

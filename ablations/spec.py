@@ -74,15 +74,33 @@ class BlockSpec:
     (arXiv 1603.09382)."""
     branch_init: BranchInit = BranchInit.NORMAL
     """How a branch starts: normal; its last weighted layer at zero; under a factor at zero (skipinit, arXiv
-    2002.10444), with a bias in every convolution too (skipinit_biases); fixup, the rules of arXiv 1901.09321 inside
-    the branch alone; or fixup_authors, the whole of their code: also a shift after the stem's convolution and before
-    the classifier, the branch's first shift on a shortcut that changes shape, and a tenth of the rate for shifts,
-    factors and biases."""
+    2002.10444, or by its other name rezero, arXiv 2003.04887), with a bias in every convolution too (skipinit_biases);
+    fixup, the rules of arXiv 1901.09321 inside the branch alone; fixup_authors, the whole of their code: also a shift
+    after the stem's convolution and before the classifier, the branch's first shift on a shortcut that changes shape,
+    and a tenth of the rate for shifts, factors and biases; or under a small factor for each channel (layer_scale, arXiv
+    2103.17239, section 2)."""
     remove_first_act: bool = False
     """Drop the first activation of a full pre-activation (PyramidNet, arXiv 1610.02915, section 2.3). The first
     block's is the stem's, and stays."""
     last_norm: bool = False
     """End the branch of a full pre-activation with a norm (PyramidNet, arXiv 1610.02915, section 2.3)."""
+
+    layer_scale_start: Annotated[float, Field(gt=0)] = 0.1
+    """What the factors of layer_scale start at: 0.1 up to 18 blocks, 1e-5 up to 24, 1e-6 beyond (arXiv 2103.17239,
+    section 2)."""
+    kernels: int = 33
+    """Kernel sizes of a basic block's convolutions, a digit each: B(3, 1, 3) of Zagoruyko and Komodakis 2016, section
+    2.1, is 313. The stride sits in the first."""
+    branch_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the branch's signal dropped before its last convolution (Zagoruyko and Komodakis 2016, section 2.4)."""
+    weight_standardisation: bool = False
+    """Convolve by filters less their mean, over their standard deviation, in every block, shortcut and stem (Qiao et
+    al. 2019, arXiv 1903.10520, section 3.2)."""
+
+    @property
+    def branch_kernels(self) -> tuple[int, ...]:
+        """Kernel sizes of the branch's convolutions, one after the other."""
+        return (1, 3, 1) if self.kind == BlockKind.BOTTLENECK else tuple(map(int, str(self.kernels)))
 
     def __post_init__(self) -> None:
         refuse(self)

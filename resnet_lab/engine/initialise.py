@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ablations.attention import SqueezeExcitation
 from ablations.block import ResidualBlock
 from ablations.choices import FIXUPS, BranchInit
-from ablations.scalars import Factor, Shift
+from ablations.scalars import Factor, LayerScale, Shift
 from ablations.shortcuts import Gate
 from resnet_lab.rng import stream
 from resnet_lab.spec.choices import Init
@@ -72,7 +72,7 @@ def init_branches(model: nn.Module) -> None:
         elif isinstance(module, SqueezeExcitation):
             nn.init.zeros_(_bias(module.squeeze))
             nn.init.zeros_(_bias(module.excite))
-        elif isinstance(module, Factor):
+        elif isinstance(module, Factor | LayerScale):
             nn.init.constant_(module.value, module.start)
         elif isinstance(module, Shift):
             nn.init.zeros_(module.value)

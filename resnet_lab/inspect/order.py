@@ -8,18 +8,19 @@ from torch import nn
 from ablations.attention import SqueezeExcitation
 from ablations.block import ResidualBlock
 from ablations.choices import Activation, Norm
-from ablations.parts import Subsampled, make_activation, make_norm
-from ablations.scalars import Factor, Shift
+from ablations.parts import Standardised, Subsampled, SubsampledStandardised, make_activation, make_norm
+from ablations.scalars import Factor, LayerScale, Shift
 from ablations.shortcuts import Scale
 from resnet_lab.networks.resnet import ResNet, residual_blocks
 
 LETTERS: dict[str, tuple[str, tuple[type[nn.Module], ...]]] = {
-    "c": ("convolution", (nn.Conv2d, Subsampled)),
+    "c": ("convolution", (nn.Conv2d, Subsampled, Standardised, SubsampledStandardised)),
     "n": ("norm", (nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)),
     "a": ("activation", (nn.ReLU,)),
     "s": ("squeeze-and-excitation", (SqueezeExcitation,)),
     "b": ("learned shift", (Shift,)),
     "m": ("learned factor", (Factor,)),
+    "v": ("learned factor of each channel", (LayerScale,)),
     "k": ("constant factor", (Scale,)),
     "d": ("dropout", (nn.Dropout,)),
     "l": ("linear", (nn.Linear,)),

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ablations.block import ResidualBlock
+from ablations.parts import Standardised
 from resnet_lab.inspect.flops import FlopCounter
 from resnet_lab.inspect.signature import Signature, signature
 from resnet_lab.networks import build_network
@@ -155,5 +156,6 @@ def _layer(name: str, module: nn.Module, output: torch.Tensor) -> Layer:
 def _kind(module: nn.Module) -> str:
     if isinstance(module, nn.Conv2d):
         height, width = module.kernel_size
-        return f"Conv2d {height}x{width}" + (f" / {module.stride[0]}" if module.stride[0] > 1 else "")
+        stride = f" / {module.stride[0]}" if module.stride[0] > 1 else ""
+        return f"Conv2d {height}x{width}{stride}" + (" standardised" if isinstance(module, Standardised) else "")
     return type(module).__name__

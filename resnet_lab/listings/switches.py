@@ -53,7 +53,8 @@ def number_range(cls: type, name: str) -> str:
     kind = get_type_hints(cls, include_extras=True)[name]
     bounds = [bound for field in getattr(kind, "__metadata__", ()) for bound in field.metadata]
     limits = [f"{words[key]} {value:g}" for bound in bounds for key, value in asdict(bound).items() if key in words]
-    return " ".join([f"a {field_types(cls)[name].__name__}", ", ".join(limits)]).strip()
+    number = "an int" if field_types(cls)[name] is int else "a float"
+    return " ".join([number, ", ".join(limits)]).strip()
 
 
 def sources(text: str) -> list[str]:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ablations.block import ResidualBlock
+from ablations.parts import Standardised
 from ablations.shortcuts import ZeroPad
 from resnet_lab.native import operations as op
 from resnet_lab.native.buffers import Buffer
@@ -70,6 +71,8 @@ def _leaves(model: nn.Module) -> Iterator[nn.Module]:
 
 def _check_leaf(module: nn.Module) -> None:
     match module:
+        case Standardised():
+            raise UnsupportedError("a convolution by standardised weights")
         case nn.Conv2d():
             known = module.bias is None and module.groups == 1 and module.dilation == (1, 1)
             square = len({*module.kernel_size}) == len({*module.stride}) == len({*module.padding}) == 1

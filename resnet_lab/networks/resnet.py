@@ -6,7 +6,7 @@ from torch import nn
 from ablations.block import EXPANSION, ResidualBlock, build_block
 from ablations.choices import SEPARATE_CONVS, Downsample, Preactivation
 from ablations.layout import head_of, layout_of, stem_of
-from ablations.parts import conv3x3, has_biases, sequence
+from ablations.parts import make_conv, sequence
 from ablations.spec import BlockSpec
 from resnet_lab.spec import ModelSpec
 from resnet_lab.spec.choices import ModelName, Stem
@@ -67,11 +67,10 @@ def build_resnet(spec: ModelSpec, *, channels: int, classes: int) -> ResNet:
 
 
 def _stem(spec: ModelSpec, channels: int, width: int) -> nn.Sequential:
-    operations, bias = "c" + stem_of(spec.block), has_biases(spec.block)
+    operations = "c" + stem_of(spec.block)
     if spec.stem == Stem.CIFAR:
-        return sequence(operations, spec.block, channels, [conv3x3(channels, width, bias=bias)])
-    conv = nn.Conv2d(channels, width, 7, 2, padding=3, bias=bias)
-    modules = sequence(operations, spec.block, channels, [conv])
+        return sequence(operations, spec.block, channels, [make_conv(spec.block, channels, width, 3)])
+    modules = sequence(operations, spec.block, channels, [make_conv(spec.block, channels, width, 7, 2)])
     modules.add_module("pool", nn.MaxPool2d(3, 2, padding=1))
     return modules
 
@@ -79,4 +78,4 @@ def _stem(spec: ModelSpec, channels: int, width: int) -> nn.Sequential:
 def _between(block: BlockSpec, inputs: int, outputs: int) -> nn.Sequential:
     """A stride-2 convolution behind a stage; pre-activation blocks and head bring their own norm and activation."""
     operations = "c" if block.preactivation != Preactivation.NONE else "c" + layout_of(block).stem
-    return sequence(operations, block, inputs, [conv3x3(inputs, outputs, 2, bias=has_biases(block))])
+    return sequence(operations, block, inputs, [make_conv(block, inputs, outputs, 3, 2)])

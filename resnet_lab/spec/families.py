@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Layers a unit of three stages adds, and layers outside the units.
 LAYERS_PER_UNIT = {BlockKind.BASIC: 6, BlockKind.BOTTLENECK: 9}
+"""A basic block of other `kernels` than two has `layers_per_unit` instead."""
 EXTRA_LAYERS = {ModelName.CIFAR_RESNET: 2, ModelName.WIDE_RESNET: 4, ModelName.DENSENET_BC: 4}
 # He et al. 2015, table 1: blocks of the four stages.
 IMAGENET_STAGES = {
@@ -26,12 +27,16 @@ WITH_BLOCKS = frozenset({ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET, ModelNam
 def check(spec: "ModelSpec") -> None:
     """Raise ValueError, whose message says what to change, where the fields do not fit the family."""
     if spec.name in (ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET):
-        _check_units(spec, LAYERS_PER_UNIT[spec.block.kind])
+        _check_units(spec, layers_per_unit(spec.block))
         _check_projection(spec)
         _check_wide(spec)
     elif spec.name == ModelName.DENSENET_BC:
         _check_units(spec, LAYERS_PER_UNIT[BlockKind.BASIC])
     elif spec.name == ModelName.IMAGENET_RESNET:
+        if len(spec.block.branch_kernels) != len(BlockSpec(kind=spec.block.kind).branch_kernels):
+            raise ValueError(
+                "imagenet_resnet counts two convolutions in a basic block: set block.kernels=33, or another two digits"
+            )
         depths = IMAGENET_STAGES[spec.block.kind]
         if spec.depth not in depths:
             listed = ", ".join(map(str, depths))
@@ -39,11 +44,16 @@ def check(spec: "ModelSpec") -> None:
     _check_unused(spec)
 
 
+def layers_per_unit(block: BlockSpec) -> int:
+    """Return the layers that one more block in each of three stages adds."""
+    return 3 * len(block.branch_kernels)
+
+
 def stages(spec: "ModelSpec") -> tuple[int, ...]:
     """Return the number of blocks of each stage of a network made of blocks."""
     if spec.name == ModelName.IMAGENET_RESNET:
         return IMAGENET_STAGES[spec.block.kind][spec.depth]
-    return ((spec.depth - EXTRA_LAYERS[spec.name]) // LAYERS_PER_UNIT[spec.block.kind],) * 3
+    return ((spec.depth - EXTRA_LAYERS[spec.name]) // layers_per_unit(spec.block),) * 3
 
 
 def shortcut_blocks(spec: "ModelSpec") -> int:
@@ -74,7 +84,7 @@ def _check_projection(spec: "ModelSpec") -> None:
     """Refuse C where every block changes shape: it would build the network of B."""
     widens = spec.block.kind == BlockKind.BOTTLENECK or (spec.name == ModelName.WIDE_RESNET and spec.width > 16)
     if spec.block.shortcut == Shortcut.C and widens and stages(spec)[0] == 1:
-        deeper = spec.depth + LAYERS_PER_UNIT[spec.block.kind]
+        deeper = spec.depth + layers_per_unit(spec.block)
         raise ValueError(
             f"at depth {spec.depth} every block changes shape, so that shortcut=C builds the same network as B: "
             f"set block.shortcut=B, or depth={deeper} or more"

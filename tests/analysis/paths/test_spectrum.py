@@ -57,6 +57,10 @@ BLOCKS = {
     "layer norm, gelu": BlockSpec(norm="layer", activation="gelu"),
     "leaky": BlockSpec(activation="leaky_relu"),
     "elu": BlockSpec(activation="elu"),
+    "weight standardisation": BlockSpec(weight_standardisation=True, shortcut="B"),
+    "layer scale": BlockSpec(branch_init="layer_scale"),
+    "dropout in the branch": BlockSpec(branch_dropout=0.3, preactivation="full"),
+    "kernel list": BlockSpec(kernels=31, preactivation="full"),
 }
 
 

@@ -25,6 +25,9 @@ OTHERS = [
     {"downsample": "separate_conv"},
     {"downsample": "separate_conv_each"},
     {"downsample": "separate_conv", "preactivation": "full"},
+    {"kernels": 31},
+    {"kernels": 3, "preactivation": "full"},
+    {"kernels": 131, "shortcut": "B"},
     {"shortcut": "conv1x1"},
     {"shortcut": "B", "preactivation": "full", "projection_tap": "preactivated"},
     {"shortcut": "C", "norm_position": "after_add", "act_position": "before_add"},
@@ -33,10 +36,11 @@ BLOCKS = [{**placement, "shortcut": shortcut} for placement in PLACEMENTS for sh
 
 
 def pair(
-    block: dict[str, str], dtype: torch.dtype = torch.float32, **model: int
+    block: dict[str, str | int], dtype: torch.dtype = torch.float32, **model: int
 ) -> tuple[NativeNetwork, torch.nn.Module]:
-    depth = model.pop("depth", 11 if block.get("kind") == "bottleneck" else 8)
-    spec = ModelSpec(depth=depth, block=BlockSpec(**block), **model)
+    switches = BlockSpec(**block)
+    depth = model.pop("depth", 2 + 3 * len(switches.branch_kernels))
+    spec = ModelSpec(depth=depth, block=switches, **model)
     torch.manual_seed(0)
     built = build_network(spec, channels=3, size=8).to(memory_format=torch.channels_last)
     reference = copy.deepcopy(built).double()
@@ -50,7 +54,7 @@ def images(n: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(n, 3, 8, 8).to(memory_format=torch.channels_last), torch.randint(10, (n,))
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: "-".join(block.values()))
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: "-".join(map(str, block.values())))
 def test_logits_gradients_and_statistics_are_those_of_torch(block, differ):
     ours, reference = pair(block)
     for _ in range(2):  # the second time over the same memory
@@ -128,6 +132,16 @@ def test_the_backward_pass_needs_hardly_more_memory_than_the_forward_pass():
     assert arena - parameters <= sum(b.size for b in kept) + 4 * max(b.size for b in kept)
 
 
-def test_a_pooled_shortcut_is_left_to_torch():
-    network = build_network(ModelSpec(depth=8, block=BlockSpec(shortcut="avg_pool")), channels=3, size=8)
-    assert accelerate(network, torch.float32, CPU) == (network, "torch: AvgPoolPad")
+@pytest.mark.parametrize(
+    ("switches", "why"),
+    [
+        ({"shortcut": "avg_pool"}, "AvgPoolPad"),
+        ({"weight_standardisation": True}, "a convolution by standardised weights"),
+        ({"branch_init": "layer_scale"}, "LayerScale"),
+        ({"branch_init": "rezero"}, "Factor"),
+        ({"branch_dropout": 0.3}, "Dropout"),
+    ],
+)
+def test_a_part_that_the_kernels_do_not_know_is_left_to_torch(switches, why):
+    network = build_network(ModelSpec(depth=8, block=BlockSpec(**switches)), channels=3, size=8)
+    assert accelerate(network, torch.float32, CPU) == (network, f"torch: {why}")
