@@ -18,6 +18,7 @@ from resnet_lab.data.distort import (
     warp,
 )
 from resnet_lab.data.images import ImageData, Images
+from resnet_lab.data.mixup import draw_mixes, mix
 from resnet_lab.rng import GLOBAL_RNG_LOCK, stream
 from resnet_lab.spec import Augmentation, RecipeSpec
 
@@ -30,8 +31,8 @@ _RESIZED = (Augmentation.RESIZED_CROP, Augmentation.RESIZED_CROP_FLIP)
 class Draws:
     """One epoch, each [n, ...]: image i is `order[i]`, cropped at `dy[i]`, `dx[i]`, flipped if `flip[i]`.
 
-    Then it is warped by `affine[i]`, blanked around `centre[i]` or scaled from its part `box[i]`, where the recipe does
-    so.
+    Then it is warped by `affine[i]`, blanked around `centre[i]` or scaled from its part `box[i]`, and last mixed, in the
+    share `share[i]` of it, with the image at place `partner[i]` of its mini-batch, where the recipe does so.
     """
 
     order: Tensor
@@ -41,6 +42,8 @@ class Draws:
     affine: Tensor | None = None
     centre: Tensor | None = None
     box: Tensor | None = None
+    partner: Tensor | None = None
+    share: Tensor | None = None
 
     def to(self, device: torch.device) -> "Draws":
         """Return the draws on a device."""
@@ -82,7 +85,7 @@ def draw(n: int, recipe: RecipeSpec, *, seed: int, epoch: int, margin: int = 0) 
     else:
         mirrored = torch.zeros(n, dtype=torch.bool)
     order = torch.randperm(n, generator=stream(seed, "order", epoch))
-    affine = centre = box = None
+    affine = centre = box = partner = share = None
     if recipe.augmentation == Augmentation.SHIFT_ROTATE:
         shift, rotation = recipe.crop_padding, recipe.rotation
         affine = draw_affine(n, shift=shift, rotation=rotation, seed=seed, epoch=epoch)
@@ -90,7 +93,9 @@ def draw(n: int, recipe: RecipeSpec, *, seed: int, epoch: int, margin: int = 0) 
         centre = draw_centres(n, seed=seed, epoch=epoch)
     elif recipe.augmentation in _RESIZED:
         box = draw_boxes(n, scale=recipe.crop_scale, seed=seed, epoch=epoch)
-    return Draws(order, corners[0], corners[1], mirrored, affine, centre, box)
+    if recipe.mixup:
+        partner, share = draw_mixes(n, batch=recipe.batch_size, alpha=recipe.mixup, seed=seed, epoch=epoch)
+    return Draws(order, corners[0], corners[1], mirrored, affine, centre, box, partner, share)
 
 
 def pad(images: Images, padding: int, mean: Tensor) -> Tensor:
@@ -163,9 +168,9 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Return the full batches of one epoch: x [B, C, H, W] of `dtype`, channels_last, and y int64 [B].
 
-    They lie on the device of the data. `padded` is `bordered(data, padding_of(recipe, data.margin))`. The draws move to
-    the device once per epoch, and nothing waits for it after that. Raises UserError, at the call, where a batch exceeds
-    the training images.
+    Under mixup, y holds the share of each class, float32 [B, classes]. They lie on the device of the data. `padded` is
+    `bordered(data, padding_of(recipe, data.margin))`. The draws move to the device once per epoch, and nothing waits
+    for it after that. Raises UserError, at the call, where a batch exceeds the training images.
     """
     steps = steps_per_epoch(len(data.train), recipe.batch_size)
     drawn = draw(len(data.train), recipe, seed=seed, epoch=epoch, margin=data.margin)
@@ -180,7 +185,10 @@ def make_batch(
     """Return x and y of drawn images, as `batches` does. Nothing in it waits for the device, so it can be captured."""
     pixels = _distorted(padded, draws.order, draws, recipe, data)
     mean = data.mean if data.mean.ndim == 1 else _moved_mean(data, draws, recipe)
-    return normalise(pixels, mean, data.std, dtype), data.train.labels[draws.order]
+    x, y = normalise(pixels, mean, data.std, dtype), data.train.labels[draws.order]
+    if draws.partner is None or draws.share is None:
+        return x, y
+    return mix(x, y, draws.partner, draws.share, data.classes)
 
 
 def first_batch(data: ImageData, recipe: RecipeSpec, draws: Draws, padded: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from resnet_lab.data.images import ImageData
 from resnet_lab.engine.graph_capture import GraphCapture, Work
 from resnet_lab.engine.optimizers import set_rate
 from resnet_lab.engine.schedules import lr_at
-from resnet_lab.engine.train_step import TrainStep
+from resnet_lab.engine.train_step import TrainStep, wrong_predictions
 from resnet_lab.rng import draws_noise, epoch_noise
 from resnet_lab.spec import Optimizer, RecipeSpec, RunSpec
 
@@ -117,7 +117,7 @@ class CapturedRunner:
         set_rate(self.train_step.optimizer, at.rate)
         loss, logits = self.train_step.run(x, y)
         at.loss.add_(loss)
-        at.wrong.add_((logits.argmax(1) != y).sum())
+        at.wrong.add_(wrong_predictions(logits, y))
         at.step.add_(1)
 
     def _begin(self, epoch: int, iteration: int, rate: float) -> None:
@@ -158,5 +158,7 @@ class CapturedRunner:
         """Yield every tensor that a step changes, except the buffers."""
         yield from self.train_step.model.parameters()
         yield from self.train_step.model.buffers()
+        if self.train_step.average is not None:
+            yield from self.train_step.average.tensors()
         for state in self.train_step.optimizer.state.values():
             yield from (value for value in state.values() if isinstance(value, Tensor))

@@ -8,7 +8,7 @@ from resnet_lab.data.images import ImageData
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.optimizers import set_rate
 from resnet_lab.engine.schedules import lr_at
-from resnet_lab.engine.train_step import TrainStep
+from resnet_lab.engine.train_step import TrainStep, wrong_predictions
 from resnet_lab.rng import epoch_noise
 from resnet_lab.spec import RunSpec
 
@@ -36,7 +36,7 @@ class EagerRunner:
             for number, (x, y) in zip(range(iteration, iteration + count), drawn, strict=False):
                 loss, logits = self.step(x, y, lr_at(spec, number, rate))
                 loss_sum += loss
-                wrong += (logits.argmax(1) != y).sum()
+                wrong += wrong_predictions(logits, y)
         if self.effective is not None:
             self.effective.restore()
         return float(loss_sum), int(wrong)

@@ -15,6 +15,7 @@ from resnet_lab.engine.frozen.features import FeatureRunner, FrozenFeatures
 from resnet_lab.engine.graph_capture import CudaGraphCapture, GraphCapture
 from resnet_lab.engine.optimizers import make_optimizer, parameter_groups
 from resnet_lab.engine.train_step import TrainStep
+from resnet_lab.engine.weight_average import WeightAverage
 from resnet_lab.rng import draws_on_host
 from resnet_lab.spec import RunSpec
 
@@ -49,7 +50,12 @@ class ComputeSettings:
 
 
 def make_epoch_runner(
-    spec: RunSpec, data: ImageData, padded: Tensor, model: nn.Module, settings: ComputeSettings
+    spec: RunSpec,
+    data: ImageData,
+    padded: Tensor,
+    model: nn.Module,
+    settings: ComputeSettings,
+    average: WeightAverage | None = None,
 ) -> tuple[EpochRunner, torch.optim.Optimizer, str]:
     """Return what trains the network, its optimiser, and "captured", "eager", or "eager: " and why.
 
@@ -69,6 +75,7 @@ def make_epoch_runner(
         dtype=settings.dtype,
         label_smoothing=recipe.label_smoothing,
         cast_cache=not captures,
+        average=average,
     )
     if settings.features is not None:
         return FeatureRunner(spec, settings.features, train_step), train_step.optimizer, "eager: on kept features"

@@ -3,6 +3,7 @@
 Everything random is a function of (seed, epoch), so a session restored at an epoch continues bit-equal on a CPU.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from resnet_lab.engine.norm_statistics import estimate_on_images
 from resnet_lab.engine.optimizers import restore_optimizer
 from resnet_lab.engine.precision import resolve_device, resolve_dtype
 from resnet_lab.engine.schedules import Plateau, lr_at
+from resnet_lab.engine.weight_average import WeightAverage
 from resnet_lab.interchange.pretrained import load_backbone
 from resnet_lab.interchange.weights import NONE
 from resnet_lab.metrics import EpochRecord
@@ -108,7 +110,10 @@ class Session:
             capture=capture,
             features=self.features,
         )
-        self.runner, self.optimizer, self.mode = make_epoch_runner(spec, data, self.padded, self.model, settings)
+        self.average = WeightAverage(self.model, spec.recipe.ema) if spec.recipe.ema else None
+        self.runner, self.optimizer, self.mode = make_epoch_runner(
+            spec, data, self.padded, self.model, settings, self.average
+        )
         self.plateau = Plateau(rate=spec.recipe.lr)
         self.best: Best | None = None
         self.epoch = self.iteration = 0
@@ -139,12 +144,10 @@ class Session:
         if not math.isfinite(loss):
             raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
         self.epoch += 1
-        self._prepare_for_test()
-        val = self._evaluate(self.data.val)
+        with self.average.in_place() if self.average else contextlib.nullcontext():
+            val = self._validate()
         if self.spec.recipe.schedule == Schedule.PLATEAU:
             self.plateau = self.plateau.after(val.error, self.spec.recipe)
-        if self.spec.recipe.select == Select.BEST_VALIDATION and (self.best is None or val.error < self.best.error):
-            self.best = Best(epoch=self.epoch, error=val.error, weights=_copied(self.model.state_dict()))
         return EpochRecord(
             epoch=self.epoch,
             iteration=self.iteration,
@@ -156,6 +159,14 @@ class Session:
             epoch_s=seconds,
             images_per_s=seen / seconds,
         )
+
+    def _validate(self) -> Evaluation:
+        """Evaluate the network as it would be tested now, and keep it where it is the best so far and asked for."""
+        self._prepare_for_test()
+        val = self._evaluate(self.data.val)
+        if self.spec.recipe.select == Select.BEST_VALIDATION and (self.best is None or val.error < self.best.error):
+            self.best = Best(epoch=self.epoch, error=val.error, weights=_copied(self.model.state_dict()))
+        return val
 
     def run_steps(self, steps: int) -> None:
         """Train at most `steps` steps of the epoch, for timing: nothing is recorded or validated."""
@@ -174,12 +185,15 @@ class Session:
     def test(self) -> Evaluation:
         """Evaluate on the test set: once, after the last epoch, so that nothing can be picked by it.
 
-        Under select=best_validation the network gets the weights of that epoch back, and keeps them.
+        Under select=best_validation the network gets the weights of that epoch back, else under an average of weights
+        that average, and keeps them.
         """
         if not self.done:
             raise RuntimeError("the test set is read after the last epoch only")
         if self.best is not None:
             self.model.load_state_dict(self.best.weights)
+        elif self.average is not None:
+            self.average.keep()
         self._prepare_for_test()
         return self._evaluate(self.data.test)
 
@@ -204,6 +218,7 @@ class Session:
             "optimizer": self.optimizer.state_dict(),
             "plateau": asdict(self.plateau),
             **({} if self.best is None else {"best": self.best.as_dict()}),
+            **({} if self.average is None else {"average": self.average.state()}),
             "epoch": self.epoch,
             "iteration": self.iteration,
         }
@@ -215,6 +230,8 @@ class Session:
         self.runner.forget()
         self.plateau = Plateau(**state.get("plateau", asdict(self.plateau)))
         self.best = Best(**state["best"]) if "best" in state else None
+        if self.average is not None:
+            self.average.restore(state["average"])
         self.epoch, self.iteration = state["epoch"], state["iteration"]
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_lab.engine.precision import autocast
+from resnet_lab.engine.weight_average import WeightAverage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +25,14 @@ class TrainStep:
     """What is called in `model`'s place."""
     cast_cache: bool = True
     """Whether autocast keeps weights it has cast; its cache is one for all threads, so packed trials do without."""
+    average: WeightAverage | None = None
+    """The average of the weights, where the recipe keeps one."""
 
     def run(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Take one step on x [B, C, H, W] and y int64 [B]; return the loss [] and the logits [B, classes]."""
+        """Take one step on x [B, C, H, W]; return the loss [] and the logits [B, classes].
+
+        y is int64 [B], or the share of each class, [B, classes].
+        """
         with autocast(self.device, self.dtype, cache=self.cast_cache):
             logits = self.forward(x)
         loss = F.cross_entropy(logits.float(), y, label_smoothing=self.label_smoothing)
@@ -37,4 +43,11 @@ class TrainStep:
                 parameter.grad = torch.zeros_like(parameter)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update()
         return loss.detach(), logits.detach()
+
+
+def wrong_predictions(logits: Tensor, y: Tensor) -> Tensor:
+    """Return int64 [], how many of [B, classes] are wrong; of a mixed image the class of the larger share is right."""
+    return (logits.argmax(1) != (y if y.ndim == 1 else y.argmax(1))).sum()

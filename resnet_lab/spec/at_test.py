@@ -1,4 +1,4 @@
-"""What a run's network is in validation and at test, where training ran some of its blocks. Imports no torch."""
+"""What a run's network is in validation and at test, where it is not the one trained last. Imports no torch."""
 
 from resnet_lab.spec.choices import EffectiveTest
 from resnet_lab.spec.run_spec import RunSpec
@@ -20,7 +20,17 @@ _WORDS = {
 
 
 def words_at_test(spec: RunSpec) -> str | None:
-    """Return what the network is at test besides its weights; None where every step trains all of it."""
+    """Return what the network is at test besides the weights it ended with; None where it is that network."""
+    return "; ".join(filter(None, (_blocks_at_test(spec), _weights_at_test(spec)))) or None
+
+
+def _weights_at_test(spec: RunSpec) -> str | None:
+    if not spec.recipe.ema:
+        return None
+    return f"an exponential moving average of weights and batch-norm statistics, decay {spec.recipe.ema:g}"
+
+
+def _blocks_at_test(spec: RunSpec) -> str | None:
     recipe = spec.recipe
     if recipe.effective_blocks:
         return _WORDS[recipe.effective_test].format(count=recipe.effective_blocks)

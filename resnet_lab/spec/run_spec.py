@@ -179,6 +179,13 @@ class RecipeSpec:
     """How convolutions start: normal by fan-out or fan-in (arXiv 1502.01852), Xavier, or torch's default."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the target spread evenly over all classes (arXiv 1512.00567, section 7)."""
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    """Alpha of mixup: each mini-batch is mixed with its own images in another order, in shares drawn from Beta(alpha,
+    alpha), and so are its labels (arXiv 1710.09412). 0 mixes nothing. The training error then counts the class of the
+    larger share."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of an exponential moving average of the weights, over steps, that is validated, tested and kept in their
+    place (arXiv 1703.01780); 0 keeps the weights themselves."""
     plateau_patience: NonNegative = 3
     """Epochs without a better validation error before schedule=plateau multiplies the rate by lr_decay."""
     select: Select = Select.LAST
