@@ -31,8 +31,8 @@ _RESIZED = (Augmentation.RESIZED_CROP, Augmentation.RESIZED_CROP_FLIP)
 class Draws:
     """One epoch, each [n, ...]: image i is `order[i]`, cropped at `dy[i]`, `dx[i]`, flipped if `flip[i]`.
 
-    Then it is warped by `affine[i]`, blanked around `centre[i]` or scaled from its part `box[i]`, and last mixed, in the
-    share `share[i]` of it, with the image at place `partner[i]` of its mini-batch, where the recipe does so.
+    Then it is warped by `affine[i]`, blanked around `centre[i]` or scaled from its part `box[i]`, and last mixed, in
+    the share `share[i]` of it, with the image at place `partner[i]` of its mini-batch, where the recipe does so.
     """
 
     order: Tensor

@@ -10,11 +10,12 @@ from ablations.choices import BranchInit
 from ablations.layout import TABLE, describe
 from ablations.scalars import Factor, LayerScale
 from ablations.spec import BlockSpec
+from resnet_lab.data.catalog import info_of
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.errors import UserError
 from resnet_lab.inspect.facts import inspect
 from resnet_lab.networks import build_network
-from resnet_lab.spec import DatasetName, ModelSpec, RunSpec
+from resnet_lab.spec import ModelSpec, RunSpec
 from resnet_lab.spec.families import stages
 from resnet_lab.spec.fields import replace
 from resnet_lab.spec.fingerprint import fingerprint
@@ -59,9 +60,9 @@ def test_two_and_three_convolutions_are_the_papers_layouts(layout):
 )
 def test_a_wide_net_has_the_depth_of_its_name_whatever_its_blocks(kernels, depth, blocks):
     """Tables 2 and 3 of the same paper: of 40 layers, l = 1, 2, 3 or 4 convolutions a block."""
-    spec = replace(RunSpec(), {**WIDE, "model.depth": depth, "model.width": 32, "model.block.kernels": kernels}).model
-    assert stages(spec) == (blocks,) * 3
-    assert inspect(spec, DatasetName.CIFAR10).depth == depth
+    run = replace(RunSpec(), {**WIDE, "model.depth": depth, "model.width": 32, "model.block.kernels": kernels})
+    assert stages(run.model) == (blocks,) * 3
+    assert inspect(run.model, info_of(run.data).shape).depth == depth
 
 
 def test_wide_nets_of_equal_depth_have_about_equal_parameters():
@@ -69,7 +70,8 @@ def test_wide_nets_of_equal_depth_have_about_equal_parameters():
     found = {}
     for kernels in (3, 33, 333, 3333):
         changes = {**WIDE, "model.depth": 40, "model.width": 32, "model.block.kernels": kernels}
-        found[kernels] = inspect(replace(RunSpec(), changes).model, DatasetName.CIFAR10).parameters
+        run = replace(RunSpec(), changes)
+        found[kernels] = inspect(run.model, info_of(run.data).shape).parameters
     assert all(abs(count / 2.2e6 - 1) < 0.05 for count in found.values()), found
 
 
