@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from resnet_lab.data import cifar_binary, cifar_python, digits, idx
+from resnet_lab.data import digits
 from resnet_lab.data.download import download
+from resnet_lab.data.formats import cifar_binary, cifar_python, idx
 from resnet_lab.data.raw import RawImages
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, DataSpec

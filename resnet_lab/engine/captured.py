@@ -17,7 +17,7 @@ from resnet_lab.data.augment import Draws, draw, make_batch
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.images import ImageData
 from resnet_lab.engine.graph_capture import GraphCapture, Work
-from resnet_lab.engine.optimizers import set_rate
+from resnet_lab.engine.optimizers.make_optimizer import set_rate
 from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep, wrong_predictions
 from resnet_lab.rng import draws_noise, epoch_noise

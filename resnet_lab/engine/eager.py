@@ -6,7 +6,7 @@ from torch import Tensor
 from resnet_lab.data.augment import batches
 from resnet_lab.data.images import ImageData
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
-from resnet_lab.engine.optimizers import set_rate
+from resnet_lab.engine.optimizers.make_optimizer import set_rate
 from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep, wrong_predictions
 from resnet_lab.rng import epoch_noise

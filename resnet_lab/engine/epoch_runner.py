@@ -13,7 +13,7 @@ from resnet_lab.engine.eager import EagerRunner
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.frozen.features import FeatureRunner, FrozenFeatures
 from resnet_lab.engine.graph_capture import CudaGraphCapture, GraphCapture
-from resnet_lab.engine.optimizers import make_optimizer, parameter_groups
+from resnet_lab.engine.optimizers.make_optimizer import make_optimizer, parameter_groups
 from resnet_lab.engine.train_step import TrainStep
 from resnet_lab.engine.weight_average import WeightAverage
 from resnet_lab.rng import draws_on_host

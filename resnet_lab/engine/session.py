@@ -26,7 +26,7 @@ from resnet_lab.engine.frozen.parts import freeze
 from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.engine.norm_statistics import estimate_on_images
-from resnet_lab.engine.optimizers import restore_optimizer
+from resnet_lab.engine.optimizers.make_optimizer import restore_optimizer
 from resnet_lab.engine.precision import resolve_device, resolve_dtype
 from resnet_lab.engine.schedules import Plateau, lr_at
 from resnet_lab.engine.weight_average import WeightAverage

@@ -36,7 +36,7 @@ def preload(value: str) -> None:
 
     import resnet_lab.trials.worker  # noqa: F401  # what is to be loaded
     from resnet_lab.data.load import keep
-    from resnet_lab.engine.optimizers import make_optimizer
+    from resnet_lab.engine.optimizers.make_optimizer import make_optimizer
     from resnet_lab.engine.session import Session
     from resnet_lab.spec import RecipeSpec
 

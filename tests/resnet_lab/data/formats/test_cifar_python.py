@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from torchvision import datasets
 
-from resnet_lab.data import cifar_python
-from resnet_lab.data.cifar_python import PickledSet
 from resnet_lab.data.files import KnownFile
+from resnet_lab.data.formats import cifar_python
+from resnet_lab.data.formats.cifar_python import PickledSet
 
 NAMES = ("data_batch_1", "data_batch_2", "test_batch")
 

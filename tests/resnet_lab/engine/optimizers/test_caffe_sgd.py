@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from resnet_lab.engine.optimizers import make_optimizer
+from resnet_lab.engine.optimizers.make_optimizer import make_optimizer
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RecipeSpec, RunSpec
 from resnet_lab.spec.fields import replace

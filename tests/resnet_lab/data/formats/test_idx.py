@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from torchvision import datasets
 
-from resnet_lab.data import idx
-from resnet_lab.data.idx import IdxFile, IdxSet
+from resnet_lab.data.formats import idx
+from resnet_lab.data.formats.idx import IdxFile, IdxSet
 
 Complaint = Callable[[Path, Callable[[], object]], str]
 SHAPES = {"train_images": (5, 4, 4), "train_labels": (5,), "test_images": (2, 4, 4), "test_labels": (2,)}

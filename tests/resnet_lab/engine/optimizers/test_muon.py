@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from resnet_lab.engine.muon import Muon
-from resnet_lab.engine.optimizers import make_optimizer
+from resnet_lab.engine.optimizers.make_optimizer import make_optimizer
+from resnet_lab.engine.optimizers.muon import Muon
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RecipeSpec
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resnet_lab.data import cifar_binary
 from resnet_lab.data.files import KnownFile
+from resnet_lab.data.formats import cifar_binary
 
 Complaint = Callable[[Path, Callable[[], object]], str]
 Files = tuple[KnownFile, ...]

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ablations.choices import BranchInit
-from resnet_lab.engine.caffe_sgd import CaffeSGD
-from resnet_lab.engine.muon import Muon
+from resnet_lab.engine.optimizers.caffe_sgd import CaffeSGD
+from resnet_lab.engine.optimizers.muon import Muon
 from resnet_lab.networks.resnet import residual_blocks
 from resnet_lab.spec import MomentumKind, Optimizer, RecipeSpec
 

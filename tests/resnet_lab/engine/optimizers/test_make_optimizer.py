@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from resnet_lab.engine.optimizers import make_optimizer
+from resnet_lab.engine.optimizers.make_optimizer import make_optimizer
 from resnet_lab.spec import Optimizer, RecipeSpec
 
 # As each is written in torch's documentation, spelt out: the numbers of the papers, nothing fused.

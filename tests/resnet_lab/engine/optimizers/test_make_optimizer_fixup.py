@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from resnet_lab.data.load import load
-from resnet_lab.engine.optimizers import RATE_FACTOR, parameter_groups
+from resnet_lab.engine.optimizers.make_optimizer import RATE_FACTOR, parameter_groups
 from resnet_lab.engine.session import Session
 from resnet_lab.errors import RefusedError
 from resnet_lab.networks import build_network

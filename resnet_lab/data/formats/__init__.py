@@ -1,0 +1,1 @@
+"""File formats of public data sets: CIFAR in both versions, and IDX."""

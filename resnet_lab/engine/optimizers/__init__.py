@@ -1,0 +1,1 @@
+"""Optimisers: those of torch by name, and two of our own."""
