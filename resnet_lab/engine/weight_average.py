@@ -28,8 +28,10 @@ class WeightAverage:
         self._steps += 1
         share = (1 / self._steps).clamp(min=self._least)
         averages, live = list(self._averages.values()), list(self._live.values())
-        torch._foreach_mul_(averages, 1 - share)
-        torch._foreach_add_(averages, torch._foreach_mul(live, share))
+        # By the difference, so that what is frozen stays as it is to the bit.
+        differences = torch._foreach_sub(live, averages)
+        torch._foreach_mul_(differences, share)
+        torch._foreach_add_(averages, differences)
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from resnet_lab.data.augment import draw, normalise
 from resnet_lab.data.images import ImageData, Images
 from resnet_lab.engine.evaluate import BATCH, Evaluation, score
-from resnet_lab.engine.optimizers import set_rate
+from resnet_lab.engine.optimizers.make_optimizer import set_rate
 from resnet_lab.engine.precision import autocast
 from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep
@@ -22,7 +22,8 @@ from resnet_lab.spec import Augmentation, RunSpec, Trained
 
 def are_frozen(spec: RunSpec) -> bool:
     """Return whether a head alone is trained, on images that are the same in every epoch."""
-    return spec.recipe.trained == Trained.HEAD and spec.recipe.augmentation == Augmentation.NONE
+    recipe = spec.recipe
+    return recipe.trained == Trained.HEAD and recipe.augmentation == Augmentation.NONE and not recipe.mixup
 
 
 @dataclass(frozen=True, slots=True)
