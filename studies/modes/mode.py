@@ -51,7 +51,13 @@ def make_mode(plan: Plan, options: Options) -> Mode:
         case LaunchMode.TUNE:
             from studies.modes.tune import Tuned
 
-            return Tuned(plan, budget=options.tune_trials, pruner=options.pruner, seeds=options.tune_seeds)
+            return Tuned(
+                plan,
+                budget=options.tune_trials,
+                pruner=options.pruner,
+                seeds=options.tune_seeds,
+                algorithm=options.tune_algorithm,
+            )
         case LaunchMode.SEARCH:
             from studies.modes.open_search import OpenSearch
 

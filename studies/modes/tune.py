@@ -10,24 +10,26 @@ seeds are dealt over what they chose, so that the spread over repeats holds that
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from analysis.figures.tuning_curves import TunedArm, plot_tuning
 from analysis.results.plan_record import ReportSection
 from resnet_lab.errors import UserError
 from resnet_lab.metrics import METRICS, VAL_ERROR
 from resnet_lab.runner.display import make_display
 from resnet_lab.runner.driver import run_phase
 from resnet_lab.spec import RunSpec
-from resnet_lab.spec.fields import replace
+from resnet_lab.spec.choices import Value
+from resnet_lab.spec.fields import flatten, replace
 from studies.modes.tune_text import ArmSearch, content, pairs, text
 from studies.plan.options import Algorithm, LaunchMode, Pruner
 from studies.plan.plan import Plan, require_dealt, trials_of
-from studies.plan.spaces import Space
+from studies.plan.spaces import Space, start_of
 from studies.results.frozen_plan import comparison_plan
 from studies.results.outcomes import rows_of
 from studies.results.write import PlanOutcome, StudyReport
@@ -35,14 +37,17 @@ from studies.runner.optuna_store import storage_of
 from studies.runner.study_driver import StudyDriver, require_audit
 from studies.search.optuna_search import SEED, Search, Settings, epochs_of, study_name
 from studies.search.record import ranges
+from studies.search.rows import rows
 from studies.search.search_group import SearchGroup
 
 
 class Tuned:
     """The comparison at the study's recipe, and again at what each arm's own search found."""
 
-    def __init__(self, plan: Plan, *, budget: int, pruner: Pruner, seeds: int = 1) -> None:
-        self._space, self._budget, self._pruner = space_of(plan), budget, pruner
+    def __init__(
+        self, plan: Plan, *, budget: int, pruner: Pruner, seeds: int = 1, algorithm: Algorithm = Algorithm.TPE
+    ) -> None:
+        self._space, self._budget, self._pruner, self._algorithm = space_of(plan), budget, pruner, algorithm
         self._seeds = range(SEED, SEED + seeds)
         for seed in plan.seeds:
             if seed in self._seeds:
@@ -59,7 +64,7 @@ class Tuned:
 
     def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
         tuning = {
-            "algorithm": Algorithm.TPE.value,
+            "algorithm": self._algorithm.value,
             "pruner": self._pruner.value,
             "budget": self._budget,
             "seed": list(self._seeds) if len(self._seeds) > 1 else SEED,
@@ -92,6 +97,7 @@ class Tuned:
             space=self._space,
             budget=self._budget,
             epochs=epochs_of(cell),
+            algorithm=self._algorithm,
             pruner=self._pruner,
         )
         return Search.open(storage_of(root), study_name("tune", settings), settings, root)
@@ -159,7 +165,25 @@ class TunedOutcome:
         ]
         section = ReportSection(name="tuning", text=text(arms, twice), content=content(arms, twice, tuned.rows))
         with_tuning = dataclasses.replace(self.declared, sections=(section,))
-        return [*with_tuning.report(out, console, as_json=as_json), tuned]
+        (compared,) = with_tuning.report(out, console, as_json=as_json)
+        return [self._with_curves(compared), tuned]
+
+    def _with_curves(self, compared: StudyReport) -> StudyReport:
+        """Draw the tuning curves next to the table, unless the report is fresh and has them."""
+        if compared.is_fresh:
+            return compared
+        plan = self.declared.audit.plan
+        arms = [tuned_arm(plan.cell_fields(cell), own) for cell, own in zip(plan.cells, self.searches, strict=True)]
+        drawn = plot_tuning(arms, compared.rows, out=compared.folder / "tuning_curves")
+        return dataclasses.replace(compared, files=[*compared.files, *drawn])
+
+
+def tuned_arm(fields: Mapping[str, Value], searches: Sequence[Search]) -> TunedArm:
+    """Return an arm's searches as their curves take them: the study's recipe is no random draw."""
+    settings = searches[0].settings
+    is_random = settings.algorithm == Algorithm.RANDOM
+    first = int(is_random and len(searches) == 1 and bool(start_of(settings.space, flatten(settings.base))))
+    return TunedArm(fields=fields, searches=[rows(search)[first:] for search in searches], is_random=is_random)
 
 
 def space_of(plan: Plan) -> Space:

@@ -11,10 +11,12 @@ from analysis.results.plain import none_if_nan
 from analysis.tables.labels import full_label
 from analysis.tables.search_words import state_counts
 from resnet_lab.spec.choices import Value
+from studies.plan.options import Algorithm
 from studies.search.optuna_search import Search
 from studies.search.rows import rows, values_text
 
 WIDTH = 80
+ALGORITHMS = {Algorithm.TPE: "TPE", Algorithm.RANDOM: "random search"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +79,8 @@ def text(searches: Sequence[ArmSearch], twice: Sequence[Twice]) -> str:
 def _how(searches: Sequence[ArmSearch]) -> str:
     """Return how each arm was tuned, and whether the intervals hold what its choice left to chance."""
     budget, pruner = searches[0].search.settings.budget, searches[0].search.settings.pruner
-    seeds = _seeds(searches)
-    method = f"{budget} trials by validation error at seed {seeds[0]} (TPE; pruner: {pruner}, within the arm)"
+    seeds, algorithm = _seeds(searches), ALGORITHMS[searches[0].search.settings.algorithm]
+    method = f"{budget} trials by validation error at seed {seeds[0]} ({algorithm}; pruner: {pruner}, within the arm)"
     if len(seeds) == 1:
         return (
             f"Tuned: each arm had a search of its own, {method}, then the seeds of the table above at the chosen "

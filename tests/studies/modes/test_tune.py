@@ -1,5 +1,6 @@
 """Fair tuning and the open search, with a fake executor: real searches, real MLflow store, no training."""
 
+import csv
 import dataclasses
 import json
 import math
@@ -69,6 +70,58 @@ def test_each_arm_is_tuned_with_the_same_budget_and_a_change_of_sign_is_flagged(
     assert {path.parent.name for path in files} == {plan.title, f"{plan.title}-tuned"}
     assert states(store_folder)["tuned", "FINISHED"] >= 2
     assert states(store_folder)["tuning", "FINISHED"] + states(store_folder)["tuning", "KILLED"] == 16
+
+
+def curves(folder):
+    """The lines of a report's tuning curves, by the placement of their norm."""
+    with (folder / "tuning_curves.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    arms = dict.fromkeys(line["model.block.norm_position"] for line in lines)
+    return {arm: [line for line in lines if line["model.block.norm_position"] == arm] for arm in arms}
+
+
+def test_the_curve_of_one_tpe_search_is_its_best_so_far_without_a_band(store_folder, go, reported):
+    plan = one_switch()
+    _, files, _ = reported(go(tuned(plan), plan, FakeExecutor(error, epochs=EPOCHS)))
+    content = json.loads(next(path for path in files if path.name == "tuning.json").read_text())
+    assert {"tuning_curves.png", "tuning_curves.svg", "tuning_curves.csv"} <= {path.name for path in files}
+    for arm in content["arms"]:
+        drawn = curves(store_folder / "reports" / plan.title)[arm["fields"]["model.block.norm_position"]]
+        assert [line["curve"] for line in drawn] == ["path"] * 8
+        assert {line["low"] for line in drawn} == {""}
+        ended = [row["val/error"] for row in arm["trials"] if row["state"] == "complete"]
+        assert float(drawn[-1]["error"]) == min(ended)
+
+
+def test_several_searches_give_a_band_over_searches_and_the_page_has_the_figure(store_folder, go, reported):
+    plan = one_switch()
+    outcome = go(tuned(plan, budget=4, seeds=2), plan, FakeExecutor(error, epochs=EPOCHS))
+    reports = reported(outcome).reports
+    drawn = curves(store_folder / "reports" / plan.title)["before_add"]
+    assert [(line["curve"], line["searches"], line["trials"]) for line in drawn[:2]] == [
+        ("mean", "2", "1"),
+        ("mean", "2", "2"),
+    ]
+    last = drawn[-1]
+    assert float(last["low"]) < float(last["error"]) < float(last["high"])
+    reports[0].write_page({})
+    assert "Tuning curves" in (store_folder / "reports" / plan.title / "report.md").read_text()
+
+
+def test_random_draws_give_a_band_of_one_search_and_the_recipe_is_none_of_them(store_folder, go, reported):
+    plan = one_switch()
+    searching = tuned(plan, budget=6, pruner=Pruner.NONE, algorithm=Algorithm.RANDOM)
+    _, files, _ = reported(go(searching, plan, FakeExecutor(error, epochs=EPOCHS)))
+    content = json.loads(next(path for path in files if path.name == "tuning.json").read_text())
+    trials = content["arms"][0]["trials"]
+    assert (len(trials), trials[0]["recipe.lr"]) == (6, 0.1)
+    drawn = curves(store_folder / "reports" / plan.title)["before_add"]
+    assert [line["curve"] for line in drawn] == ["median"] * 5
+    assert float(drawn[0]["error"]) == sorted(row["val/error"] for row in trials[1:])[2]
+    assert float(drawn[0]["expected"]) == pytest.approx(sum(row["val/error"] for row in trials[1:]) / 5)
+    assert float(drawn[-1]["low"]) == 0.0
+    text = " ".join((store_folder / "reports" / plan.title / "table.md").read_text().split())
+    assert "(random search; pruner: none" in text
 
 
 def test_tuning_uses_a_seed_of_its_own(go):
@@ -177,6 +230,8 @@ def test_what_cannot_be_tuned_is_refused():
         space_of(replaced(tune=()))
     with pytest.raises(UserError, match="cannot be tuned as well"):
         space_of(replaced(arm={"recipe.lr": (0.1, 0.2)}))
+    with pytest.raises(UserError, match="--tune-algorithm says how --tune searches"):
+        Options(tune_algorithm=Algorithm.RANDOM)
     with pytest.raises(UserError, match="--until-decided and --tune"):
         Options(tune=True, until_decided=True)
 
