@@ -6,7 +6,10 @@ Reads the sources as syntax trees and imports none of them. The layers themselve
 import ast
 import functools
 import re
+import sys
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -188,3 +191,54 @@ def mirrored(test: str) -> bool:
     words = inner.stem.removeprefix("test_").split("_")
     subjects = [ROOT / inner.with_name("_".join(words[:count])) for count in range(1, len(words) + 1)]
     return any(path.with_suffix(".py").is_file() or (path / "__init__.py").is_file() for path in subjects)
+
+
+COMMANDS = {"pytest-xdist": "--numprocesses", "ruff": "/ruff ", "mypy": "/mypy", "import-linter": "/lint-imports"}
+"""Development packages that are run and not imported, each with what `make` calls of it."""
+LIBRARIES = "## Written by hand, and the library that could"
+LONG = 60
+
+
+def listed(extra: str = "") -> set[str]:
+    """Return the distributions that pyproject.toml lists."""
+    project = tomllib.loads(path_of("pyproject.toml").read_text())["project"]
+    entries = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    return {re.split(r"[<>=~!\[; ]", entry)[0].lower() for entry in entries}
+
+
+def imported(*folders: str) -> set[str]:
+    """Return the distributions whose modules the files of these folders import."""
+    known = metadata.packages_distributions()
+    files = [path for folder in folders for path in path_of(folder).rglob("*.py")]
+    statements = [node for path in files for node in ast.walk(parsed(path))]
+    names = [alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in statements if isinstance(node, ast.ImportFrom)]
+    tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {*PACKAGES, "tests", ""}
+    # mlflow's modules come with its skinny and its whole distribution.
+    return {min((each.lower() for each in known.get(top, [top])), key=len) for top in tops}
+
+
+def test_nothing_is_listed_that_is_not_imported_and_nothing_imported_that_is_not_listed():
+    assert imported("ablations", "resnet_lab", "analysis", "studies") == listed()
+    makefile = path_of("Makefile").read_text()
+    unused = listed("dev") - imported("tests") - set(COMMANDS)
+    assert {name for name in unused if not name.endswith("-stubs")} == set()
+    assert [name for name, words in COMMANDS.items() if words not in makefile] == []
+    assert imported("tests", "benchmarks") <= listed() | listed("dev")
+
+
+def test_every_long_module_is_part_of_a_row_of_the_table_of_libraries():
+    table = path_of("benchmarks/NOTES.md").read_text().partition(LIBRARIES)[2].partition("\n## ")[0]
+    places = re.findall(r"`((?:ablations|resnet_lab|analysis|studies)/[^`]*)`", table)
+    assert [place for place in places if not path_of(place).exists()] == []
+    long = [
+        str(path.relative_to(ROOT))
+        for name, path in modules().items()
+        if not name.startswith("benchmarks") and len(path.read_text().splitlines()) > LONG
+    ]
+    assert [name for name in long if name not in questions_files() and not any(map(name.startswith, places))] == []
+
+
+def questions_files() -> set[str]:
+    """Return the files straight under studies/, which are declarations."""
+    return {str(modules()[name].relative_to(ROOT)) for name in questions()}
