@@ -12,6 +12,7 @@ from analysis.results.trials import TrialRow, failure, group, is_diverged, outco
 from analysis.stats.contrast import Contrast, dominance, rank_sum_p
 from analysis.stats.failures import direction, paired_differences, signed_rank_p, worst_median
 from analysis.stats.intervals import Interval, holm, paired_t, t_interval
+from analysis.stats.multiplicity import Correction, benjamini_hochberg
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import Status
 from resnet_lab.spec.choices import Value
@@ -62,8 +63,20 @@ class ArmRow:
     without shared seeds Welch's t test, or the exact rank sums."""
     p_holm: float
     """Holm-corrected over every comparison of the table, all contexts together."""
+    p_bh: float = math.nan
+    """Corrected by Benjamini and Hochberg over the same, where the study asks for it; else nan."""
     reasons: tuple[str, ...]
     """One `seed S: why: sentence` for each failed trial, and for each missing one that has a reason."""
+
+    @property
+    def p_corrected(self) -> float:
+        """The corrected p that the study's tables show and that its summary goes by."""
+        return self.p_holm if math.isnan(self.p_bh) else self.p_bh
+
+
+def correction_of(rows: Iterable[ArmRow]) -> Correction:
+    """Return how the p values of a table are corrected."""
+    return Correction.HOLM if all(math.isnan(row.p_bh) for row in rows) else Correction.BH
 
 
 def summarise(
@@ -73,6 +86,7 @@ def summarise(
     context: Sequence[str],
     baseline: Mapping[str, Value],
     metric: str = TEST_ERROR,
+    correction: Correction = Correction.HOLM,
 ) -> list[ArmRow]:
     """Return a row for each arm of each context, both in order of appearance, but the baseline first.
 
@@ -89,8 +103,10 @@ def summarise(
         for key in sorted(arms, key=lambda key: key != first):
             names = dict(zip(arm, key, strict=True))
             rows.append(_row(names, where, arms[key], metric, None if key == first else reference))
-    corrected = holm([row.p for row in rows])
-    return [dataclasses.replace(row, p_holm=p) for row, p in zip(rows, corrected, strict=True)]
+    uncorrected = [row.p for row in rows]
+    by_bh = benjamini_hochberg(uncorrected) if correction == Correction.BH else [math.nan] * len(rows)
+    corrected = zip(rows, holm(uncorrected), by_bh, strict=True)
+    return [dataclasses.replace(row, p_holm=p, p_bh=q) for row, p, q in corrected]
 
 
 def trials_of(trials: Sequence[TrialRow], rows: Sequence[ArmRow]) -> Callable[[ArmRow], list[TrialRow]]:
@@ -105,7 +121,7 @@ def trials_of(trials: Sequence[TrialRow], rows: Sequence[ArmRow]) -> Callable[[A
     return of
 
 
-NOT_IN_JSON = frozenset({"arm", "context", "reasons", "direction", "repeats", "is_unpaired"})
+NOT_IN_JSON = frozenset({"arm", "context", "reasons", "direction", "repeats", "is_unpaired", "p_bh"})
 
 
 def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
@@ -113,8 +129,9 @@ def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
     names = [field.name for field in dataclasses.fields(row) if field.name not in NOT_IN_JSON]
     values = {name: getattr(row, name) for name in names}
     plain = {name: none_if_undefined(value) for name, value in values.items()}
-    unpaired = {"unpaired": True} if row.is_unpaired else {}
-    return {**row.context, **row.arm, **plain, **unpaired, "reasons": list(row.reasons)}
+    asked: dict[str, Value] = {"unpaired": True} if row.is_unpaired else {}
+    asked |= {} if math.isnan(row.p_bh) else {"p_bh": row.p_bh}
+    return {**row.context, **row.arm, **plain, **asked, "reasons": list(row.reasons)}
 
 
 def _row(

@@ -19,6 +19,7 @@ from analysis.results.claim import Claim
 from analysis.results.plan_record import SEQUENTIAL, PlanRecord
 from analysis.results.report_folder import ReportFolder
 from analysis.results.trials import TrialRow
+from analysis.stats.multiplicity import Correction
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
@@ -69,7 +70,13 @@ class ReportData(Traces):
 
         Raises KeyError for a run without a field of the plan, and UserError for two complete runs of one arm and seed.
         """
-        rows = summarise(runs, arm=tuple(plan.arm), context=tuple(plan.context), baseline=plan.baseline)
+        rows = summarise(
+            runs,
+            arm=tuple(plan.arm),
+            context=tuple(plan.context),
+            baseline=plan.baseline,
+            correction=Correction(plan.correction),
+        )
         return cls(
             plan=plan,
             runs=runs,

@@ -1,7 +1,7 @@
 """The one writer of a report's folder: tables first, then the page, both from memory."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from analysis.comparison.arms import as_dict
@@ -11,7 +11,7 @@ from analysis.figures.interactions import plot_interactions
 from analysis.figures.learning_curves import plot_curves
 from analysis.report.assemble import Parts, now, picture, sections, write_document, write_launch
 from analysis.report.data import Measured, ReportData
-from analysis.report.document import Code, Document
+from analysis.report.document import Block, Code, Document
 from analysis.report.exports import to_csv, to_latex
 from analysis.report.search.data import SearchData
 from analysis.report.search.write import write_search
@@ -40,6 +40,7 @@ from resnet_lab.system import atomic
 FIGURES = {
     "figure": "Every seed, and each arm's mean with its interval.",
     "curves": "Mean validation error after each epoch, with a 95 % Student-t band.",
+    "tuning_curves": "Tuning curves: the least validation error of the first trials of each arm's searches.",
     "ecdf": "Empirical distribution of the test error over seeds.",
     "interactions": "Interactions between the factors.",
 }
@@ -146,7 +147,7 @@ def compose(data: ReportData, folder: Path) -> Document:
         "Steps": [design_effects.steps(data)],
         "Main effects": [design_effects.screening(data)],
         **{_title(each): [measure(data, each, folder)] for each in data.measured},
-        **{_title(section): [[Code(section.text)]] for section in plan.sections},
+        **{_title(section): [[Code(section.text)], _figure_of(section, folder)] for section in plan.sections},
         "Factorial analysis": [
             results.variance(data),
             picture(FIGURES, folder, "interactions") if data.tables else [],
@@ -164,6 +165,11 @@ def compose(data: ReportData, folder: Path) -> Document:
         subtitle=f"Study {plan.study} at scale {plan.scale} on {plan.dataset}, written {now()}",
         sections=sections(parts),
     )
+
+
+def _figure_of(section: ReportSection, folder: Path) -> Iterable[Block]:
+    """Return the figure that a mode drew for its section, which lies in the folder."""
+    return picture(FIGURES, folder, "tuning_curves") if section.name == "tuning" else []
 
 
 def _title(section: ReportSection | Measured) -> str:

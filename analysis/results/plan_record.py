@@ -14,9 +14,12 @@ SEQUENTIAL = "sequential"
 """The name of the section whose intervals are corrected for repeated looks: the page says so where it gives others."""
 NEEDED = ("study", "question", "scale", "dataset", "arm", "context", "baseline", "seeds")
 """Keys that every version of plan.json has."""
+HOLM = "holm"
+"""The correction of every version of plan.json that names none."""
 OPTIONAL = (
     *("design", "variant", "implies", "aliases", "runs", "controls", "claims", "splits", "searches", "recipe"),
     "measures",
+    "correction",
 )
 
 
@@ -63,6 +66,8 @@ class PlanRecord:
     measures: Sequence[Json] = ()
     """Measures taken after training: `name`, `metric` and `title` of each, and `failures`, a sentence for each network
     that could not be measured."""
+    correction: str = HOLM
+    """Of the p values of the table: a value of `analysis.stats.multiplicity.Correction`."""
     claims: Sequence[Json] = ()
     """What the study claims of its cells: see `analysis.results.claim`."""
     recipe: Json | None = None
@@ -109,6 +114,7 @@ class PlanRecord:
             "runs": list(self.runs),
             **({"controls": list(self.controls)} if self.controls else {}),
             **({"measures": [dict(each) for each in self.measures]} if self.measures else {}),
+            **({"correction": self.correction} if self.correction != HOLM else {}),
             **({"claims": list(self.claims)} if self.claims else {}),
             **({"recipe": dict(self.recipe)} if self.recipe else {}),
             **({"splits": self.splits} if self.splits > 1 else {}),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from analysis.comparison.arms import ArmRow
+from analysis.comparison.arms import ArmRow, correction_of
 from analysis.tables.labels import short_names
 from resnet_lab.metrics import TEST_ERROR, metric
 from resnet_lab.spec.choices import Value
@@ -40,7 +40,7 @@ def context_breaks(contexts: Sequence[Mapping[str, Value]]) -> frozenset[int]:
 def number_headers(rows: Sequence[ArmRow], name: str = TEST_ERROR) -> list[str]:
     """Return the headings of the numbers of a metric; failures have a column where there are any."""
     failed = ["failed"] if any(row.failed for row in rows) else []
-    return ["n", *failed, heading(name), "difference", "p Holm"]
+    return ["n", *failed, heading(name), "difference", correction_of(rows).column]
 
 
 def heading(name: str) -> str:
@@ -63,7 +63,7 @@ def number_cells(rows: Sequence[ArmRow], gap: str = " ") -> list[list[str]]:
             *([str(row.failed)] if any_failed else []),
             errors_text(row, gap),
             "baseline" if row.is_baseline else difference_text(row, gap),
-            "" if row.is_baseline else p_text(row.p_holm),
+            "" if row.is_baseline else p_text(row.p_corrected),
         ]
         for row in rows
     ]

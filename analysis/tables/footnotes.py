@@ -3,8 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from analysis.comparison.arms import ArmRow
+from analysis.comparison.arms import ArmRow, correction_of
 from analysis.stats.intervals import t_factor
+from analysis.stats.multiplicity import Correction
 from analysis.tables.cells import difference_unit, heading
 from analysis.tables.labels import full_label, short_names
 from resnet_lab.metrics import TEST_ERROR
@@ -48,9 +49,11 @@ def _differences(rows: Sequence[ArmRow], baseline: Mapping[str, Value], metric: 
     tested = _tested(rows)
     if not tested:
         return f"{text} complete in both; one seed allows no interval and no test."
+    correction = correction_of(rows)
+    rate = " (at most one in twenty of those under 0.05 is expected to be none)" if correction == Correction.BH else ""
     return (
-        f"{text} complete in both [95 % paired t interval]; p: two-sided paired t test, Holm-corrected over"
-        f" {tested} comparison{'s' if tested > 1 else ''}."
+        f"{text} complete in both [95 % paired t interval]; p: two-sided paired t test, {correction.label}-corrected"
+        f" over {tested} comparison{'s' if tested > 1 else ''}{rate}."
     )
 
 
@@ -95,7 +98,9 @@ def _sensitivity(rows: Sequence[ArmRow]) -> str:
     pairs = max((row.pairs for row in rows if not row.withheld), default=0)
     if not tested or pairs < 2:
         return ""
-    first = f" ({t_factor(pairs, 0.05 / tested):.1f} times in Holm's first step)" if tested > 1 else ""
+    first = ""
+    if tested > 1 and correction_of(rows) == Correction.HOLM:
+        first = f" ({t_factor(pairs, 0.05 / tested):.1f} times in Holm's first step)"
     return (
         f"With {pairs} pairs, p is under 0.05 only if the mean difference exceeds {t_factor(pairs):.1f} times"
         f" the sd of the differences{first}: a large p is no sign of equality."

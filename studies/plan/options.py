@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
+from analysis.stats.multiplicity import Correction
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, Precision
 from studies.plan.design import Design
@@ -96,6 +97,11 @@ class Options:
     """With --until-decided: also hold decisions to tests for skewed outcomes, which need some 9 seeds at least."""
     margin: Annotated[float, arg(metavar="POINTS")] = 0.0
     """A difference below this does not matter: the report tests for equivalence. 0: no margin, direction alone."""
+    correction: Annotated[Correction, arg(metavar="{holm,bh}")] = Correction.HOLM
+    """Of the table's p values: holm bounds the chance of any false difference, bh (Benjamini-Hochberg) the share of
+    false ones among those found. Equivalence, claims and verdicts keep Holm's."""
+    bootstrap: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Also give bootstrap-t intervals, next to Student's; from 5 seeds on."""
     check_claims: Annotated[bool, arg(help_behavior_hint="")] = False
     """Answer the study's claims: exit 0 where all are held, 1 where one is refuted, 3 where one is underpowered."""
     tune: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -105,6 +111,8 @@ class Options:
     tune_seeds: Annotated[int, arg(metavar="K")] = 1
     """With --tune: searches for each arm, at seeds of their own; the seeds compared are dealt over them, so that the
     intervals hold what the choice leaves to chance."""
+    tune_algorithm: Annotated[Algorithm, arg(metavar="{tpe,random}")] = Algorithm.TPE
+    """With --tune: random draws are independent, so that even one search an arm gives its tuning curve a band."""
     search: Annotated[Algorithm | None, arg(metavar="{tpe,random}", help_behavior_hint="")] = None
     """Search the study's switches and its `tune` for the least validation error, instead of comparing arms."""
     trials: Annotated[int, arg(metavar="INT")] = 40
@@ -136,6 +144,13 @@ class Options:
             raise UserError(f"--fresh cannot unlearn what {asked} has found by earlier trials: give another --out")
         if self.robust and not self.until_decided:
             raise UserError("--robust is a rule of --until-decided: give both, or neither")
+        if (self.correction != Correction.HOLM or self.bootstrap) and (self.until_decided or self.search):
+            asked = (
+                "--until-decided corrects its intervals itself" if self.until_decided else "--search compares no arms"
+            )
+            raise UserError(f"{asked}: leave out --correction and --bootstrap")
+        if self.tune_algorithm != Algorithm.TPE and not self.tune:
+            raise UserError("--tune-algorithm says how --tune searches: give both, or neither")
         if self.tune_seeds > 1 and not self.tune:
             raise UserError("--tune-seeds counts the searches of --tune: give both, or neither")
         if self.splits > 1 and self.search:

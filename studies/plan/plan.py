@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from analysis.stats.multiplicity import Correction
 from resnet_lab.data.catalog import info_of, steps_per_epoch, train_images
 from resnet_lab.data.load import resolve
 from resnet_lab.errors import RefusedError, UserError
@@ -50,6 +51,10 @@ class Plan:
     """Runs of cells at seeds beyond `seeds`, where cells are repeated unequally often, as `--until-decided` does."""
     margin: float = 0.0
     """Points of test error below which a difference does not matter; 0 where nobody said."""
+    correction: Correction = Correction.HOLM
+    """Of the p values of the table."""
+    bootstrap: bool = False
+    """Whether bootstrap-t intervals are reported, too."""
     controls: tuple[Control, ...] = ()
     """The controls among the cells, by the arm they stand by: see `studies.audit.matching`."""
     splits: int = 1
@@ -180,6 +185,8 @@ def make_plan(study: Study, options: Options) -> Plan:
         splits=options.splits,
         design=design,
         margin=options.margin,
+        correction=options.correction,
+        bootstrap=options.bootstrap,
         reference=designed.baseline,
         aliases=designed.aliases,
         refused=tuple(refused),

@@ -41,6 +41,7 @@ def comparison_plan(plan: Plan, *, mode: str, looks: Sequence[int] = (), tuning:
     """
     family = {"family": len(comparisons(plan)), "alpha": ALPHA}
     unit = {"unit": "the mean of the seeds that share a split or a search"} if plan.seeds_share else {}
+    correction = {} if looks else {"correction": plan.correction.label}
     equivalence = {"equivalence": "two one-sided tests, Holm"} if plan.margin and not looks else {}
     return {
         "study": plan.study.name,
@@ -56,7 +57,7 @@ def comparison_plan(plan: Plan, *, mode: str, looks: Sequence[int] = (), tuning:
         "looks": list(looks),
         "margin": plan.margin,
         **({"splits": plan.splits} if plan.splits > 1 else {}),
-        "tests": {**(SEQUENTIAL if looks else FIXED), **unit, **family, **equivalence},
+        "tests": {**(SEQUENTIAL if looks else FIXED), **unit, **correction, **family, **equivalence},
         **({"tuning": dict(tuning)} if tuning else {}),
         "claims": [claim.as_dict() for claim in claims_of(plan)],
         # Tuned cells have values that nobody knows yet.

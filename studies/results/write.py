@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from analysis.comparison.arms import ArmRow, as_dict
+from analysis.comparison.bootstrapped import bootstrapped
 from analysis.comparison.controls import against_controls
 from analysis.report.data import ReportData
 from analysis.report.sections.equivalence import equivalent_arms
@@ -17,7 +18,7 @@ from analysis.report.sections.identity import identity_lines
 from analysis.report.stamp import fresh_files
 from analysis.report.write import table_texts, write_page, write_tables
 from analysis.results.plan_record import SEQUENTIAL, PlanRecord, ReportSection
-from analysis.tables import claim_words, control_words
+from analysis.tables import bootstrap_words, claim_words, control_words
 from analysis.tables.footnotes import explain
 from analysis.tables.table import render
 from resnet_lab.outcomes import Status, with_sentence
@@ -99,6 +100,7 @@ class PlanOutcome:
                 trials_root=out.absolute() / "trials",
             )
         )
+        data = with_bootstrap(data) if plan.bootstrap else data
         fresh = fresh_files(folder, table_texts(data), [trial.folder for trial in self.trials])
         files = fresh or write_tables(data, folder)
         return StudyReport(folder=folder, data=data, files=files, is_fresh=bool(fresh))
@@ -143,6 +145,19 @@ def with_controls(data: ReportData) -> ReportData:
         text=control_words.text(matched, data.plan.controls, data.rows),
         content=control_words.content(matched),
     )
+    return _with_section(data, section)
+
+
+def with_bootstrap(data: ReportData) -> ReportData:
+    """Return the data with a section on bootstrap-t intervals next to Student's."""
+    arms = bootstrapped(data.runs, data.rows)
+    section = ReportSection(
+        name="bootstrap_intervals", text=bootstrap_words.text(arms), content=bootstrap_words.content(arms)
+    )
+    return _with_section(data, section)
+
+
+def _with_section(data: ReportData, section: ReportSection) -> ReportData:
     return dataclasses.replace(data, plan=dataclasses.replace(data.plan, sections=(section, *data.plan.sections)))
 
 
@@ -194,6 +209,7 @@ def plan_record(plan: Plan, sections: tuple[ReportSection, ...] = (), trials: Se
         splits=plan.splits,
         searches=plan.searches,
         margin=plan.margin,
+        correction=plan.correction.value,
         sections=sections,
         runs=plan.rows(),
         measures=_measures(plan, trials),

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from analysis.comparison.anova import Anova, Effect
+from analysis.comparison.arms import ArmRow, correction_of
 from analysis.comparison.compare import Comparison
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
@@ -60,7 +61,7 @@ def _unpaired(data: ReportData) -> Iterator[Block]:
         caption="Arms that share no seed with the baseline of their context, unpaired, in points of test error.",
         headers=[
             *short_names(data.context).values(),
-            *("arm", "seeds", "baseline's", "difference [95 %]", "p Welch", "p Holm"),
+            *("arm", "seeds", "baseline's", "difference [95 %]", "p Welch", correction_of(data.rows).column),
         ],
         rows=[
             [
@@ -69,7 +70,7 @@ def _unpaired(data: ReportData) -> Iterator[Block]:
                 *map(str, (row.repeats, base.repeats)),
                 difference_text(row),
                 p_text(row.p),
-                p_text(row.p_holm),
+                p_text(row.p_corrected),
             ]
             for row, base in zip(rows, bases, strict=True)
         ],
@@ -78,7 +79,7 @@ def _unpaired(data: ReportData) -> Iterator[Block]:
     )
     yield Text(
         "p Welch: two-sided t test of unequal variances (Welch 1947), uncorrected; exact rank sums where a seed"
-        " diverged. p Holm: corrected with the paired comparisons.",
+        f" diverged. {correction_of(data.rows).column}: corrected with the paired comparisons.",
         note=True,
     )
 
@@ -88,7 +89,8 @@ def _paired(data: ReportData) -> Iterator[Block]:
     if not tested:
         return
     ranked = any(each.wilcoxon for each in tested)
-    headers = ["pairs", "difference [95 %]", "sd", "p t", "p Holm", "p flip", *(["p Wilcoxon"] if ranked else [])]
+    tests = ["p t", correction_of(data.rows).column, "p flip", *(["p Wilcoxon"] if ranked else [])]
+    headers = ["pairs", "difference [95 %]", "sd", *tests]
     yield Table(
         caption="Each arm against the baseline of its context, seed by seed, in points of test error.",
         headers=[*short_names(data.context).values(), "arm", *headers, "d_z", "gain", "detectable", "with Holm"],
@@ -96,7 +98,7 @@ def _paired(data: ReportData) -> Iterator[Block]:
         left=len(data.context) + 1,
         breaks=context_breaks([each.row.context for each in tested]),
     )
-    yield Text(_legend(tested, sum(not math.isnan(row.p) for row in data.rows)), note=True)
+    yield Text(_legend(tested, data.rows), note=True)
 
 
 def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
@@ -108,7 +110,7 @@ def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
         difference_text(row),
         _number(each.sd),
         p_text(row.p),
-        p_text(row.p_holm),
+        p_text(row.p_corrected),
         p_text(each.p_sign_flip),
         *([p_text(ranks.p) if ranks else "n/a"] if ranked else []),
         _number(each.dz, "+.2f"),
@@ -118,13 +120,14 @@ def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
     ]
 
 
-def _legend(tested: Sequence[Comparison], family: int) -> str:
+def _legend(tested: Sequence[Comparison], rows: Sequence[ArmRow]) -> str:
     floors = [each.floor_sign_flip for each in tested if not math.isnan(each.floor_sign_flip)]
     floor = f"; it cannot be under {min(floors):.2g} with this number of pairs" if floors else ""
     ranks = [each.wilcoxon.floor for each in tested if each.wilcoxon]
+    family, column = sum(not math.isnan(row.p) for row in rows), correction_of(rows).column
     return "\n".join(
         [
-            "sd: of the paired differences. p t: two-sided paired t test, uncorrected; p Holm: corrected over all.",
+            f"sd: of the paired differences. p t: two-sided paired t test, uncorrected; {column}: corrected over all.",
             f"p flip: exact sign-flip permutation test, uncorrected{floor}.",
             *([f"p Wilcoxon: signed ranks, uncorrected, never under {min(ranks):.2g} here."] if ranks else []),
             "d_z: mean difference over the sd of the differences. gain: how many times the seeds an unpaired"

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from analysis.comparison.arms import ArmRow
+from analysis.comparison.arms import ArmRow, correction_of
 from analysis.comparison.compare import ALPHA, POWER, Comparison, Sensitivity, sensitivity
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Text
@@ -42,18 +42,19 @@ def summary(data: ReportData) -> Iterator[Block]:
 
 
 def _decided(data: ReportData) -> str:
-    rows = [row for row in data.rows if not math.isnan(row.p_holm)]
+    rows = [row for row in data.rows if not math.isnan(row.p_corrected)]
     if not rows:
         return "No arm shares two seeds with its baseline, so nothing is tested."
-    sure = [row for row in rows if row.p_holm < ALPHA]
+    sure = [row for row in rows if row.p_corrected < ALPHA]
+    correction = f"{correction_of(rows).label}'s correction"
     total = f"{len(rows)} comparison{'s' if len(rows) > 1 else ''}"
     if not sure:
-        return f"Of {total} with the baseline, none differs at 5 % after Holm's correction."
+        return f"Of {total} with the baseline, none differs at 5 % after {correction}."
     listed = "; ".join(_difference(row, data.baseline) for row in sure[:MAX_LISTED]) + (
         "; and others" if len(sure) > MAX_LISTED else ""
     )
     verb = "differs" if len(sure) == 1 else "differ"
-    return f"Of {total} with the baseline, {len(sure)} {verb} at 5 % after Holm's correction: {listed}."
+    return f"Of {total} with the baseline, {len(sure)} {verb} at 5 % after {correction}: {listed}."
 
 
 def _difference(row: ArmRow, baseline: Mapping[str, Value]) -> str:

@@ -87,6 +87,13 @@ def test_claims_are_checked_once_at_seeds_fixed_beforehand():
             Options(check_claims=True, **asked)
 
 
+def test_corrections_and_bootstrap_are_for_comparisons_at_fixed_seeds():
+    for asked in ({"until_decided": True}, {"search": "tpe"}):
+        for option in ({"correction": "bh"}, {"bootstrap": True}):
+            with pytest.raises(UserError, match="leave out --correction and --bootstrap"):
+                Options(**asked, **option)
+
+
 def test_a_claim_is_read_back_as_it_was_written():
     claim = Claim(kind=ClaimKind.EQUIVALENT, arm={DEPTH: 8, NORM: "after_add"}, baseline={}, margin=0.5, power=0.9)
     assert Claim.from_dict(claim.as_dict()) == claim

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from analysis.results.analysis_plan import FILE, HISTORY, read_plans
+from analysis.stats.multiplicity import Correction
 from resnet_lab.trials.trial import Trial
 from studies.bn_placement import STUDY
 from studies.modes.mode import make_mode
@@ -43,6 +44,11 @@ def test_a_comparison_freezes_arms_seeds_margin_tests_and_no_claims(tmp_path):
     assert (record.plan["claims"], record.trials, record.results) == ([], 12, 0)
     assert record.plan["fixed"]["model.width"] == 8
     assert plan_files([TITLE], tmp_path) == {TITLE: [tmp_path / "reports" / TITLE / FILE]}
+
+
+def test_the_correction_that_was_asked_for_is_frozen(tmp_path):
+    _, plans = frozen(tmp_path, correction=Correction.BH)
+    assert plans[TITLE]["tests"]["correction"] == "Benjamini-Hochberg"
 
 
 def test_seeds_until_decided_freeze_their_looks(tmp_path):
