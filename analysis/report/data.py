@@ -141,7 +141,14 @@ class ReportData(Traces):
                 metric=str(each["metric"]),
                 title=str(each["title"]),
                 failures=tuple(each.get("failures", ())),
-                rows=summarise(self.runs, arm=arm, context=context, baseline=self.baseline, metric=each["metric"]),
+                rows=summarise(
+                    self.runs,
+                    arm=arm,
+                    context=context,
+                    baseline=self.baseline,
+                    metric=each["metric"],
+                    correction=Correction(self.plan.correction),
+                ),
             )
             for each in self.plan.measures
         ]

@@ -97,13 +97,15 @@ def test_several_searches_give_a_band_over_searches_and_the_page_has_the_figure(
     plan = one_switch()
     outcome = go(tuned(plan, budget=4, seeds=2), plan, FakeExecutor(error, epochs=EPOCHS))
     reports = reported(outcome).reports
-    drawn = curves(store_folder / "reports" / plan.title)["before_add"]
+    drawn = curves(store_folder / "reports" / plan.title)["after_add"]
     assert [(line["curve"], line["searches"], line["trials"]) for line in drawn[:2]] == [
         ("mean", "2", "1"),
         ("mean", "2", "2"),
     ]
+    best = [search.best().values[0] for search in outcome.searches[1]]
     last = drawn[-1]
-    assert float(last["low"]) < float(last["error"]) < float(last["high"])
+    assert float(last["error"]) == pytest.approx(sum(best) / 2)
+    assert float(last["low"]) < min(best) < max(best) < float(last["high"])
     reports[0].write_page({})
     assert "Tuning curves" in (store_folder / "reports" / plan.title / "report.md").read_text()
 
