@@ -70,7 +70,8 @@ def torchsummary(traced: Trace) -> dict[str, float]:
     `forward_backward` is twice the outputs of all modules, among them blocks and a global pooling; a dense layer's is
     what it was given with what it adds. `params` is without buffers.
     """
-    outputs = sum(prod(part.output) for unit in traced.units for part in (*unit.layers, unit))
+    parts: list[Unit | Layer] = [*traced.units, *(layer for unit in traced.units for layer in unit.layers)]
+    outputs = sum(prod(part.output) for part in parts)
     outputs += sum(prod(unit.layers[0].output) for unit in traced.units if unit.kind == _DENSE_LAYER)
     if isinstance(traced.network, ResNet):  # its pooling is no module
         outputs += prod(traced.units[-2].output[:1])
