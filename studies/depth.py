@@ -1,6 +1,6 @@
 """Do deeper nets get better, and only with shortcuts? Plain against residual nets of growing depth.
 
-    python -m studies.depth                                                    about 2 minutes on 2 cores
+    python -m studies.depth                                                    about a minute on 2 cores
     python -m studies.depth --scale paper --data-dir DIR                       50 runs of 64k iterations: a GPU
 
 Two arms, with and without shortcuts, at each depth. Both have the same parameters (shortcut A has none), so that

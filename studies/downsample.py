@@ -1,6 +1,6 @@
 """Where should a network halve its image: in the blocks, or in convolutions of their own?
 
-    python -m studies.downsample                                               about 2 minutes on 2 cores
+    python -m studies.downsample                                               about a minute on 2 cores
     python -m studies.downsample --scale paper --data-dir DIR                  30 runs of 64k iterations: a GPU
 
 Three arms: the stride in the first block of a stage (He et al. 2015, section 4.2); the reading of one public

@@ -8,8 +8,9 @@ put in its place, SkipInit (De and Smith 2020, arXiv 2002.10444) or Fixup (Zhang
 Batch norm alone depends on the batch: --set recipe.batch_size=8 asks how much.
 
 Expect (test error %, CIFAR-10): batch norm 8.75 with 20 layers and 6.97 with 56 (He et al. 2015, table 6, one run
-each). For the other arms our sources have no figure that was cross-checked. Without a norm and at a start made for
-one, a rate of 0.1 is too large: the arm is expected to diverge or to fail.
+each). For the other arms our sources have no figure that was cross-checked. On the digits, six epochs, three seeds:
+batch 2.7, group 7.0, layer 10.7; without a norm 43, SkipInit 46, Fixup 59, with seeds far apart: the rate of 0.1
+and its short rise were made for batch norm, and --tune gives each arm its own.
 """
 
 from resnet_lab.spec import DatasetName

@@ -1,6 +1,6 @@
 """Does activation before the weights help, and more so in deeper nets? Table 3 of He et al. 2016.
 
-    python -m studies.preactivation                                            about 2 minutes on 2 cores
+    python -m studies.preactivation                                            about a minute on 2 cores
     python -m studies.preactivation --scale paper --data-dir DIR               30 runs of 64k iterations: a GPU
 
 Three arms: the original block, ReLU-only and full pre-activation, at two depths. As published, depths 164 and 1001

@@ -1,6 +1,6 @@
 """Where does the last ReLU belong: after the addition, before it, before the weights, or nowhere?
 
-    python -m studies.relu_placement                                           about 2 minutes on 2 cores
+    python -m studies.relu_placement                                           about a minute on 2 cores
     python -m studies.relu_placement --scale paper --data-dir DIR              40 runs of 64k iterations: a GPU
 
 Four arms that keep every norm in its place (He et al. 2016, fig. 4a, 4c and 4d) or drop the ReLU (Torch blog 2016),
