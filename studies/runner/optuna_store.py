@@ -124,10 +124,14 @@ class OptunaStore:
         """Enter the cell as running, at once. `fields` are the varied fields and the seed, by dotted name."""
         from optuna.trial import TrialState, create_trial
 
-        attributes = {"trial": trial.name, "attempt": self.failures(trial) + 1}
-        distributions = {name: _distribution(name) for name in fields}
+        # Optuna has no distribution of texts, such as the file that recipe.weights names: they are attributes.
+        texts = {name: value for name, value in fields.items() if field_types()[name] is str}
+        params = {name: value for name, value in fields.items() if name not in texts}
         entry = create_trial(
-            state=TrialState.RUNNING, params=dict(fields), distributions=distributions, user_attrs=attributes
+            state=TrialState.RUNNING,
+            params=params,
+            distributions={name: _distribution(name) for name in params},
+            user_attrs={"trial": trial.name, "attempt": self.failures(trial) + 1, **texts},
         )
         try:
             self._open[trial.name] = self._storage.create_new_trial(self._study, entry)

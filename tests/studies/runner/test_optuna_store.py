@@ -93,3 +93,13 @@ def test_the_tables_hold_what_optuna_reads_and_it_reads_where_they_are_not_as_kn
         ("WAITING", "", None),
     ]
     assert entries(tmp_path / "no tables", storage, study) == found
+
+
+def test_a_text_that_varies_is_kept_as_an_attribute(tmp_path, trial):
+    store = OptunaStore.open(tmp_path, "s")
+    for seed, weights in enumerate(("none", "/here/model.safetensors#0123456789ab")):
+        spec = replace(RunSpec(), {"seed": seed, "recipe.weights": weights})
+        store.start(Trial(root=trial.root, spec=spec), {"recipe.weights": weights, "seed": seed})
+    kept = stored(tmp_path)
+    assert [each.params for each in kept] == [{"seed": 0}, {"seed": 1}]
+    assert [each.user_attrs["recipe.weights"] for each in kept] == ["none", "/here/model.safetensors#0123456789ab"]
