@@ -48,7 +48,11 @@ def by_network(axes: "Axes", frame: "pd.DataFrame", chance: float) -> None:
         spread = [lesioned["error"] - lesioned["low"], lesioned["high"] - lesioned["error"]]
         style: dict[str, Any] = {"color": colour(place), "marker": marker(place), "ms": 5, "lw": 1.2, "elinewidth": 1.2}
         axes.errorbar(
-            lesioned["block"].astype(float), lesioned["error"], spread, label=f"{name}: {base:.1f} %", **style
+            lesioned["block"].astype(float),
+            lesioned["error"],
+            spread,
+            label=f"{name} (undamaged: {base:.1f} %)",
+            **style,
         )
         axes.axhline(base, color=colour(place), linestyle="--", linewidth=1, zorder=1)
     axes.axhline(chance, color="0.4", linestyle=":", linewidth=1, zorder=1, label="chance")

@@ -15,7 +15,9 @@ from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten, pick
 from resnet_lab.spec.run_spec import RunSpec
 
-ITERATIONS, PRECISION = "recipe.iterations", "recipe.precision"
+ITERATIONS = "recipe.iterations"
+UNDECIDED = frozenset({"recipe.precision", "recipe.weights", "recipe.trained"})
+"""Fields of a recipe that no preset decides: the machine's arithmetic, and what a network starts from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +56,8 @@ class RecipePreset:
 
     @property
     def recipe(self) -> dict[str, Value]:
-        """Every field that it decides: the precision is the machine's, and a length in epochs depends on the images."""
-        left_out = {PRECISION, *((ITERATIONS,) if self.epochs else ())}
+        """Every field that it decides; a length in epochs is none, since its iterations depend on the images."""
+        left_out = {*UNDECIDED, *((ITERATIONS,) if self.epochs else ())}
         whole = {name: value for name, value in flatten(RunSpec()).items() if _decided(name) and name not in left_out}
         return whole | self.fields
 

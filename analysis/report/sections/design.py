@@ -57,7 +57,8 @@ def _implied(level: Mapping[str, Any]) -> str:
 
 
 def _recipe(plan: PlanRecord) -> list[str]:
-    return recipe_lines(plan.recipe, (*plan.arm, *plan.context)) if plan.recipe else []
+    lines = recipe_lines(plan.recipe, (*plan.arm, *plan.context)) if plan.recipe else []
+    return [line.removeprefix("recipe ") for line in lines]  # the item is called so
 
 
 def _levels(factor: tuple[str, Sequence[Value]]) -> str:

@@ -9,7 +9,7 @@ from analysis.comparison import published
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import flatten, replace
-from resnet_lab.spec.recipes import RECIPES, find_recipe, recipe_lines, recipe_record
+from resnet_lab.spec.recipes import RECIPES, UNDECIDED, find_recipe, recipe_lines, recipe_record
 
 PUBLISHED = tomllib.loads((Path(published.__file__).parent / "published.toml").read_text())["protocol"]
 
@@ -19,7 +19,7 @@ def test_a_preset_is_a_whole_recipe_whose_every_field_has_a_source(preset):
     spec = replace(RunSpec(), preset.recipe)
     decided = {name for name in flatten(RunSpec()) if name.startswith("recipe.") or name == "data.normalise"}
     length = {"recipe.iterations"} if preset.epochs else set()
-    assert set(preset.recipe) == decided - {"recipe.precision"} - length
+    assert set(preset.recipe) == decided - UNDECIDED - length
     assert {name: value for name, value in flatten(spec).items() if name in preset.fields} == preset.fields
     assert sum(len(stated.fields) for stated in preset.stated) == len(preset.fields), "each field stands in one place"
     assert all(stated.source for stated in preset.stated)

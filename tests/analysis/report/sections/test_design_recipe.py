@@ -24,7 +24,7 @@ PLAN = PlanRecord(
 
 def test_the_preset_is_named_with_what_was_changed_and_survives_the_file():
     lines = _recipe(PlanRecord.from_dict(PLAN.as_dict()))
-    assert lines[0].startswith("recipe he2016: ResNets on CIFAR-10, He et al. 2016 (arXiv 1603.05027")
+    assert lines[0].startswith("he2016: ResNets on CIFAR-10, He et al. 2016 (arXiv 1603.05027")
     assert lines[1] == "changed: recipe.lr 0.2 (the recipe's is 0.1)"
 
 
