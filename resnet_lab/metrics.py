@@ -45,6 +45,9 @@ class Metric:
 
 TEST_ERROR = "test/error"
 VAL_ERROR = "val/error"
+TEST_CURVE = "epoch/test_error"
+"""The test error after each epoch, where `--log-test` asks for it: nothing is chosen by it."""
+BATCH_ACCURACY = "train/batch_accuracy"
 
 
 def _row(name: str, label: str, unit: str = "", better: Better = Better.NEITHER) -> tuple[str, Metric]:
@@ -61,13 +64,15 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
             _row(VAL_ERROR, "validation error", "%", Better.LOWER),
             _row("test/loss", "test loss", "nats", Better.LOWER),
             _row(TEST_ERROR, "test error", "%", Better.LOWER),
+            _row(TEST_CURVE, "test error", "%", Better.LOWER),
+            _row(BATCH_ACCURACY, "training accuracy", "%", Better.HIGHER),
             _row("time/epoch_s", "time per epoch", "s", Better.LOWER),
             _row("time/train_s", "training time", "s", Better.LOWER),
             _row("time/images_per_s", "images per second", "1/s", Better.HIGHER),
             _row("model/parameters", "parameters"),
             _row("model/flops", "FLOPs per image"),
-            _row("lesion/mean_damage", "mean damage of deleting one block", "points", Better.LOWER),
-            _row("lesion/worst_damage", "worst damage of deleting one block", "points", Better.LOWER),
+            _row("lesion/mean_damage", "mean damage of a deletion", "points", Better.LOWER),
+            _row("lesion/worst_damage", "worst damage of a deletion", "points", Better.LOWER),
             _row("classes/mean_accuracy", "mean accuracy over the classes", "%", Better.HIGHER),
             _row("classes/least_accuracy", "least accuracy of a class", "%", Better.HIGHER),
             _row("energy/joules", "energy", "J", Better.LOWER),

@@ -23,8 +23,10 @@ EXPLAINED_BY: Mapping[str, tuple[str, ...]] = {
         "recipe.crop_padding",
         "recipe.rotation",
         "recipe.cutout_size",
+        "recipe.crop_scale",
+        "recipe.mixup",
     ),
-    PARAMETERS: ("model.", "recipe.init"),
+    PARAMETERS: ("model.", "recipe.init", "recipe.weights"),
 }
 """Fields, or the beginnings of their names, that what was recorded depends on, besides the seed."""
 

@@ -53,5 +53,15 @@ def log_ticks(axes: "Axes", bottom: float, top: float) -> None:
     axes.yaxis.set_major_formatter("{x:g}")
 
 
+def decade_ticks(axes: "Axes") -> None:
+    """Give a y axis of positive numbers a log scale that names 1, 2 and 5 times the powers of ten."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter("{x:g}")
+
+
 def _logs(values: Sequence[float]) -> list[float]:
     return [value if math.isnan(value) else math.log10(max(value, 1e-9)) for value in values]

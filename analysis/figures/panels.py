@@ -45,25 +45,42 @@ def in_panels(
     rows: Sequence[ArmRow], text: FigureText, draw: Callable[["Axes", ArmRow, Mapping[str, object]], None]
 ) -> "Figure":
     """Draw each row into the panel of its context with its arm's colour and line, and a legend under all."""
-    contexts, arms = contexts_of(rows), arms_of(rows)
-    baseline = next((row.arm for row in rows if row.is_baseline), {})
-    labels = [values_label(arm) + (" (baseline)" if arm == baseline else "") for arm in arms]
-    figure, axes = grid(len(contexts), text, key=(names_label(arms[0]), labels))
+    contexts, key, styles = contexts_of(rows), *arm_lines(rows)
+    figure, axes = grid(len(contexts), text, key=key)
     for panel, context in zip(axes, contexts, strict=True):
         panel.set_title(full_label(context), fontsize=9)
-        for row in rows:
+        for row, style in zip(rows, styles, strict=True):
             if row.context == context:
-                index = arms.index(row.arm)
-                draw(panel, row, {"color": arm_style(index)[0], "linestyle": LINES[index % len(LINES)]})
+                draw(panel, row, style)
     return figure
 
 
+def arm_lines(
+    rows: Sequence[ArmRow], *, solid: bool = False
+) -> tuple[tuple[str, list[str]], list[Mapping[str, object]]]:
+    """Return the key of the arms for `grid`, and the colour and line of each row; all lines are solid if so asked."""
+    arms = arms_of(rows)
+    baseline = next((row.arm for row in rows if row.is_baseline), {})
+    labels = [values_label(arm) + (" (baseline)" if arm == baseline else "") for arm in arms]
+    places = [arms.index(row.arm) for row in rows]
+    lines = LINES[:1] if solid else LINES
+    styles: list[Mapping[str, object]] = [
+        {"color": arm_style(place)[0], "linestyle": lines[place % len(lines)]} for place in places
+    ]
+    return (names_label(arms[0]) if arms else "", labels), styles
+
+
 def grid(
-    count: int, text: FigureText, columns: int = 3, key: tuple[str, Sequence[str]] = ("", ()), width: float = 0.0
+    count: int,
+    text: FigureText,
+    columns: int = 3,
+    key: tuple[str, Sequence[str]] = ("", ()),
+    width: float = 0.0,
+    solid: bool = False,
 ) -> tuple["Figure", list["Axes"]]:
     """Return a figure of `count` panels, at most `columns` side by side, above the caption and the key of the arms.
 
-    It is as wide as a page or a column, or `width` inches.
+    It is as wide as a page or a column, or `width` inches. The key's lines are those of `arm_lines`.
     """
     import seaborn as sns
     from matplotlib.figure import Figure
@@ -83,14 +100,14 @@ def grid(
     top.suptitle(textwrap.fill(text.title, int(width / TITLE_LETTER)), x=0.01, ha="left", fontsize=10)
     foot.text(0.01, 0.03, caption, ha="left", va="bottom", fontsize=7, color="0.35")
     if key[1]:
-        _legend(foot, key, across_key)
+        _legend(foot, key, across_key, LINES[:1] if solid else LINES)
     return figure, axes
 
 
-def _legend(foot: "SubFigure", key: tuple[str, Sequence[str]], columns: int) -> None:
+def _legend(foot: "SubFigure", key: tuple[str, Sequence[str]], columns: int, lines: Sequence[str]) -> None:
     from matplotlib.lines import Line2D
 
-    styles = [(arm_style(i)[0], LINES[i % len(LINES)]) for i in range(len(key[1]))]
+    styles = [(arm_style(i)[0], lines[i % len(lines)]) for i in range(len(key[1]))]
     foot.legend(
         [Line2D([], [], color=colour, ls=line, lw=1.6) for colour, line in styles],
         key[1],

@@ -14,6 +14,7 @@ from analysis.comparison.claims import Answered, check
 from analysis.comparison.compare import Comparison, compare
 from analysis.comparison.pairing import Pairing, Recorded, pairing
 from analysis.comparison.two_way import OverImages, over_images
+from analysis.figures.learning_curves import curve_data
 from analysis.report.traces import Json, Traces
 from analysis.results.claim import Claim
 from analysis.results.plan_record import SEQUENTIAL, PlanRecord
@@ -28,6 +29,7 @@ from resnet_lab.trials import image_record
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
 WIDTH = "model.width"
@@ -130,6 +132,11 @@ class ReportData(Traces):
         if self.is_sequential:
             return []
         return check(self.runs, [Claim.from_dict(each) for each in self.plan.claims])
+
+    @cached_property
+    def curves(self) -> "pd.DataFrame":
+        """The learning curves of the arms: see `analysis.figures.learning_curves.curve_data`."""
+        return curve_data(self.runs, self.histories, self.rows)
 
     @cached_property
     def measured(self) -> Sequence[Measured]:

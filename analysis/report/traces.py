@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from resnet_lab.spec.fields import CONFIG_FILE
+from resnet_lab.trials import batch_record
 from resnet_lab.trials.notices import Notice, read_notices
 from resnet_lab.trials.signature import ENVIRONMENT_FILE, HISTORY_FILE, START_FILE, read_history
 
@@ -32,6 +33,11 @@ class Traces:
     def environments(self) -> Mapping[str, Json]:
         """env.json."""
         return self._read(ENVIRONMENT_FILE, _object)
+
+    @cached_property
+    def batches(self) -> Mapping[str, Sequence[Json]]:
+        """batches.jsonl: the training accuracy of each mini-batch, of the trials that recorded it."""
+        return {name: lines for name in self.trial_names if (lines := batch_record.read(self.trials_root / name))}
 
     @cached_property
     def starts(self) -> Mapping[str, Json]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from analysis.comparison.arms import as_dict
 from analysis.figures.arms import plot_arms
+from analysis.figures.batch_accuracy import plot_batches
 from analysis.figures.ecdf import plot_ecdf
 from analysis.figures.interactions import plot_interactions
 from analysis.figures.learning_curves import plot_curves
+from analysis.figures.loss_and_error import plot_loss_and_error
 from analysis.report.assemble import Parts, now, picture, sections, write_document, write_launch
 from analysis.report.data import Measured, ReportData
 from analysis.report.document import Block, Code, Document
@@ -39,7 +41,9 @@ from resnet_lab.system import atomic
 
 FIGURES = {
     "figure": "Every seed, and each arm's mean with its interval.",
-    "curves": "Mean validation error after each epoch, with a 95 % Student-t band.",
+    "curves": "Training and validation loss and error after each epoch: means with 95 % Student-t bands.",
+    "loss_and_error": "Training loss (dashed, left) and error (solid, right), as figure 6 of He et al. 2016 has them.",
+    "batches": "Training accuracy by mini-batch: means with 95 % Student-t bands.",
     "tuning_curves": "Tuning curves: the least validation error of the first trials of each arm's searches.",
     "ecdf": "Empirical distribution of the test error over seeds.",
     "interactions": "Interactions between the factors.",
@@ -115,14 +119,17 @@ def _plot(data: ReportData, folder: Path) -> list[Path]:
 
 
 def write_page(data: ReportData, folder: Path) -> list[Path]:
-    """Write report.html, report.md, table.tex, table.csv, two_way.csv, curves, ecdf and interactions; return paths.
+    """Write report.html, report.md, table.tex, table.csv, two_way.csv, curves, ecdf and interactions; return
+    paths.
 
     The main figure is the one that lies in the folder. launch.json, which a report that is written again reads, is no
     part of the page and is not among the paths.
     """
     write_launch(data.launch, folder)
     figures = [
-        *plot_curves(data.runs, data.histories, data.rows, out=folder / "curves"),
+        *plot_curves(data.curves, data.rows, out=folder / "curves"),
+        *plot_loss_and_error(data.curves, data.rows, out=folder / "loss_and_error"),
+        *plot_batches(data.runs, data.batches, data.rows, out=folder / "batches"),
         *plot_ecdf(data.runs, data.rows, out=folder / "ecdf"),
         *plot_interactions(data.designed_runs, data.tables, out=folder / "interactions"),
     ]
@@ -152,7 +159,7 @@ def compose(data: ReportData, folder: Path) -> Document:
             results.variance(data),
             picture(FIGURES, folder, "interactions") if data.tables else [],
         ],
-        "Learning curves": [picture(FIGURES, folder, "curves")],
+        "Learning curves": [picture(FIGURES, folder, name) for name in ("curves", "loss_and_error", "batches")],
         "Distribution over seeds": [picture(FIGURES, folder, "ecdf")],
         "Published figures": [published(data)],
         "Failed trials": [failures(data)],

@@ -192,9 +192,10 @@ def make_batch(
 
 
 def first_batch(data: ImageData, recipe: RecipeSpec, draws: Draws, padded: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the pixels uint8 [B, H, W, C] and labels int64 [B] of an epoch's first mini-batch, before normalisation.
+    """Return the pixels uint8 [B, H, W, C] and labels int64 [B] of an epoch's first mini-batch.
 
-    `draws` is the whole epoch's, on the CPU, where all of it is computed: the same bits on every device.
+    They are as augmented, before normalisation and mixup. `draws` is the whole epoch's, on the CPU, where all of it is
+    computed: the same bits on every device.
     """
     first = draws.part(slice(recipe.batch_size))
     images, here = first.order.to(padded.device), replace(data, mean=data.mean.cpu())

@@ -60,7 +60,7 @@ class Buffers:
     loss: Tensor
     """float64 []: summed over the epoch."""
     wrong: Tensor
-    """int64 []: wrong predictions in the epoch."""
+    """int64 [steps of an epoch]: wrong predictions in each."""
 
 
 class CapturedRunner:
@@ -78,15 +78,15 @@ class CapturedRunner:
             rates=torch.zeros(self.steps, dtype=rate.dtype, device=device),
             rate=rate,
             loss=torch.zeros((), dtype=torch.float64, device=device),
-            wrong=torch.zeros((), dtype=torch.int64, device=device),
+            wrong=torch.zeros(self.steps, dtype=torch.int64, device=device),
         )
         self._ahead = (0, self._draw(0))
         self.draws = self._ahead[1].to(device)
         self._noisy = draws_noise(train_step.model)
         self._replay: Work | None = None
 
-    def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, int]:
-        """Train `count` steps from the start of an epoch; return the summed loss and the wrong predictions.
+    def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, Tensor]:
+        """Train `count` steps from the start of an epoch; return the summed loss and each step's wrong predictions.
 
         `iteration` is the first step's number in the run and `rate` the plateau's.
         """
@@ -102,7 +102,7 @@ class CapturedRunner:
                     self._replay()
                 # The device has an epoch's work before it: what the host does now costs nothing.
                 self._ahead = (epoch + 1, self._draw(epoch + 1))
-            return float(self.buffers.loss), int(self.buffers.wrong)
+            return float(self.buffers.loss), self.buffers.wrong[:count].cpu()
 
     def forget(self) -> None:
         """Record again at the next step: the optimiser's state lies elsewhere now."""
@@ -117,7 +117,7 @@ class CapturedRunner:
         set_rate(self.train_step.optimizer, at.rate)
         loss, logits = self.train_step.run(x, y)
         at.loss.add_(loss)
-        at.wrong.add_(wrong_predictions(logits, y))
+        at.wrong.index_copy_(0, at.step, wrong_predictions(logits, y).reshape(1))
         at.step.add_(1)
 
     def _begin(self, epoch: int, iteration: int, rate: float) -> None:

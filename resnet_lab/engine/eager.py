@@ -21,25 +21,25 @@ class EagerRunner:
     ) -> None:
         self.spec, self.data, self.padded, self.train_step, self.effective = spec, data, padded, train_step, effective
 
-    def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, int]:
-        """Train `count` steps from the start of an epoch; return the summed loss and the wrong predictions.
+    def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, Tensor]:
+        """Train `count` steps from the start of an epoch; return the summed loss and each step's wrong predictions.
 
         `iteration` is the first step's number in the run and `rate` the plateau's.
         """
         spec, device = self.spec, self.train_step.device
         loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-        wrong = torch.zeros((), dtype=torch.int64, device=device)
+        wrong = torch.zeros(count, dtype=torch.int64, device=device)
         drawn = batches(
             self.data, spec.recipe, seed=spec.seed, epoch=epoch, dtype=self.train_step.dtype, padded=self.padded
         )
         with epoch_noise(spec.seed, epoch, device):
-            for number, (x, y) in zip(range(iteration, iteration + count), drawn, strict=False):
-                loss, logits = self.step(x, y, lr_at(spec, number, rate))
+            for step, (x, y) in zip(range(count), drawn, strict=False):
+                loss, logits = self.step(x, y, lr_at(spec, iteration + step, rate))
                 loss_sum += loss
-                wrong += wrong_predictions(logits, y)
+                wrong[step] = wrong_predictions(logits, y)
         if self.effective is not None:
             self.effective.restore()
-        return float(loss_sum), int(wrong)
+        return float(loss_sum), wrong.cpu()
 
     def step(self, x: Tensor, y: Tensor, lr: float) -> tuple[Tensor, Tensor]:
         """Take one step at the rate `lr`; return the loss [] and the logits [B, classes]."""

@@ -23,10 +23,11 @@ from resnet_lab.spec import RunSpec
 class EpochRunner(Protocol):
     """Trains epochs of one network."""
 
-    def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, int]:
-        """Train `count` steps from the start of an epoch; return the summed loss and the wrong predictions.
+    def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, Tensor]:
+        """Train `count` steps from the start of an epoch; return the summed loss and each step's wrong predictions.
 
-        `iteration` is the first step's number in the run, `rate` the plateau schedule's learning rate.
+        The latter are int64 [count] on the CPU. `iteration` is the first step's number in the run, `rate` the plateau
+        schedule's learning rate.
         """
 
     def forget(self) -> None:

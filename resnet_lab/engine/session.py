@@ -116,6 +116,8 @@ class Session:
         )
         self.plateau = Plateau(rate=spec.recipe.lr)
         self.best: Best | None = None
+        self.wrong_by_batch = torch.zeros(0, dtype=torch.int64)
+        """Wrong predictions of each mini-batch of the last epoch, before the step that it made: int64 [steps]."""
         self.epoch = self.iteration = 0
 
     def _frozen_features(self) -> FrozenFeatures | None:
@@ -138,7 +140,7 @@ class Session:
     def run_epoch(self) -> EpochRecord:
         """Train one epoch (the last may be cut short by `recipe.iterations`) and validate. Raises DivergenceError."""
         start, first, rate = time.perf_counter(), self.iteration, self.plateau.rate
-        loss, wrong = self._train_until(self.spec.recipe.iterations)
+        loss, self.wrong_by_batch = self._train_until(self.spec.recipe.iterations)
         seconds = time.perf_counter() - start
         seen = (self.iteration - first) * self.spec.recipe.batch_size
         if not math.isfinite(loss):
@@ -153,7 +155,7 @@ class Session:
             iteration=self.iteration,
             lr=lr_at(self.spec, self.iteration - 1, rate),
             train_loss=loss / (self.iteration - first),
-            train_error=100 * wrong / seen,
+            train_error=100 * int(self.wrong_by_batch.sum()) / seen,
             val_loss=val.loss,
             val_error=val.error,
             epoch_s=seconds,
@@ -172,8 +174,8 @@ class Session:
         """Train at most `steps` steps of the epoch, for timing: nothing is recorded or validated."""
         self._train_until(self.iteration + steps)
 
-    def _train_until(self, stop: int) -> tuple[float, int]:
-        """Train to the end of the epoch or to iteration `stop`; return the summed loss and the wrong predictions."""
+    def _train_until(self, stop: int) -> tuple[float, torch.Tensor]:
+        """Train to the end of the epoch or to iteration `stop`; return the summed loss, and each step's wrong ones."""
         count = min(stop - self.iteration, steps_per_epoch(len(self.data.train), self.spec.recipe.batch_size))
         self.network.train()
         for module in self.frozen:
@@ -201,6 +203,12 @@ class Session:
         if self.features is not None:
             return self.features.evaluate(images)
         return evaluate(self.network, images, self.data, self.dtype)
+
+    def test_now(self) -> Evaluation:
+        """Evaluate the network of this epoch on the test set, for a curve that nothing is chosen by."""
+        with self.average.in_place() if self.average else contextlib.nullcontext():
+            self._prepare_for_test()
+            return self._evaluate(self.data.test)
 
     def _prepare_for_test(self) -> None:
         """Estimate batch-norm statistics with every block, where the recipe says so.

@@ -24,7 +24,7 @@ class StartingPoint:
     """Digests, each of DIGITS hex digits."""
 
     first_batch: str
-    """Of the pixels as augmented, uint8 [B, H, W, C] in this order, then the labels, int64."""
+    """Of the pixels as augmented, uint8 [B, H, W, C] in this order, the labels, int64, and how mixup mixes them."""
     order: str
     """Of the indices of the first epoch's images, int64."""
     parameters: dict[str, str]
@@ -38,9 +38,11 @@ class StartingPoint:
 def starting_point(session: "Session") -> StartingPoint:
     """Return the digests of a session that has trained no step and restored no state."""
     spec, data = session.spec, session.data
-    draws = draw(len(data.train), spec.recipe, seed=spec.seed, epoch=0)
+    draws = draw(len(data.train), spec.recipe, seed=spec.seed, epoch=0, margin=data.margin)
+    first = draws.part(slice(spec.recipe.batch_size))
+    mixes = [drawn for drawn in (first.partner, first.share) if drawn is not None]
     return StartingPoint(
-        first_batch=_digest(*first_batch(data, spec.recipe, draws, session.padded)),
+        first_batch=_digest(*first_batch(data, spec.recipe, draws, session.padded), *mixes),
         order=_digest(draws.order),
         parameters=_parameters(session.model),
     )

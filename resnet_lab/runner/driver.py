@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from resnet_lab.metrics import TEST_ERROR
+from resnet_lab.metrics import BATCH_ACCURACY, TEST_ERROR
 from resnet_lab.outcomes import MAX_RETRIES, Reason, reason_of, with_sentence
 from resnet_lab.runner.display import Display
 from resnet_lab.runner.executor import Executor, Exit
@@ -17,6 +17,7 @@ from resnet_lab.runner.trial_store import Searcher, TrialStore
 from resnet_lab.spec import RunSpec
 from resnet_lab.system import atomic
 from resnet_lab.tracking import LaunchRun, TrackingError, TrialRun
+from resnet_lab.trials import batch_record
 from resnet_lab.trials.trial import Trial
 
 POLL_S = 0.5
@@ -146,10 +147,18 @@ class Driver(ABC):
         """Return the epochs finished since the last look, once the display and the searcher have them."""
         records = running.new_epochs()
         if records:
+            self._log_batches(running, int(records[0]["epoch"]))
             self.display.epoch(running.identity, records[-1])
             if self.searcher is not None:
                 self.searcher.report(running.trial, records)
         return records
+
+    def _log_batches(self, running: RunningTrial, first: int) -> None:
+        """Log the mini-batches of the epochs from number `first` on, where the trial records them."""
+        if running.run is None:
+            return
+        for record in batch_record.read(running.trial.folder, after=first - 1):
+            running.run.log_steps(BATCH_ACCURACY, record[batch_record.FIRST], record[BATCH_ACCURACY])
 
     def _prune(self, running: RunningTrial, queue: deque[Trial]) -> None:
         """Stop a trial for the search's sake; one that has ended meanwhile counts as what it is."""

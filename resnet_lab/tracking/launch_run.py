@@ -1,7 +1,7 @@
 """Launch run: the parent run of one launch of a study, which holds the plan, the table and the figure."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ from resnet_lab.spec.choices import Value
 from resnet_lab.tracking.client import guarded
 from resnet_lab.tracking.run import Run, create, now
 from resnet_lab.tracking.transaction import one_transaction
-from resnet_lab.tracking.trial_run import DatasetRecord, TrialRun
+from resnet_lab.tracking.trial_run import MAX_METRICS, DatasetRecord, TrialRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -56,17 +56,28 @@ class LaunchRun(Run):
             self.client.log_batch(run_id, values)
 
     def log_arm(
-        self, name: str, params: Mapping[str, Value], metrics: Mapping[str, float], tags: Mapping[str, str]
+        self,
+        name: str,
+        params: Mapping[str, Value],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        curves: Sequence[tuple[str, int, float]] = (),
     ) -> str:
         """Create a finished child run that holds the summary of one arm's trials; return its id.
 
-        Numbers that are not finite are left out.
+        `curves` are (metric, step, value). Numbers that are not finite are left out.
         """
+        from mlflow.entities import Metric
+
         everything = {**self.common, "kind": "arm", "mlflow.parentRunId": self.run_id, **_with_commit(tags)}
+        stamp = now()
+        points = [Metric(key, value, stamp, step) for key, step, value in curves if math.isfinite(value)]
         with guarded(f"store the arm {name}"), one_transaction(self.client):
             run_id = create(self.client, self.experiment_id, name, params, everything)
             arm = LaunchRun(self.client, self.experiment_id, run_id, self.common)
             arm.log_metrics({key: value for key, value in metrics.items() if math.isfinite(value)})
+            for start in range(0, len(points), MAX_METRICS):
+                self.client.log_batch(run_id, points[start : start + MAX_METRICS])
             arm.end("FINISHED")
         return run_id
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _DIGEST_LENGTH = 12  # what the UI's table can show; the whole digest is kept in the source
 _DIVERGED_TAG = "diverged"
+MAX_METRICS = 1_000
+"""Metrics that MLflow takes in one call."""
 MAX_TAG_LENGTH = 5_000
 """Characters that every MLflow store takes."""
 
@@ -64,6 +66,16 @@ class TrialRun(Run):
         if metrics or tags:
             with guarded(f"store the epochs of {self.name}"), one_transaction(self.client):
                 self.client.log_batch(self.run_id, metrics, tags=tags)
+
+    def log_steps(self, name: str, first: int, values: Sequence[float]) -> None:
+        """Log a metric at the steps `first`, `first` + 1, ..., in calls of at most MAX_METRICS."""
+        from mlflow.entities import Metric
+
+        stamp = now()
+        metrics = [Metric(name, value, stamp, first + index) for index, value in enumerate(values)]
+        with guarded(f"store the mini-batches of {self.name}"), one_transaction(self.client):
+            for start in range(0, len(metrics), MAX_METRICS):
+                self.client.log_batch(self.run_id, metrics[start : start + MAX_METRICS])
 
     def finish(
         self,

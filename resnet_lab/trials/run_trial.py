@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from resnet_lab.metrics import TEST_ERROR, VAL_ERROR
+from resnet_lab.metrics import TEST_CURVE, TEST_ERROR, VAL_ERROR
 from resnet_lab.outcomes import Reason, reason_for
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system import atomic
-from resnet_lab.trials import image_record
+from resnet_lab.trials import batch_record, image_record
 from resnet_lab.trials.notices import set_aside
 from resnet_lab.trials.signature import Json, name_of, sign
 from resnet_lab.trials.state import Progress, resume
@@ -85,9 +85,10 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
     if not progress.history:
         atomic.write_json(trial.start_file, starting_point(session).as_dict())
     _write_history(trial, progress)
+    batch_record.trim(trial.folder, len(progress.history))
     with async_state_writer(trial.state_file) as writer:
         while not session.done:
-            record = session.run_epoch().as_dict()
+            record = _epoch(trial, settings, session)
             progress.history.append(record)
             atomic.append(trial.history_file, (json.dumps(record) + "\n").encode())
             writer.save(progress.state(trial, session))
@@ -96,6 +97,16 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
             if stopped() and not session.done:
                 raise StoppedError
     _finish(trial, session, progress)
+
+
+def _epoch(trial: Trial, settings: WorkerSettings, session: "Session") -> Json:
+    """Train an epoch and return its record, with what the settings ask for besides."""
+    before, batch = session.iteration, trial.spec.recipe.batch_size
+    record = session.run_epoch().as_dict()
+    if settings.log_batches:
+        accuracy = [100 * (1 - wrong / batch) for wrong in session.wrong_by_batch.tolist()]
+        batch_record.append(trial.folder, epoch=session.epoch, first=before + 1, accuracy=accuracy)
+    return record | ({TEST_CURVE: session.test_now().error} if settings.log_test else {})
 
 
 def _finish(trial: Trial, session: "Session", progress: Progress) -> None:

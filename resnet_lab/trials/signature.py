@@ -22,14 +22,14 @@ from resnet_lab.provenance import MODEL_FILE
 from resnet_lab.spec.fields import CONFIG_FILE, from_json
 from resnet_lab.spec.fingerprint import trial_name
 from resnet_lab.system import atomic
-from resnet_lab.trials import image_record
+from resnet_lab.trials import batch_record, image_record
 from resnet_lab.trials.notices import NOTICES_FILE
 
 Json = dict[str, Any]
 HISTORY_FILE, ENVIRONMENT_FILE, RESULT_FILE = "history.jsonl", "env.json", "result.json"
 START_FILE = "start.json"
 SIGNED = (
-    *(CONFIG_FILE, ENVIRONMENT_FILE, START_FILE, HISTORY_FILE, NOTICES_FILE),
+    *(CONFIG_FILE, ENVIRONMENT_FILE, START_FILE, HISTORY_FILE, batch_record.FILE, NOTICES_FILE),
     *(MODEL_FILE, f"{MODEL_FILE}.sha256", image_record.FILE, f"{image_record.FILE}.sha256"),
 )
 """The files that a result is signed with, those of them that there are."""

@@ -4,7 +4,7 @@ config.json        the spec by dotted names      history.jsonl   one record per 
 env.json           machine, SHA-256 of code and data     resume.pt   the last finished epoch's state, with the history
 start.json         digests of its start: parameters, order, first mini-batch     resume.pt.1   the state before that
 model.safetensors  the trained network (+ .sha256)     notices.jsonl    what was repaired on the way
-test_correct.bin   which test images it got right (+ .sha256)
+test_correct.bin   which test images it got right (+ .sha256)     batches.jsonl   accuracy by mini-batch, if asked for
 result.json        written last, signed: the trial is complete   failure.json    why it is not
 worker.log         what the worker printed                       worker.lock     held by the worker
 

@@ -17,6 +17,10 @@ class WorkerSettings:
     """Only algorithms that give equal bits in equal runs: see `resnet_lab.engine.precision.be_deterministic`."""
     compiled: bool = False
     """Train through torch.compile."""
+    log_batches: bool = False
+    """Record the training accuracy of each mini-batch: see `resnet_lab.trials.batch_record`."""
+    log_test: bool = False
+    """Record the test error after each epoch, for its curve."""
 
 
 START, STOP = "start", "stop"

@@ -219,6 +219,8 @@ class StudyLaunch:
             environment=environment,
             deterministic=options.deterministic,
             compiled=options.compile,
+            log_batches=options.log_batches,
+            log_test=options.log_test,
         )
         threads = 1 if self.device == "cpu" else 0
         return self.make_executor(slots=self.jobs, settings=settings, threads=threads, runs=self.plan.cells)

@@ -72,6 +72,10 @@ class Options:
     """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
     compile: Annotated[bool, arg(help_behavior_hint="")] = False
     """Train through torch.compile: pays off in long runs on a GPU."""
+    log_batches: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Record the training accuracy of every mini-batch: a figure, and metrics in MLflow."""
+    log_test: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Record the test error after every epoch, for its curve; nothing is chosen by it."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     """Folder for trials, databases and reports."""
     fresh: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -139,6 +143,9 @@ class Options:
             raise UserError(
                 f"--check-claims tests at seeds fixed beforehand, once: leave out --{asked}, or --check-claims"
             )
+        if self.log_test and (self.tune or self.search):
+            asked = "--tune" if self.tune else "--search"
+            raise UserError(f"--log-test reads the test set at every epoch, and {asked} chooses: leave out one of them")
         if self.fresh and (self.tune or self.search):
             asked = "--tune" if self.tune else "--search"
             raise UserError(f"--fresh cannot unlearn what {asked} has found by earlier trials: give another --out")

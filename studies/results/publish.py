@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.figures.learning_curves import points_of
 from analysis.report.stamp import mark_fresh
 from studies.results.search_report import SearchReport
 from studies.results.write import StudyReport
@@ -57,21 +58,18 @@ def _artifact_folder(report: Report, reports: Sequence[Report]) -> str:
 
 
 def _log_arms(report: StudyReport, launch_run: "LaunchRun") -> None:
-    """Log a run per arm."""
-    tags = {"scale": report.data.plan.scale, "report": report.folder.name}
-    measured = [(each.metric, each.rows) for each in report.data.measured]
+    """Log a run per arm: its summary, by the measures taken after training too, and its learning curves."""
+    data, tags = report.data, {"scale": report.data.plan.scale, "report": report.folder.name}
     for index, row in enumerate(report.rows):
-        of_measures = {
-            f"{name}/{key}": value for name, rows in measured for key, value in _numbers(rows[index]).items()
-        }
-        _log_arm(row, _numbers(row) | of_measures, launch_run, tags)
+        metrics = _numbers(row)
+        for each in data.measured:
+            metrics |= {f"{each.metric}/{name}": value for name, value in _numbers(each.rows[index]).items()}
+        fields = {**row.context, **row.arm}
+        arm, context = " ".join(map(str, row.arm.values())), " ".join(map(str, row.context.values()))
+        name, curves = f"{context} {arm}".strip(), points_of(data.curves, fields)
+        launch_run.log_arm(name, fields, metrics, {**tags, "arm": arm}, curves)
 
 
 def _numbers(row: "ArmRow") -> dict[str, float]:
     names = ("mean", "low", "high", "n", "sd", "difference")
     return {name: float(getattr(row, name)) for name in names}
-
-
-def _log_arm(row: "ArmRow", metrics: Mapping[str, float], launch_run: "LaunchRun", tags: Mapping[str, str]) -> None:
-    arm, context = " ".join(map(str, row.arm.values())), " ".join(map(str, row.context.values()))
-    launch_run.log_arm(f"{context} {arm}".strip(), {**row.context, **row.arm}, metrics, {**tags, "arm": arm})

@@ -73,8 +73,8 @@ class FeatureRunner:
     def __init__(self, spec: RunSpec, features: FrozenFeatures, train_step: TrainStep) -> None:
         self.spec, self.features, self.train_step = spec, features, train_step
 
-    def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, int]:
-        """Train `count` steps from the start of an epoch; return the summed loss and the wrong predictions.
+    def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, Tensor]:
+        """Train `count` steps from the start of an epoch; return the summed loss and each step's wrong predictions.
 
         `iteration` is the first step's number in the run and `rate` the plateau's.
         """
@@ -82,15 +82,15 @@ class FeatureRunner:
         x, y = self.features.of(data.train), data.train.labels
         order = draw(len(y), spec.recipe, seed=spec.seed, epoch=epoch, margin=data.margin).order.to(device)
         loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-        wrong = torch.zeros((), dtype=torch.int64, device=device)
+        wrong = torch.zeros(count, dtype=torch.int64, device=device)
         batches = order.split(spec.recipe.batch_size)[:count]  # type: ignore[no-untyped-call]  # torch leaves it untyped
         with epoch_noise(spec.seed, epoch, device):
-            for number, rows in enumerate(batches, iteration):
-                set_rate(self.train_step.optimizer, lr_at(spec, number, rate))
+            for step, rows in enumerate(batches):
+                set_rate(self.train_step.optimizer, lr_at(spec, iteration + step, rate))
                 loss, logits = self.train_step.run(x[rows], y[rows])
                 loss_sum += loss
-                wrong += (logits.argmax(1) != y[rows]).sum()
-        return float(loss_sum), int(wrong)
+                wrong[step] = (logits.argmax(1) != y[rows]).sum()
+        return float(loss_sum), wrong.cpu()
 
     def forget(self) -> None:
         """Nothing is kept from step to step but the features, which no state changes."""

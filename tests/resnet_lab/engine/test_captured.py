@@ -95,6 +95,7 @@ def test_a_recorded_step_is_bit_equal_to_the_eager_one_to_the_end_of_the_last_sh
     assert isinstance(captured.runner, CapturedRunner)
     while not eager.done:
         assert figures(eager.run_epoch()) == figures(captured.run_epoch())
+        assert torch.equal(eager.wrong_by_batch, captured.wrong_by_batch)
         assert_equal(eager, captured)
     assert captured.done
     assert eager.test() == captured.test()

@@ -58,6 +58,7 @@ def test_arms_of_a_seed_share_all_but_what_they_change_and_other_seeds_nothing()
     [
         ({"recipe.batch_size": 16}, {"first_batch"}),
         ({"recipe.augmentation": "crop"}, {"first_batch"}),
+        ({"recipe.mixup": 0.2}, {"first_batch"}),
         ({"data.train_images": 64}, {"first_batch", "order"}),
         ({"model.block.branch_init": "zero_last"}, {"parameters"}),
         ({"data.normalise": "none"}, {"first_batch"}),  # the border of crops

@@ -48,13 +48,30 @@ def test_a_launch_holds_its_params_tags_numbers_and_files(tracker: Tracker, tmp_
 def test_an_arm_is_a_finished_child_that_is_no_trial(tracker: Tracker, out: Path) -> None:
     launch = tracker.start_launch("first launch", {}, {})
     numbers = {"mean": 8.5, "low": 8.0, "high": 9.0, "n": 3, "difference": math.nan}
-    run_id = launch.log_arm("20 before_add", {"model.depth": 20}, numbers, {"arm": "before_add"})
+    curves = [("curve/val/error/mean", epoch, 90.0 / epoch) for epoch in range(1, 1_002)]
+    run_id = launch.log_arm("20 before_add", {"model.depth": 20}, numbers, {"arm": "before_add"}, curves)
     run = tracker.client.get_run(run_id)
     assert (run.info.run_name, run.info.status) == ("20 before_add", "FINISHED")
-    assert run.data.metrics == {"mean": 8.5, "low": 8.0, "high": 9.0, "n": 3}
+    summary = {name: value for name, value in run.data.metrics.items() if not name.startswith("curve")}
+    assert summary == {"mean": 8.5, "low": 8.0, "high": 9.0, "n": 3}
+    history = tracker.client.get_metric_history(run_id, "curve/val/error/mean")
+    assert [(point.step, point.value) for point in history[:2]] == [(1, 90.0), (2, 45.0)]
+    assert len(history) == 1_001
     assert run.data.params == {"model.depth": "20"}
     assert {run.data.tags[tag] for tag in ("kind", "arm", "mlflow.parentRunId")} == {"arm", "before_add", launch.run_id}
     assert read_runs(out, "bn_placement") == []
+
+
+def test_mini_batches_and_later_measures_are_metrics_of_the_trials_run(trial: TrialRun, tracker: Tracker) -> None:
+    trial.log_steps("train/batch_accuracy", 5, [50.0, 75.0])
+    points = trial.client.get_metric_history(trial.run_id, "train/batch_accuracy")
+    assert [(point.step, point.value) for point in points] == [(5, 50.0), (6, 75.0)]
+    trial.end("FINISHED")
+    launch = tracker.start_launch("second launch", {}, {})
+    launch.log_trial_metrics(trial.run_id, {"lesion/mean_damage": 3.5, "odd": math.nan})
+    assert stored(trial).data.metrics["lesion/mean_damage"] == 3.5
+    assert "odd" not in stored(trial).data.metrics
+    assert stored(trial).info.status == "FINISHED"
 
 
 def test_a_trial_is_a_child_with_every_dotted_parameter(trial: TrialRun, tracker: Tracker) -> None:
