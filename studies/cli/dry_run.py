@@ -16,7 +16,7 @@ from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.versions import Versions, is_of_other_code
 from studies.audit import text as audit_text
 from studies.audit.audit import Audit
-from studies.plan.claims import claims_of, unanswerable
+from studies.plan.claims import claims_of
 from studies.plan.plan import Plan, recipe_of
 
 
@@ -52,9 +52,8 @@ def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_js
 
 
 def _claims(plan: Plan) -> list[str]:
-    """Return what `--check-claims` would answer of this plan, and what it could not."""
+    """Return what `--check-claims` would answer of this plan."""
     lines = [f"claim: {statement(claim)}" for claim in claims_of(plan)]
-    lines += [f"claim, of which this plan lacks a cell: {statement(claim)}" for claim in unanswerable(plan)]
     return [part for line in lines for part in textwrap.wrap(line, 80, subsequent_indent="  ", break_on_hyphens=False)]
 
 

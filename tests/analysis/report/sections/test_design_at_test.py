@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from analysis.report.data import ReportData
 from analysis.report.sections.design import _at_test
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace, to_json
@@ -9,11 +10,18 @@ from resnet_lab.spec.fields import replace, to_json
 FIELD = "recipe.effective_test"
 
 
+def words(rows, configs):
+    """Return the words for made-up arms of one trial each, whose configurations are given as texts."""
+    data = SimpleNamespace(rows=rows, configs=configs, runs_of=lambda row: [{"trial": row.trial}])
+    data.spec_of = lambda row: ReportData.spec_of(data, row)
+    return list(_at_test(data))
+
+
 def lines(arms, changes):
     """Return the words for made-up arms, one run each."""
     configs = {str(i): to_json(replace(RunSpec(), each)) for i, each in enumerate(changes)}
     rows = [SimpleNamespace(context={}, arm=arm, trial=str(i)) for i, arm in enumerate(arms)]
-    return list(_at_test(SimpleNamespace(rows=rows, configs=configs, runs_of=lambda row: [{"trial": row.trial}])))
+    return words(rows, configs)
 
 
 def test_every_way_of_testing_has_its_words_and_a_full_network_none():
@@ -30,5 +38,4 @@ def test_every_way_of_testing_has_its_words_and_a_full_network_none():
 
 def test_an_arm_whose_folder_is_gone_or_of_another_version_says_nothing():
     rows = [SimpleNamespace(context={}, arm={}, trial=name) for name in ("gone", "odd")]
-    data = SimpleNamespace(rows=rows, configs={"odd": '{"no.field": 1}'}, runs_of=lambda row: [{"trial": row.trial}])
-    assert list(_at_test(data)) == []
+    assert words(rows, {"odd": '{"no.field": 1}'}) == []
