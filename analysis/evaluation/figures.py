@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAMED = 20
-"""Classes whose names and counts fit the matrix; of more, every tenth has its number."""
+"""Classes whose counts fit the matrix."""
+LABELLED = 60
+"""Classes whose names fit its axes; of more, every tenth has its number."""
 CONTRAST = 0.35
 """Exponent of the colour scale: with a linear one, the errors of a good network would all be white."""
 
@@ -69,11 +71,19 @@ def _ink(share: float) -> str:
 
 
 def _label_classes(axes: "Axes", classes: Sequence[str]) -> None:
-    named = len(classes) <= NAMED
+    named = len(classes) <= LABELLED
     ticks = range(0, len(classes), 1 if named else 10)
     labels = [classes[tick] if named else str(tick) for tick in ticks]
-    axes.set_xticks(ticks, labels, rotation=45 if named else 0, ha="right" if named else "center")
-    axes.set_yticks(ticks, labels)
+    size = 9 if len(classes) <= NAMED or not named else 5
+    turned = 45 if len(classes) <= NAMED else 90
+    axes.set_xticks(
+        ticks,
+        labels,
+        rotation=turned if named else 0,
+        ha="right" if named and turned == 45 else "center",
+        fontsize=size,
+    )
+    axes.set_yticks(ticks, labels, fontsize=size)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     axes.grid(visible=False)
