@@ -19,7 +19,8 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, RunSpec
 from resnet_lab.spec.arguments import take_fields
 from resnet_lab.spec.at_test import words_at_test
-from resnet_lab.spec.choices import ModelName, Stem
+from resnet_lab.spec.choices import Stem
+from resnet_lab.spec.families import FOR_IMAGENET
 from resnet_lab.system.command import parse, reporting
 
 PROG = "python -m resnet_lab.summary"
@@ -29,7 +30,6 @@ DESCRIPTION = (
 )
 _BASELINE = RunSpec()
 IMAGENET_SIZE = 224
-IMAGENET_NAMES = frozenset({ModelName.RESNET50V2, ModelName.DENSENET121})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Options:
             own = ImageShape(channels=3, size=data.size or IMAGENET_SIZE, classes=self.classes)
         else:
             own = info_of(data).shape
-        made_for_imagenet = model.stem == Stem.IMAGENET or model.name in IMAGENET_NAMES
+        made_for_imagenet = model.stem == Stem.IMAGENET or model.name in FOR_IMAGENET
         size = self.image_size or data.size or (IMAGENET_SIZE if made_for_imagenet else own.size)
         return ImageShape(channels=own.channels, size=size, classes=self.classes or own.classes)
 

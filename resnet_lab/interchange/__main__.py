@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _import(options: Import) -> None:
-    from resnet_lab.interchange.importing import IncompleteError, import_checkpoint, write
+    from resnet_lab.interchange.importing import UnfilledError, import_checkpoint, write
     from resnet_lab.interchange.probe import proven
     from resnet_lab.interchange.text import describe_coverage, describe_import
 
@@ -35,8 +35,8 @@ def _import(options: Import) -> None:
             normalise=options.normalise,
             allow_partial=options.allow_partial,
         )
-    except IncompleteError as error:
-        _print(*describe_coverage(error.coverage), options.json)
+    except UnfilledError as error:
+        _print(*describe_coverage(error.coverage, error.nearest), options.json)
         raise
     if options.probe is not None:
         imported = proven(imported, options.probe)

@@ -1,9 +1,11 @@
 """Load coverage: how much of a network a file fills, counted for every load, since a lax load fails silently."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from torch import Tensor, nn
+
+from resnet_lab.interchange.names import is_vgg
 
 SHOWN = 3  # names of each kind in the report
 _COUNTER = ".num_batches_tracked"
@@ -50,6 +52,8 @@ class Coverage:
             f"  parameters  {_share(self.matched_parameters, self.parameters)}; "
             f"of the backbone {_share(self.matched_backbone, self.backbone)}",
         ]
+        if not self.tensors:  # of no network
+            counts = []
         kinds = {"missing": self.missing, "unexpected": self.unexpected, "shapes": self.differing}
         return [head, *counts, *(_listed(kind, names) for kind, names in kinds.items() if names)]
 
@@ -63,7 +67,8 @@ def compare(model: nn.Module, given: Mapping[str, Tensor], unexpected: Iterable[
     expected = {name: tensor for name, tensor in model.state_dict().items() if counted or not name.endswith(_COUNTER)}
     matched = matching(expected, given)
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    backbone = {name: size for name, size in sizes.items() if not name.startswith(_HEADS)}
+    heads = head_prefixes(sizes)
+    backbone = {name: size for name, size in sizes.items() if not name.startswith(heads)}
     both = expected.keys() & given.keys()
     return Coverage(
         tensors=len(expected),
@@ -76,6 +81,13 @@ def compare(model: nn.Module, given: Mapping[str, Tensor], unexpected: Iterable[
         unexpected=(*(name for name in given if name not in expected), *unexpected),
         differing=tuple(_difference(name, expected[name], given[name]) for name in expected if name in both - matched),
     )
+
+
+def head_prefixes(names: Collection[str]) -> tuple[str, ...]:
+    """Return what the names of a network's last layer begin with; a VGG's classifier has layers before it."""
+    if not is_vgg(names):
+        return _HEADS
+    return (f"classifier.{max(int(name.split('.')[1]) for name in names if name.startswith('classifier.'))}.",)
 
 
 def matching(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> frozenset[str]:

@@ -18,9 +18,12 @@ from resnet_lab.interchange.names import Format, to_foreign
 from resnet_lab.networks.resnet import residual_blocks
 from resnet_lab.provenance import MODEL_FILE, Normalisation, normalisation_to
 from resnet_lab.spec import ModelName, ModelSpec, NormaliseKind, Stem
+from resnet_lab.spec.families import VGGS
 from resnet_lab.system import atomic
 
 IMAGENET_WIDTH = 64
+NAMED_ALIKE = VGGS | {ModelName.DENSENET121, ModelName.IMAGENET_DENSENET}
+"""Networks whose tensors have torchvision's names here."""
 PICKLES = (".pt", ".pth", ".th")
 SAFETENSORS = ".safetensors"
 
@@ -38,8 +41,9 @@ class Exported:
 def export_checkpoint(checkpoint: Path, out: Path) -> Exported:
     """Write a checkpoint of ours, from its file or folder, as `.pt`, `.pth`, `.th` or `.safetensors`.
 
-    ImageNet ResNets and DenseNet-121 get torchvision's names (timm's with squeeze-and-excitation), CIFAR ResNets those
-    of akamaster's files. Raises UserError where no other code builds the network, or a file cannot be read or written.
+    ImageNet ResNets, DenseNets and VGGs get torchvision's names (timm's with squeeze-and-excitation), CIFAR ResNets
+    those of akamaster's files. Raises UserError where no other code builds the network, or a file cannot be read or
+    written.
     """
     loaded = load_model(checkpoint)
     style = counterpart(loaded.spec.model)
@@ -80,7 +84,7 @@ def _normalisation(checkpoint: Checkpoint) -> Normalisation | None:
 
 def counterpart(spec: ModelSpec) -> Format:
     """Return the project whose code builds this network. Raises UserError where none does."""
-    if spec.name == ModelName.DENSENET121:
+    if spec.name in NAMED_ALIKE and (spec.name not in VGGS or spec.width == IMAGENET_WIDTH):
         return Format.TORCHVISION
     block = spec.block
     if spec.name not in (ModelName.CIFAR_RESNET, ModelName.IMAGENET_RESNET):
@@ -119,8 +123,8 @@ def foreign_tensors(checkpoint: Checkpoint, style: Format) -> dict[str, Tensor]:
     """Return the network's tensors under another project's names. Raises UserError for one that has none."""
     tensors: dict[str, Tensor] = {}
     for name, tensor in checkpoint.model.state_dict().items():
-        dense = checkpoint.spec.model.name == ModelName.DENSENET121
-        foreign = name if dense else to_foreign(name, style)
+        alike = checkpoint.spec.model.name in NAMED_ALIKE
+        foreign = name if alike else to_foreign(name, style)
         if foreign is None:
             raise UserError(f"{name} has no name in {style}'s networks: this network cannot be exported")
         tensors[foreign] = tensor.detach().cpu().contiguous()

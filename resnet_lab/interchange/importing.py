@@ -14,6 +14,7 @@ from resnet_lab.interchange.coverage import Coverage, compare, matching
 from resnet_lab.interchange.files import TensorFile, read_tensors
 from resnet_lab.interchange.infer import READS, Inferred, infer
 from resnet_lab.interchange.names import Format, Normalise, bare, translate
+from resnet_lab.interchange.nearest import nearest
 from resnet_lab.interchange.relatives import differences
 from resnet_lab.networks import build_network
 from resnet_lab.provenance import IMAGENET, MODEL_FILE, Normalisation, Origin, Provenance, normalisation_from
@@ -38,7 +39,18 @@ class Imported:
         return self.run.model
 
 
-class IncompleteError(UserError):
+class UnfilledError(UserError):
+    """A file that cannot be loaded; `coverage` is how much of a network it fills.
+
+    `nearest` is that network's name where the file is of none known here; None: of its own, or of no network.
+    """
+
+    def __init__(self, message: str, coverage: Coverage, nearest: str | None = None) -> None:
+        super().__init__(message)
+        self.coverage, self.nearest = coverage, nearest
+
+
+class IncompleteError(UnfilledError):
     """A file that fills its network only in part; `others` is what sets its own network apart, where that is known."""
 
     def __init__(self, path: Path, coverage: Coverage, others: Sequence[str] = ()) -> None:
@@ -48,8 +60,7 @@ class IncompleteError(UserError):
         remedy = "give the file this network was saved to, or accept that with --allow-partial"
         if others:
             remedy = f"its network has {_listed(others)}, which this project does not have; {READS}"
-        super().__init__(f"{what}: {remedy}")
-        self.coverage = coverage
+        super().__init__(f"{what}: {remedy}", coverage)
 
 
 def import_checkpoint(
@@ -62,7 +73,8 @@ def import_checkpoint(
     """Read another project's network, or one of ours from its file or folder.
 
     Raises IncompleteError, which carries the coverage, where not every tensor of network and file found the other and
-    `allow_partial` is false; UserError where the file is damaged, unsafe to read, or of no network known here.
+    `allow_partial` is false; UnfilledError, which carries that of the nearest network, where the file is of none known
+    here; UserError where it is damaged or unsafe to read.
     """
     if path.is_dir():
         path = path / MODEL_FILE
@@ -74,10 +86,11 @@ def import_checkpoint(
     names = translate(bared)
     given = {ours: file.tensors[name] for name, ours in names.items()}
     others = differences({inner: file.tensors[name] for name, inner in bared.items()})
-    inferred = _inferred(path, given, len(file.tensors), others)
+    unnamed = [name for name in file.tensors if name not in names]
+    inferred = _inferred(path, given, unnamed, others)
     formats = _formats(inferred.run.model, given)
     _check_format(path, format, formats)
-    coverage = compare(_skeleton(inferred), given, [name for name in file.tensors if name not in names])
+    coverage = compare(_skeleton(inferred), given, unnamed)
     if not (coverage.complete or allow_partial):
         raise IncompleteError(path, coverage, others)
     model = _build(inferred)
@@ -108,13 +121,16 @@ def write(imported: Imported, folder: Path) -> str:
     return digest
 
 
-def _inferred(path: Path, given: Mapping[str, Tensor], count: int, others: Sequence[str]) -> Inferred:
+def _inferred(path: Path, given: Mapping[str, Tensor], unnamed: Sequence[str], others: Sequence[str]) -> Inferred:
+    """Infer the network. Raises UnfilledError with the coverage of the nearest one where there is none."""
     try:
-        return infer(given, count)
-    except UserError:
-        if not others:
-            raise
-    raise UserError(f"{path} is of a network with {_listed(others)}, which this project does not have: {READS}")
+        return infer(given, len(given) + len(unnamed))
+    except UserError as error:
+        message = str(error)
+    if others:
+        message = f"{path} is of a network with {_listed(others)}, which this project does not have: {READS}"
+    name, coverage = nearest(given, unnamed)
+    raise UnfilledError(message, coverage, name)
 
 
 def _listed(phrases: Sequence[str]) -> str:

@@ -89,12 +89,12 @@ def to_foreign(name: str, style: Format) -> str | None:
 def translate(names: Mapping[str, str]) -> dict[str, str]:
     """Return {a file's name: ours} from {a file's name: its bare name}, for those that have one of ours.
 
-    No two get the same. Our DenseNet-121 is torchvision's and keeps its names, so each of its names is one of ours.
+    No two get the same. Our DenseNets and VGGs have torchvision's names, so each of theirs is one of ours.
     """
-    dense = is_densenet(names.values())
+    kept = is_densenet(names.values()) or is_vgg(names.values())
     translated: dict[str, str] = {}
     for name, inner in names.items():
-        ours = _OLD_DENSE.sub(r"\1\2.", inner) if dense else to_ours(inner)
+        ours = _OLD_DENSE.sub(r"\1\2.", inner) if kept else to_ours(inner)
         if ours is not None and ours not in translated.values():
             translated[name] = ours
     return translated
@@ -103,6 +103,11 @@ def translate(names: Mapping[str, str]) -> dict[str, str]:
 def is_densenet(names: Iterable[str]) -> bool:
     """Whether bare names are those of a DenseNet of torchvision's."""
     return "features.conv0.weight" in names
+
+
+def is_vgg(names: Iterable[str]) -> bool:
+    """Whether bare names are those of a VGG of torchvision's."""
+    return {"features.0.weight", "classifier.0.weight"} <= set(names)
 
 
 def _shift(name: str, before: str, by: int) -> str:

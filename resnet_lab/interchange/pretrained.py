@@ -15,7 +15,11 @@ from resnet_lab.interchange.weights import NONE, TORCHVISION, file_of
 from resnet_lab.networks import build_network
 from resnet_lab.networks.heads import head_of
 from resnet_lab.spec import ModelName, ModelSpec, RunSpec, Stem
+from resnet_lab.spec.families import VGGS
 from resnet_lab.system.cache import cache_dir
+
+VGG_WIDTH = 64
+"""Channels of the first stage in torchvision's VGGs."""
 
 
 def check_weights(specs: Iterable[RunSpec]) -> dict[str, Coverage]:
@@ -84,6 +88,10 @@ def torchvision_name(spec: ModelSpec) -> str:
     """Return torchvision's name of a network. Raises UserError where it publishes no weights of it."""
     if spec.name == ModelName.DENSENET121:
         return "densenet121"
+    if spec.name == ModelName.IMAGENET_DENSENET:
+        return f"densenet{spec.depth}"
+    if spec.name in VGGS and spec.width == VGG_WIDTH:
+        return f"vgg{spec.depth}" + ("_bn" if spec.name == ModelName.IMAGENET_VGG_BN else "")
     if spec.name == ModelName.IMAGENET_RESNET:
         block = BlockSpec(kind=spec.block.kind, shortcut=Shortcut.B)
         own = ModelSpec(name=spec.name, depth=spec.depth, width=64, stem=Stem.IMAGENET, head=spec.head, block=block)

@@ -9,8 +9,13 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
+from resnet_lab.interchange.infer import dense_layers
+from resnet_lab.interchange.names import is_densenet
+from resnet_lab.spec.families import DENSENET_LAYERS
+
 Tensors = Mapping[str, Tensor]
 DENSENET121 = (6, 12, 24, 16)
+GROWTH, GROWTH_161 = 32, 48
 _IN_BLOCK = re.compile(r"layer\d+\.\d+\.(.+)")
 _KNOWN_PARTS = re.compile(r"(?:conv|bn)\d\.\w+|(?:downsample|shortcut)\.[0-3]\.\w+|se\.fc[12]\.\w+")
 
@@ -62,19 +67,16 @@ def _average_down(tensors: Tensors) -> Iterator[str]:
 
 
 def _dense(tensors: Tensors) -> Iterator[str]:
-    if "features.conv0.weight" not in tensors:
+    if not is_densenet(tensors):
         return
-    layers = {
-        match.groups() for name in tensors if (match := re.match(r"features\.denseblock(\d+)\.\w+?(\d+)\.", name))
-    }
-    counts = tuple(
-        sum(block == each for block, _ in layers) for each in sorted({block for block, _ in layers}, key=int)
-    )
-    if counts and counts != DENSENET121:
+    counts = dense_layers(tensors)
+    known = {DENSENET121, *DENSENET_LAYERS.values()}
+    if counts and counts not in known:
         yield f"dense blocks of {_dashed(counts)} layers, where DenseNet-121 has {_dashed(DENSENET121)}"
+    wanted = GROWTH_161 if counts == DENSENET_LAYERS[161] else GROWTH
     growth = _shape(tensors, "features.denseblock1.denselayer1.conv2.weight")
-    if growth and growth[0] != 32:
-        yield f"a growth of {growth[0]} channels, where DenseNet-121 has 32"
+    if growth and growth[0] != wanted:
+        yield f"a growth of {growth[0]} channels, where torchvision's network of these blocks has {wanted}"
 
 
 def _other_parts(tensors: Tensors) -> Iterator[str]:

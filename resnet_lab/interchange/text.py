@@ -8,8 +8,8 @@ from resnet_lab.interchange.exporting import Exported
 from resnet_lab.interchange.importing import Imported
 from resnet_lab.interchange.names import Format
 from resnet_lab.provenance import Normalisation, Provenance, provenance_to
-from resnet_lab.spec import ModelSpec
-from resnet_lab.spec.families import WITH_BLOCKS
+from resnet_lab.spec import ModelName, ModelSpec
+from resnet_lab.spec.families import VGGS, WITH_BLOCKS
 from resnet_lab.spec.fields import flatten
 
 _UNSEEN = "activation, pooling, anti-aliasing, stride and output stride"
@@ -17,9 +17,14 @@ _ASSUMED = "torchvision's (ReLU, average pooling, no anti-aliasing, stride on th
 Report = tuple[dict[str, object], list[str]]
 
 
-def describe_coverage(coverage: Coverage) -> Report:
-    """Report a load that was refused."""
-    return {"coverage": coverage.as_dict()}, coverage.lines()
+def describe_coverage(coverage: Coverage, nearest: str | None = None) -> Report:
+    """Report a load that was refused; `nearest` is the network that was compared where the file's own is not known."""
+    content: dict[str, object] = {"coverage": coverage.as_dict()}
+    if nearest is not None:
+        return content | {"nearest": nearest}, [f"nearest network: {nearest}", *coverage.lines()]
+    if not coverage.tensors:
+        return content, ["nearest network: none, no tensor of the file fits one", *coverage.lines()]
+    return content, coverage.lines()
 
 
 def describe_import(imported: Imported, out: Path) -> Report:
@@ -55,6 +60,8 @@ def describe_export(exported: Exported, out: Path) -> Report:
 
 
 def _named(spec: ModelSpec) -> str:
+    if spec.name in VGGS | {ModelName.IMAGENET_DENSENET}:
+        return f"{spec.name} {spec.depth}"
     if spec.name not in WITH_BLOCKS:
         return spec.name
     block = spec.block

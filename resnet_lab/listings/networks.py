@@ -7,13 +7,16 @@ from resnet_lab.data.catalog import CATALOG
 from resnet_lab.listings.output import JsonOption, Row, print_json, print_table
 from resnet_lab.networks.sizes import ONLY
 from resnet_lab.spec import DatasetName, ModelName, ModelSpec, RunSpec, Stem
+from resnet_lab.spec.families import DENSENET_LAYERS, FOR_IMAGENET, VGG_CONFIGURATIONS, VGGS
 from resnet_lab.spec.fields import replace
 from resnet_lab.spec.presets import PRESETS
 from resnet_lab.system.command import parse, reporting
 
-FAMILIES = frozenset({"cifar_resnet", "wide_resnet", "imagenet_resnet", "densenet_bc"})
+FAMILIES = VGGS | {
+    *(ModelName.CIFAR_RESNET, ModelName.WIDE_RESNET, ModelName.IMAGENET_RESNET),
+    *(ModelName.DENSENET_BC, ModelName.IMAGENET_DENSENET),
+}
 """Names that need a depth of their own: presets stand for them."""
-IMAGENET = frozenset({ModelName.RESNET50V2, ModelName.DENSENET121})
 IMAGENET_CLASSES = 1000
 _HE2015, _HE2016, _HU = "arXiv 1512.03385", "arXiv 1603.05027", "arXiv 1709.01507"
 _ZAGORUYKO, _HUANG, _SIMONYAN = "arXiv 1605.07146", "arXiv 1608.06993", "arXiv 1409.1556"
@@ -32,6 +35,12 @@ SOURCES: Mapping[str, str] = MappingProxyType(
         "densenet_bc_190_40": f"{_HUANG}, table 2",
         "resnet50v2": f"{_HE2016}, Keras's",
         "densenet121": f"{_HUANG}, table 1",
+        **{f"densenet{depth}": f"{_HUANG}, table 1" for depth in DENSENET_LAYERS},
+        **{
+            f"imagenet_vgg{depth}{norm}": f"{_SIMONYAN}, table 1, {configuration}"
+            for norm in ("", "_bn")
+            for depth, configuration in VGG_CONFIGURATIONS.items()
+        },
         "vgg15_bn": f"{_SIMONYAN}, D, a linear layer fewer",
         "vgg16_bn": f"{_SIMONYAN}, D, narrow head",
         "mnist_cnn": "plain net to compare with",
@@ -90,7 +99,7 @@ def _row(name: str) -> Row:
 
 def made_for(spec: ModelSpec) -> tuple[str, int, int]:
     """Return name, channels and classes of the images that a network is published for."""
-    if spec.stem == Stem.IMAGENET or spec.name in IMAGENET:
+    if spec.stem == Stem.IMAGENET or spec.name in FOR_IMAGENET:
         return "imagenet", 3, IMAGENET_CLASSES
     name = DatasetName.MNIST if spec.name in ONLY else DatasetName.CIFAR10
     return name.value, CATALOG[name].channels, CATALOG[name].classes

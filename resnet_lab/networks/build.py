@@ -4,7 +4,7 @@ from typing import assert_never
 
 from torch import nn
 
-from resnet_lab.networks.densenet import build_densenet121
+from resnet_lab.networks.densenet import build_densenet
 from resnet_lab.networks.densenet_bc import build_densenet_bc
 from resnet_lab.networks.heads import with_head
 from resnet_lab.networks.mnist_cnn import build_mnist_cnn, build_mnist_cnn_deep
@@ -12,7 +12,7 @@ from resnet_lab.networks.mnist_resnet import build_mnist_resnet
 from resnet_lab.networks.resnet import build_resnet
 from resnet_lab.networks.resnet_v2 import build_resnet50v2
 from resnet_lab.networks.sizes import check_size
-from resnet_lab.networks.vgg import build_vgg
+from resnet_lab.networks.vgg import build_imagenet_vgg, build_vgg
 from resnet_lab.spec import ModelSpec
 from resnet_lab.spec.choices import ModelName
 
@@ -35,11 +35,15 @@ def _build(spec: ModelSpec, channels: int, classes: int) -> nn.Module:
         case ModelName.RESNET50V2:
             return build_resnet50v2(channels=channels, classes=classes, pooling=spec.pooling, preact=spec.keras_preact)
         case ModelName.DENSENET121:
-            return build_densenet121(channels=channels, classes=classes)
+            return build_densenet(channels=channels, classes=classes)
+        case ModelName.IMAGENET_DENSENET:
+            return build_densenet(spec.depth, channels=channels, classes=classes)
         case ModelName.DENSENET_BC:
             return build_densenet_bc(spec, channels=channels, classes=classes)
         case ModelName.VGG15_BN | ModelName.VGG16_BN:
             return build_vgg(spec.name, channels=channels, classes=classes)
+        case ModelName.IMAGENET_VGG | ModelName.IMAGENET_VGG_BN:
+            return build_imagenet_vgg(spec, channels=channels, classes=classes)
         case ModelName.MNIST_CNN:
             return build_mnist_cnn(channels=channels, classes=classes)
         case ModelName.MNIST_CNN_DEEP:

@@ -10,9 +10,12 @@ from resnet_lab.spec.choices import ModelName
 SMALLEST: Mapping[ModelName, int] = MappingProxyType(
     {
         ModelName.DENSENET121: 29,
+        ModelName.IMAGENET_DENSENET: 29,
         ModelName.DENSENET_BC: 4,
         ModelName.VGG15_BN: 32,
         ModelName.VGG16_BN: 32,
+        ModelName.IMAGENET_VGG: 32,
+        ModelName.IMAGENET_VGG_BN: 32,
     }
 )
 # Their first linear layer reads a flattened feature map, so one size fits.

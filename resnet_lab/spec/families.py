@@ -1,5 +1,6 @@
 """Which depth, width and block each family of networks takes. Imports no torch."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ablations.choices import BlockKind, Preactivation, Shortcut
@@ -18,6 +19,13 @@ IMAGENET_STAGES = {
     BlockKind.BASIC: {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)},
     BlockKind.BOTTLENECK: {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)},
 }
+# Huang et al. 2017, table 1: layers of the four dense blocks; DenseNet-121 has a name of its own, densenet121.
+DENSENET_LAYERS = {161: (6, 12, 36, 24), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
+# Simonyan and Zisserman 2014, table 1: the configuration of each depth.
+VGG_CONFIGURATIONS = {11: "A", 13: "B", 16: "D", 19: "E"}
+VGGS = frozenset({ModelName.IMAGENET_VGG, ModelName.IMAGENET_VGG_BN})
+FOR_IMAGENET = VGGS | {ModelName.RESNET50V2, ModelName.DENSENET121, ModelName.IMAGENET_DENSENET}
+"""Networks made for images of 224 pixels, besides those with its stem."""
 WIDE_STEM = 16  # Zagoruyko and Komodakis 2016, table 1: the stem does not widen
 FIXED_BLOCKS = {ModelName.MNIST_RESNET: 6, ModelName.RESNET50V2: 16}
 """Residual blocks of networks that have no fields."""
@@ -37,10 +45,11 @@ def check(spec: "ModelSpec") -> None:
             raise ValueError(
                 "imagenet_resnet counts two convolutions in a basic block: set block.kernels=33, or another two digits"
             )
-        depths = IMAGENET_STAGES[spec.block.kind]
-        if spec.depth not in depths:
-            listed = ", ".join(map(str, depths))
-            raise ValueError(f"imagenet_resnet with {spec.block.kind} blocks has depth {listed}, not {spec.depth}")
+        _check_depth(spec, IMAGENET_STAGES[spec.block.kind], f"imagenet_resnet with {spec.block.kind} blocks")
+    elif spec.name == ModelName.IMAGENET_DENSENET:
+        _check_depth(spec, DENSENET_LAYERS, "imagenet_densenet, besides densenet121,")
+    elif spec.name in VGGS:
+        _check_depth(spec, VGG_CONFIGURATIONS, spec.name)
     _check_unused(spec)
 
 
@@ -61,6 +70,11 @@ def shortcut_blocks(spec: "ModelSpec") -> int:
     if spec.name not in WITH_BLOCKS:
         return FIXED_BLOCKS.get(spec.name, 0)
     return 0 if spec.block.shortcut == Shortcut.NONE else sum(stages(spec))
+
+
+def _check_depth(spec: "ModelSpec", depths: Iterable[int], what: str) -> None:
+    if spec.depth not in depths:
+        raise ValueError(f"{what} has depth {', '.join(map(str, depths))}, not {spec.depth}")
 
 
 def _check_units(spec: "ModelSpec", unit: int) -> None:
@@ -95,9 +109,8 @@ def _check_unused(spec: "ModelSpec") -> None:
     """Refuse fields that the family does not read: two values of them would be one network."""
     unused = []
     if spec.name not in WITH_BLOCKS:
-        unused += [name for name in ("block", "stem") if getattr(spec, name) != _DEFAULTS[name]]
-        if spec.name != ModelName.DENSENET_BC:
-            unused += [name for name in ("depth", "width") if getattr(spec, name) != _DEFAULTS[name]]
+        others = {"block", "stem", "depth", "width"} - _READ.get(spec.name, frozenset())
+        unused += [name for name, default in _DEFAULTS.items() if name in others and getattr(spec, name) != default]
     if not spec.final_norm and (spec.name not in WITH_BLOCKS or spec.block.preactivation == Preactivation.NONE):
         unused.append("final_norm")
     if spec.name != ModelName.RESNET50V2:
@@ -106,6 +119,12 @@ def _check_unused(spec: "ModelSpec") -> None:
         raise ValueError(f"{spec.name} does not read {' or '.join(unused)} here: leave it at its default")
 
 
+_READ = {
+    ModelName.DENSENET_BC: frozenset({"depth", "width"}),
+    ModelName.IMAGENET_DENSENET: frozenset({"depth"}),
+    **dict.fromkeys(VGGS, frozenset({"depth", "width"})),
+}
+"""What families without blocks read of the fields of those with blocks."""
 _DEFAULTS = {
     "block": BlockSpec(),
     "stem": Stem.CIFAR,

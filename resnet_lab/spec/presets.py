@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.families import DENSENET_LAYERS, VGG_CONFIGURATIONS
 
 _Fields = Mapping[str, Value]
 _RESNET: dict[str, Value] = {
@@ -44,6 +45,12 @@ PRESETS: Mapping[str, _Fields] = MappingProxyType(
         "resnet101": _BOTTLENECK | {"model.depth": 101},
         "resnet152": _BOTTLENECK | {"model.depth": 152},
         "se_resnet50": _BOTTLENECK | {"model.depth": 50, "model.block.attention": "se"},
+        **{f"densenet{depth}": {"model.name": "imagenet_densenet", "model.depth": depth} for depth in DENSENET_LAYERS},
+        **{
+            f"imagenet_vgg{depth}{norm}": {"model.name": f"imagenet_vgg{norm}", "model.depth": depth, "model.width": 64}
+            for norm in ("", "_bn")
+            for depth in VGG_CONFIGURATIONS
+        },
         "wrn_28_10": _WIDE | {"model.depth": 28, "model.width": 160},
         "wrn_40_2": _WIDE | {"model.depth": 40, "model.width": 32},
         "densenet_bc_100_12": {"model.name": "densenet_bc", "model.depth": 100, "model.width": 12},

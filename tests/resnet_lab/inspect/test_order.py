@@ -101,6 +101,7 @@ def test_the_summary_names_an_unknown_part(unknown, capsys):
 def test_no_network_of_the_registry_has_a_part_that_is_not_known(name):
     changes = {"model.name": name.value, "data.name": "mnist" if name.startswith("mnist") else "cifar10"}
     depths = {ModelName.WIDE_RESNET: 16, ModelName.IMAGENET_RESNET: 18, ModelName.DENSENET_BC: 16}
+    depths |= {ModelName.IMAGENET_DENSENET: 169, ModelName.IMAGENET_VGG: 11, ModelName.IMAGENET_VGG_BN: 11}
     run = replace(RunSpec(), changes | ({"model.depth": depths[name]} if name in depths else {}))
     found = facts.inspect(run.model, info_of(run.data).shape)
     assert found.unknown_parts == ()

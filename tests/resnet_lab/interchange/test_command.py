@@ -66,6 +66,28 @@ def test_import_and_export_in_json(run, tmp_path, resnet18):
     assert (tmp_path / "back.pth").exists()
 
 
+def test_a_file_of_which_little_fits_has_a_report_of_the_nearest_network(run, tmp_path, resnet18):
+    tensors = torch.load(resnet18, weights_only=True)
+    torch.save({name: each for name, each in tensors.items() if name.startswith("layer1")}, resnet18)
+    code, out, err = run("import", resnet18, "--out", tmp_path / "ours")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "no network is recognised" in err
+    assert out.startswith("nearest network: resnet18\nload coverage: INCOMPLETE\n  tensors     24 of 122 (19.67 %)")
+    assert len(out.splitlines()) <= 8
+    code, out, err = run("import", resnet18, "--out", tmp_path / "ours", "--json")
+    report = json.loads(out)
+    assert (code, report["nearest"], report["coverage"]["matched"]) == (2, "resnet18", 24)
+    assert not (tmp_path / "ours").exists()
+
+
+def test_a_file_of_which_nothing_fits_says_so(run, tmp_path):
+    torch.save({"blocks.0.attn.qkv.weight": torch.ones(3, 1)}, tmp_path / "vit.pth")
+    code, out, err = run("import", tmp_path / "vit.pth", "--out", tmp_path / "ours")
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "nearest network: none, no tensor of the file fits one" in out
+    assert "unexpected  1: blocks.0.attn.qkv.weight" in out
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_an_incomplete_load_reports_and_refuses(run, tmp_path, resnet18, as_json):
     tensors = torch.load(resnet18, weights_only=True)

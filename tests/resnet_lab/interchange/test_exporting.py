@@ -24,7 +24,8 @@ def kept(folder, randomise, changes, classes=10):
 
 
 @pytest.mark.parametrize(
-    ("name", "suffix"), [("resnet18", ".pth"), ("resnet50", ".safetensors"), ("densenet121", ".pth")]
+    ("name", "suffix"),
+    [("resnet18", ".pth"), ("resnet50", ".safetensors"), ("densenet121", ".pth"), ("densenet169", ".pth")],
 )
 def test_there_and_back_again(tmp_path, foreign, name, suffix):
     theirs = foreign(name, num_classes=17)
@@ -141,3 +142,17 @@ def test_a_bad_target_is_refused(tmp_path, randomise):
             export_checkpoint(tmp_path / "trial", tmp_path / out)
     with pytest.raises(UserError, match="cannot read the checkpoint"):
         export_checkpoint(tmp_path / "none", tmp_path / "out.pth")
+
+
+def test_a_vgg_has_torchvisions_names_and_a_narrower_one_no_counterpart():
+    from torchvision import models
+
+    spec = replace(RunSpec(), {"model.name": "imagenet_vgg11_bn"}).model
+    assert counterpart(spec) == Format.TORCHVISION
+    with torch.device("meta"):
+        ours, theirs = build_network(spec, channels=3, classes=1000), models.vgg11_bn()
+    assert {name: each.shape for name, each in ours.state_dict().items()} == {
+        name: each.shape for name, each in theirs.state_dict().items()
+    }
+    with pytest.raises(UserError, match="has no counterpart in torchvision"):
+        counterpart(replace(spec, {"width": 32}))

@@ -94,6 +94,46 @@ def test_a_densenet_with_the_names_of_2017_is_read(tmp_path, foreign):
     same_outputs(imported.model, theirs, 64)
 
 
+@pytest.mark.parametrize("name", ["densenet161", "densenet201", "vgg11", "vgg13_bn", "vgg16", "vgg19_bn"])
+def test_torchvision_densenets_and_vggs_are_recognised(name):
+    found, coverage = on_meta(name)
+    assert found.run.model == preset(name if name.startswith("dense") else f"imagenet_{name}")
+    assert coverage.complete
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_a_vgg_of_torchvision_computes_the_same_here(tmp_path, randomise, norm):
+    """A narrow one: torchvision's layers, classifier and forward, at an eighth of the channels."""
+    features = models.vgg.make_layers([8, "M", 16, "M", 32, 32, "M", 64, 64, "M", 64, 64, "M"], batch_norm=norm)
+    with torch.device("meta"):  # its own classifier alone has 124 million parameters
+        theirs = models.VGG(features, num_classes=10, init_weights=False)
+    theirs.classifier = nn.Sequential(
+        *(nn.Linear(64 * 49, 512), nn.ReLU(), nn.Dropout(), nn.Linear(512, 512), nn.ReLU(), nn.Dropout()),
+        nn.Linear(512, 10),
+    )
+    imported = imported_from(tmp_path / "a.pth", randomise(theirs).state_dict())
+    assert (imported.spec.name, imported.spec.depth) == ("imagenet_vgg_bn" if norm else "imagenet_vgg", 11)
+    assert (imported.spec.width, imported.coverage.complete) == (8, True)
+    head = sum(parameter.numel() for parameter in theirs.classifier[6].parameters())
+    assert imported.coverage.parameters - imported.coverage.backbone == head
+    same_outputs(imported.model, theirs, 64)
+
+
+@pytest.mark.parametrize(("name", "three"), [("vgg15_bn", False), ("vgg16_bn", True)])
+def test_a_vgg_for_cifar_is_told_by_its_head(name, three):
+    with torch.device("meta"):
+        tensors = build_network(preset(name)).state_dict()
+    assert ("classifier.6.weight" in tensors) == three
+    assert infer(tensors).run.model == preset(name)
+
+
+def test_a_deeper_densenet_of_torchvision_computes_the_same_here(tmp_path, foreign):
+    theirs = foreign("densenet169", num_classes=10)
+    imported = imported_from(tmp_path / "a.pth", theirs.state_dict())
+    assert imported.spec == preset("densenet169")
+    same_outputs(imported.model, theirs, 64)
+
+
 def timm_se(randomise):
     """torchvision's ResNet-50 with timm's squeeze-and-excitation: fc1, ReLU, fc2, sigmoid after the last norm."""
     from torchvision.models import resnet50

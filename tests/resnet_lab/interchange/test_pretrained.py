@@ -54,6 +54,8 @@ def test_the_report_says_what_is_filled_before_anything_is_trained(checkpoint: P
 def test_torchvisions_names_are_of_its_own_networks() -> None:
     names = {name: replace(RunSpec(), {"model.name": name}).model for name in ("resnet18", "resnet50", "densenet121")}
     assert {name: torchvision_name(model) for name, model in names.items()} == {name: name for name in names}
+    assert torchvision_name(replace(RunSpec(), {"model.name": "imagenet_vgg16_bn"}).model) == "vgg16_bn"
+    assert torchvision_name(replace(RunSpec(), {"model.name": "densenet201"}).model) == "densenet201"
     for model in (ModelSpec(), replace(RunSpec(), {"model.name": "se_resnet50"}).model):
         with pytest.raises(UserError, match="torchvision publishes no weights of this"):
             torchvision_name(model)

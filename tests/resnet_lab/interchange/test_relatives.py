@@ -36,6 +36,17 @@ def resnet_v2():
     return {name: torch.empty(64, 64, 1, 1, device="meta") for name in names}
 
 
+def shallow_densenet():
+    return {name: each for name, each in on_meta("densenet121").items() if "denseblock4.denselayer16." not in name}
+
+
+def narrow_densenet():
+    from torchvision.models import DenseNet
+
+    with torch.device("meta"):
+        return DenseNet(32, (6, 12, 36, 24), 64).state_dict()
+
+
 def average_down():
     tensors = deep_stem()
     return {name: each for name, each in tensors.items() if not name.startswith("conv1.")} | {
@@ -48,8 +59,8 @@ def average_down():
     [
         (lambda: on_meta("resnext50_32x4d"), ["grouped convolutions (32 groups)", "a width of 128 in the bottleneck"]),
         (lambda: on_meta("wide_resnet50_2"), ["a width of 128 in the bottleneck, where its 256 outputs go with 64"]),
-        (lambda: on_meta("densenet169"), ["dense blocks of 6-12-32-32 layers, where DenseNet-121 has 6-12-24-16"]),
-        (lambda: on_meta("densenet161"), ["dense blocks of 6-12-36-24", "a growth of 48 channels"]),
+        (shallow_densenet, ["dense blocks of 6-12-24-15 layers, where DenseNet-121 has 6-12-24-16"]),
+        (narrow_densenet, ["a growth of 32 channels, where torchvision's network of these blocks has 48"]),
         (deep_stem, ["a deep stem (conv1.0)", "an avg_down shortcut (layer1.0.downsample.1 is a convolution"]),
         (average_down, ["an avg_down shortcut"]),
         (resnet_v2, ["pre-activation blocks of timm's ResNetV2 (stages.0.blocks.0.conv1.weight)"]),
@@ -62,7 +73,9 @@ def test_what_differs_is_named(tensors, expected):
     assert all(phrase.startswith(start) for phrase, start in zip(found, expected, strict=True))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet152", "densenet121", "mobilenet_v3_small", "vgg11"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "resnet50", "resnet152", "densenet121", "densenet161", "mobilenet_v3_small", "vgg11"]
+)
 def test_networks_that_are_read_and_strangers_have_no_difference_to_name(name):
     assert differences(on_meta(name)) == []
 

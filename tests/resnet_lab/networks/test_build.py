@@ -22,6 +22,9 @@ FIELDS = {
     "cifar_resnet": {"model.depth": 8, "model.width": 4},
     "wide_resnet": {"model.depth": 10},
     "imagenet_resnet": {"model.depth": 18, "model.width": 4, "model.stem": "imagenet"},
+    "imagenet_densenet": {"model.depth": 169},
+    "imagenet_vgg": {"model.depth": 11, "model.width": 4},
+    "imagenet_vgg_bn": {"model.depth": 11, "model.width": 4},
     "densenet_bc": {"model.depth": 10, "model.width": 4},
 }
 HAVE_BLOCKS = ("cifar_resnet", "wide_resnet", "imagenet_resnet", "resnet50v2", "mnist_resnet")

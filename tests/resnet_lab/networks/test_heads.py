@@ -27,6 +27,8 @@ def test_more_classes_than_the_formula_takes_are_refused() -> None:
 @pytest.mark.parametrize("name", [name for name in ModelName if name not in ("densenet121", "resnet50v2")])
 def test_every_family_takes_every_head(name: ModelName) -> None:
     fields = {"imagenet_resnet": {"depth": 18}, "densenet_bc": {"depth": 10}, "wide_resnet": {"depth": 10}}
+    fields |= {vgg: {"depth": 11, "width": 4} for vgg in ("imagenet_vgg", "imagenet_vgg_bn")}
+    fields |= {"imagenet_densenet": {"depth": 169}}
     size = 28 if name.startswith("mnist") else 32
     plain = {"name": name, **fields.get(name, {})}
     found = {}
