@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
@@ -57,10 +58,7 @@ def load_model(path: Path) -> Checkpoint:
     Raises UserError where it is missing, truncated or altered (its SHA-256 differs), or holds no spec.
     """
     path = path / MODEL_FILE if path.is_dir() else path
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read the checkpoint {path} ({error.strerror}): check the path") from None
+    content = read_plain(path)
     digest = _verified_digest(path, content)
     try:
         tensors, metadata = parse_safetensors(content)
@@ -69,13 +67,27 @@ def load_model(path: Path) -> Checkpoint:
     return from_tensors(path, tensors, metadata, digest)
 
 
+def read_plain(path: Path) -> bytes:
+    """Return the content of a checkpoint's file. Raises UserError where it is none: a pipe or a device has no end."""
+    try:
+        if not path.is_file():
+            path.stat()  # says why, where there is nothing
+            raise UserError(f"{path} is no file: give the file of a checkpoint")
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read the checkpoint {path} ({error.strerror}): check the path") from None
+
+
 def parse_safetensors(content: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors by name, sorted, and the metadata of a safetensors file. Raises SafetensorError."""
     try:
         tensors = load(content)
     except SafetensorError as error:  # worded as by `safe_open`, which would read the file again
         raise SafetensorError(str(error).replace("deserializing:", "deserializing header:", 1)) from None
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    try:
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    except (ValueError, RecursionError) as error:
+        raise SafetensorError(f"its header is no plain JSON ({type(error).__name__})") from None
     return dict(sorted(tensors.items())), header.get("__metadata__") or {}
 
 
@@ -89,13 +101,26 @@ def from_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     except (KeyError, UserError) as error:
         raise _foreign(path, error) from None
     info = provenance or info_of(spec.data)
+    _check_shapes(path, tensors, _shapes(path, spec, info.channels, info.classes))
     model = build_network(spec.model, channels=info.channels, classes=info.classes)
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError:  # its message takes a line for each tensor
-        raise UserError(f"{path} holds other tensors than its spec builds: it was altered; train again") from None
+    model.load_state_dict(tensors)
     scale_for_test(model, spec.recipe)
     return Checkpoint(spec=spec, model=model.eval(), sha256=sha256, provenance=provenance)
+
+
+def _shapes(path: Path, spec: RunSpec, channels: int, classes: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a spec's tensors. They take no memory: how large the network is, only the file claims."""
+    try:
+        with torch.device("meta"):
+            network = build_network(spec.model, channels=channels, classes=classes)
+    except (RuntimeError, OverflowError):
+        raise UserError(f"{path} describes a network that cannot be built: it was altered; train again") from None
+    return {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+
+
+def _check_shapes(path: Path, tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    if {name: tuple(tensor.shape) for name, tensor in tensors.items()} != shapes:
+        raise UserError(f"{path} holds other tensors than its spec builds: it was altered; train again")
 
 
 def _foreign(path: Path, error: Exception) -> UserError:
@@ -108,10 +133,10 @@ def _described(metadata: Mapping[str, str]) -> tuple[RunSpec, Provenance | None]
         return from_json(metadata["spec"]), None
     try:
         content = json.loads(metadata["imported"])
-        spec, provenance = content["spec"], content["provenance"]
-    except (json.JSONDecodeError, TypeError):
+        spec, provenance = json.dumps(content["spec"]), content["provenance"]
+    except (ValueError, TypeError, RecursionError):
         raise UserError("its metadata is not JSON") from None
-    return from_json(json.dumps(spec)), provenance_from(provenance)
+    return from_json(spec), provenance_from(provenance)
 
 
 def _verified_digest(path: Path, content: bytes) -> str:

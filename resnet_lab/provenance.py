@@ -10,7 +10,7 @@ from resnet_lab.errors import UserError
 
 MODEL_FILE = "model.safetensors"
 """Name of a checkpoint in its folder."""
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=65_536)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)

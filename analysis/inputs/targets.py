@@ -13,6 +13,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, DataSpec, ModelSpec, RunSpec
 from resnet_lab.spec.families import WITH_BLOCKS
 from resnet_lab.spec.fields import flatten
+from resnet_lab.spec.fingerprint import TRIAL_NAME
 
 
 class Inputs(Protocol):
@@ -100,7 +101,9 @@ def _of_runs(options: Inputs) -> list[tuple[str, Path, str | None]]:
         name = trial_of_run(options.out, options.run)
         return [(name, trials / name, options.run)]
     rows = [row for row in read_runs(options.out, str(options.study)) if row["status"] == "FINISHED"]
-    newest = {row["tags"]["trial"]: row["run_id"] for row in reversed(rows)}
+    newest = {
+        row["tags"]["trial"]: row["run_id"] for row in reversed(rows) if TRIAL_NAME.fullmatch(row["tags"]["trial"])
+    }
     if not newest:
         raise UserError(f"the study {options.study!r} has no finished trial yet: wait for one, or name another --study")
     return [(name, trials / name, run_id) for name, run_id in newest.items()]

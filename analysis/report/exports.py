@@ -85,6 +85,11 @@ def csv_text(lines: Sequence[Mapping[str, object]]) -> str:
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(
-        [{name: "" if none_if_nan(value) is None else value for name, value in line.items()} for line in lines]
+        [{name: "" if none_if_nan(value) is None else _inert(value) for name, value in line.items()} for line in lines]
     )
     return text.getvalue()
+
+
+def _inert(value: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula: text that begins as one gets an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -34,7 +34,10 @@ class ReportFolder:
     @property
     def is_whole(self) -> bool:
         """Whether a study or a search has ended here."""
-        return (self.path / "runs.json").is_file() or self.is_search
+        try:
+            return (self.path / "runs.json").is_file() or self.is_search
+        except OSError:  # a name that no folder can have
+            return False
 
     def search(self) -> Json:
         """Return search.json. Raises UserError where it cannot be read."""

@@ -1,5 +1,6 @@
 """The 1797 handwritten digits of 8x8 pixels inside scikit-learn (UCI, Optical Recognition of Digits)."""
 
+import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from resnet_lab.data.catalog import CATALOG
 from resnet_lab.data.raw import RawImages
 from resnet_lab.data.split import split_indices
+from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
 
 
@@ -22,11 +24,27 @@ def read() -> tuple[RawImages, RawImages]:
 
 
 def verify() -> None:
-    """Nothing to do: the digits come with the installed package and are neither downloaded nor looked for."""
+    """Raise UserError unless the table of the installed package is the known one."""
+    _table()
+
+
+SHA256 = "68aea062d35a127749050fa0e52dca09d6569ac08092c925610e0954e172dde2"
+"""Of the table of all digits as bytes, row by row."""
 
 
 def _table() -> NDArray[np.float64]:
     """Return [1797, 65]: 64 grey levels and the label, equal to what `sklearn.datasets.load_digits` gives.
+
+    Raises UserError where it is another table.
+    """
+    table = _installed_table()
+    if hashlib.sha256(np.ascontiguousarray(table, dtype=np.uint8).tobytes()).hexdigest() != SHA256:
+        raise UserError("the digits in scikit-learn's datasets/data were altered: install scikit-learn again")
+    return table
+
+
+def _installed_table() -> NDArray[np.float64]:
+    """Return the table as it is installed.
 
     Importing scikit-learn costs each trial more than a second; reading the table it ships costs 10 ms. Where
     that file is not found, scikit-learn is asked.

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 
+from resnet_lab.errors import printable
 from resnet_lab.interchange.options import Command, Export, Import
 from resnet_lab.system.command import parse, reporting
 
@@ -52,7 +53,7 @@ def _export(options: Export) -> None:
 
 
 def _print(content: dict[str, object], lines: list[str], as_json: bool) -> None:
-    sys.stdout.write(json.dumps(content, indent=2) + "\n" if as_json else "\n".join(lines) + "\n")
+    sys.stdout.write(json.dumps(content, indent=2) + "\n" if as_json else printable("\n".join(lines)) + "\n")
     sys.stdout.flush()
 
 

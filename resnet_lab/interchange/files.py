@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from resnet_lab.checkpoint import parse_safetensors
+from resnet_lab.checkpoint import parse_safetensors, read_plain
 from resnet_lab.errors import UserError
 from resnet_lab.system import atomic
 
@@ -57,10 +57,7 @@ def read_tensors(path: Path) -> TensorFile:
 
 
 def _content(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read the checkpoint {path} ({error.strerror}): check the path") from None
+    content = read_plain(path)
     if not content:
         raise UserError(f"{path} is empty: {_REMEDY}")
     return content

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from ablations.spec import FROZEN
-from resnet_lab.errors import RefusedError, UserError
+from resnet_lab.errors import RefusedError, UserError, printable
 from resnet_lab.spec.choices import ModelName, Value
 from resnet_lab.spec.history import as_recorded
 from resnet_lab.spec.presets import PRESETS
@@ -115,7 +115,13 @@ def _error_message(error: ValidationError, prefix: str) -> str:
     if first["type"] == _COMBINATION:
         where = prefix.removesuffix(".")
         return f"{where}: {message}" if where else message
-    return f"{prefix}{'.'.join(map(str, first['loc']))}={first['input']}: {message}"
+    return f"{prefix}{'.'.join(map(str, first['loc']))}={_shown(first['input'])}: {message}"
+
+
+def _shown(value: object) -> str:
+    """Return a value that may come from a file as an error message shows it: printable, and not too long."""
+    text = printable(str(value))
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _unknown(kind: str, name: str, valid: list[str]) -> str:
@@ -149,7 +155,7 @@ def parse_value(name: str, text: str) -> Value:
     try:
         value = _adapter(name).validate_python(text)
     except ValidationError as error:
-        raise UserError(f"{name}={text}: {error.errors(include_url=False)[0]['msg']}") from None
+        raise UserError(f"{name}={_shown(text)}: {error.errors(include_url=False)[0]['msg']}") from None
     found: Value = value.value if isinstance(value, StrEnum) else value
     return found
 
@@ -166,8 +172,10 @@ def from_json(text: str) -> RunSpec:
     """Read a RunSpec from the JSON of its dotted names, as it was meant when it was written. Raises UserError."""
     try:
         flat = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"the spec is not JSON ({error}): write it with resnet_lab.spec.fields.to_json") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"the spec is not JSON ({str(error)[:100]}): write it with resnet_lab.spec.fields.to_json"
+        ) from None
     if not isinstance(flat, dict):
         raise UserError("the spec is not a JSON object of dotted names: write it with resnet_lab.spec.fields.to_json")
     return unflatten(RunSpec, as_recorded(flat))

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 
@@ -38,6 +39,10 @@ def _defaults(cls: type[RunSpec]) -> Mapping[str, Value]:
 def cell_fingerprint(spec: RunSpec) -> str:
     """Return the fingerprint of the run without its seed: equal for all repeats of one configuration."""
     return fingerprint(dataclasses.replace(spec, seed=0))
+
+
+TRIAL_NAME = re.compile(r"[0-9a-f]{12}-seed\d{1,10}")
+"""What the name of every trial's folder looks like: one that a file or a store gives is held to it."""
 
 
 def trial_name(spec: RunSpec) -> str:

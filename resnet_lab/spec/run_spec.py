@@ -33,8 +33,15 @@ from resnet_lab.spec.choices import (
 )
 from resnet_lab.spec.families import check, shortcut_blocks
 
-Positive = Annotated[int, Field(ge=1)]
-NonNegative = Annotated[int, Field(ge=0)]
+MAX_SEED = 2**31 - 1
+# Bounds that no experiment reaches: what lies above them is a slip of the hand, or a file that is not to be believed.
+MAX_DEPTH, MAX_WIDTH, MAX_BATCH, MAX_COUNT = 10_000, 65_536, 2**20, 2**53
+Depth = Annotated[int, Field(ge=1, le=MAX_DEPTH)]
+Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
+BatchSize = Annotated[int, Field(ge=1, le=MAX_BATCH)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Positive = Annotated[int, Field(ge=1, le=MAX_COUNT)]
+NonNegative = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -48,9 +55,9 @@ class ModelSpec:
 
     name: ModelName = ModelName.CIFAR_RESNET
     """The family."""
-    depth: Positive = 20
+    depth: Depth = 20
     """Weighted layers: 6n+2 with basic blocks, 9n+2 with bottlenecks, in CIFAR nets."""
-    width: Positive = 16
+    width: Width = 16
     """Channels of the first stage (times 4 after a bottleneck); growth rate of a DenseNet."""
     stem: Stem = Stem.CIFAR
     """A 3x3 convolution, or ImageNet's 7x7 convolution of stride 2 and max-pooling."""
@@ -136,7 +143,7 @@ class RecipeSpec:
     rate of their step, so that a drop of the rate is felt only as the sum fades."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     """L2 penalty on every parameter; decoupled in adamw and muon."""
-    batch_size: Positive = 128
+    batch_size: BatchSize = 128
     """Images per step; an epoch drops the last incomplete batch."""
     iterations: Positive = 64_000
     """Optimiser steps in all."""
@@ -220,7 +227,7 @@ class RunSpec:
     model: ModelSpec = ModelSpec()
     data: DataSpec = DataSpec()
     recipe: RecipeSpec = RecipeSpec()
-    seed: NonNegative = 0
+    seed: Seed = 0
     """Seed of the init, order, augmentation and noise streams."""
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from resnet_lab.errors import UserError
+from resnet_lab.errors import UserError, printable
 
 Options = TypeVar("Options")
 
@@ -54,12 +54,17 @@ def _error_message(box: str, prog: str) -> str:
 
 @contextlib.contextmanager
 def reporting() -> Iterator[None]:
-    """Turn a UserError into one line on stderr and exit code 2."""
+    """Turn a UserError into one line on stderr and exit code 2, and so a file that cannot be read or written."""
     try:
         yield
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:  # no file of the user's
+            raise
+        print(f"error: {error.strerror}: {printable(str(error.filename))}", file=sys.stderr)
+        sys.exit(UserError.exit_code)

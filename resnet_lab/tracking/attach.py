@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.fingerprint import TRIAL_NAME
 from resnet_lab.tracking.client import TrackingError, connect
 from resnet_lab.tracking.database import sqlite_uri
 from resnet_lab.tracking.reading import find_run
@@ -79,6 +80,6 @@ def _find(out: Path, run_id: str) -> tuple[Run, str]:
         run, tags = find_run(connect(uri), run_id)
     except TrackingError:
         raise UserError(f"MLflow has no run {run_id!r} in {uri}: check --run and --out") from None
-    if "trial" not in tags:
+    if not TRIAL_NAME.fullmatch(tags.get("trial", "")):  # it becomes a path, and anybody may have written it
         raise UserError(f"the MLflow run {run_id} is no trial and holds no network: give the run of a trial to --run")
     return run, tags["trial"]

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from resnet_lab.checkpoint import load_model, parse_safetensors, save_model
 from resnet_lab.data.load import load
 from resnet_lab.engine.initialise import initialise
-from resnet_lab.errors import UserError
+from resnet_lab.errors import DiskFullError, UserError
 from resnet_lab.networks import build_network
 from resnet_lab.provenance import MODEL_FILE, Normalisation, Provenance
 from resnet_lab.spec import DataSpec, RunSpec
@@ -136,7 +136,7 @@ def test_a_failing_write_keeps_the_old_checkpoint(saved, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFullError, match=r"No space left on device: .*model\.safetensors needs"):
         save_model(saved.parent, dataclasses.replace(TINY, seed=8), trained())
     assert load_model(saved).sha256 == before
 

@@ -100,7 +100,10 @@ def _part(folder: Path, images: IdxFile, labels: IdxFile) -> RawImages:
 
 
 def _array(folder: Path, file: IdxFile) -> NDArray[np.uint8]:
-    """Verify each copy that is there, plain and gzipped, and return the array."""
+    """Verify each copy that is there, plain and gzipped, and return the array.
+
+    A plain file whose digest nobody published is believed next to the `.gz` that it came from.
+    """
     plain, packed = folder / file.name, folder / f"{file.name}.gz"
     unpacked = None
     if packed.exists():
@@ -111,6 +114,10 @@ def _array(folder: Path, file: IdxFile) -> NDArray[np.uint8]:
     array = _decode(plain, content, file.shape)
     if file.sha256:
         check_digest(plain, content, "sha256", file.sha256)
+    elif unpacked is None:
+        raise UserError(
+            f"{plain} cannot be verified, its checksum was published of {packed.name} alone: put that there"
+        )
     if unpacked is not None and content != unpacked:
         raise UserError(f"{plain} is altered, it differs from the content of {packed.name}: {REMEDY}")
     return array

@@ -64,7 +64,7 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, content):
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     assert "check the path" in refused(tmp_path / "none.pth")
-    assert "check the path" in refused(tmp_path)
+    assert "is no file" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("content", [{}, [1], {"epoch": 3}, {"state_dict": {"lr": 0.1}}, torch.ones(3)])

@@ -13,6 +13,7 @@ from torchvision import datasets
 
 from resnet_lab.data.formats import idx
 from resnet_lab.data.formats.idx import IdxFile, IdxSet
+from resnet_lab.errors import UserError
 
 Complaint = Callable[[Path, Callable[[], object]], str]
 SHAPES = {"train_images": (5, 4, 4), "train_labels": (5,), "test_images": (2, 4, 4), "test_labels": (2,)}
@@ -39,8 +40,9 @@ def write_set(data_dir: Path, forms: str, *, known: bool) -> IdxSet:
     return IdxSet(folder="Small/raw", **files)
 
 
-@pytest.mark.parametrize("forms", ["plain", "gz", "both"])
-@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("forms", "known"), [("plain", True), ("gz", True), ("gz", False), ("both", True), ("both", False)]
+)
 def test_plain_and_gzipped_files_give_the_same_images(tmp_path: Path, forms: str, known: bool) -> None:
     files = write_set(tmp_path, forms, known=known)
     before = sorted(tmp_path.rglob("*"))
@@ -76,7 +78,24 @@ def test_next_to_its_gz_a_plain_file_of_unknown_digest_is_still_checked(
     complaint(path, lambda: idx.read(tmp_path, files))
 
 
-@pytest.mark.parametrize(("offset", "value"), [(3, 2), (7, 6), (-1, 10)])
+def test_a_plain_file_of_unknown_digest_without_its_gz_cannot_be_verified(tmp_path: Path) -> None:
+    files = write_set(tmp_path, "plain", known=False)
+    with pytest.raises(
+        UserError, match=r"train_labels cannot be verified, .* of train_labels\.gz alone: put that there"
+    ):
+        idx.read(tmp_path, files)
+
+
+def test_labels_of_no_class_are_refused_whatever_their_digest(tmp_path: Path, complaint: Complaint) -> None:
+    files = write_set(tmp_path, "plain", known=True)
+    path = tmp_path / "Small" / "raw" / "train_labels"
+    content = path.read_bytes()[:-1] + bytes([10])
+    path.write_bytes(content)
+    labels = replace(files.train_labels, sha256=hashlib.sha256(content).hexdigest())
+    complaint(path, lambda: idx.read(tmp_path, replace(files, train_labels=labels)))
+
+
+@pytest.mark.parametrize(("offset", "value"), [(3, 2), (7, 6)])
 def test_without_a_digest_the_structure_is_checked(
     tmp_path: Path, offset: int, value: int, complaint: Complaint
 ) -> None:

@@ -1,0 +1,136 @@
+"""Hostile files and names: each is refused in one sentence, reaches no terminal raw, and no path outside its folder."""
+
+import csv
+import io
+import json
+import os
+import struct
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from analysis.inputs.targets import resolve
+from analysis.report.exports import csv_text
+from resnet_lab.checkpoint import load_model
+from resnet_lab.data import digits, idx
+from resnet_lab.errors import UserError, printable
+from resnet_lab.interchange.__main__ import main as interchange
+from resnet_lab.interchange.importing import import_checkpoint
+from resnet_lab.provenance import provenance_from
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import flatten, from_json
+from resnet_lab.tracking import Tracker
+from resnet_lab.tracking.attach import trial_of_run
+
+FLAT = flatten(RunSpec())
+ESCAPE = "\x1b]0;title\x07"
+HOSTILE = {
+    "width 200,000": json.dumps(FLAT | {"model.width": 200_000}),
+    "width 2^70": json.dumps(FLAT | {"model.width": 2**70}),
+    "a width that fits": json.dumps(FLAT | {"model.width": 65_536}),
+    "depth 1,200,002": json.dumps(FLAT | {"model.depth": 1_200_002}),
+    "6,000 digits": json.dumps(FLAT).replace('"model.width": 16', f'"model.width": {"9" * 6_000}'),
+    "200,000 deep": "[" * 200_000 + "]" * 200_000,
+    "a title for the terminal": json.dumps(FLAT | {"model.name": ESCAPE}),
+}
+
+
+def checkpoint(folder, metadata):
+    path = folder / "model.safetensors"
+    save_file({"fc.weight": torch.zeros(2, 2)}, path, metadata=metadata)
+    return path
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("read", [load_model, import_checkpoint])
+def test_metadata_that_no_network_has_is_one_sentence(tmp_path, what, read):
+    with pytest.raises(UserError) as caught:
+        read(checkpoint(tmp_path, {"spec": HOSTILE[what]}))
+    assert len(str(caught.value)) < 1_000
+    assert "\x1b" not in printable(str(caught.value))
+
+
+def test_classes_and_channels_have_bounds_too(tmp_path):
+    for counts in ({"classes": 10**9, "channels": 3}, {"classes": 10, "channels": 10**9}):
+        with pytest.raises(UserError, match="provenance is not valid"):
+            provenance_from(counts)
+    imported = json.dumps({"spec": FLAT, "provenance": {"classes": 10**9, "channels": 3}})
+    with pytest.raises(UserError, match="provenance is not valid"):
+        load_model(checkpoint(tmp_path, {"imported": imported}))
+
+
+def test_deep_metadata_of_an_imported_network_is_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="is not JSON"):
+        load_model(checkpoint(tmp_path, {"imported": "[" * 200_000}))
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, "9" * 6_000, '{"model.width": ' + "9" * 6_000 + "}", "\ud800", "{"])
+def test_a_spec_that_is_no_json_of_ours_is_one_sentence(text):
+    with pytest.raises(UserError) as caught:
+        from_json(text)
+    assert len(str(caught.value)) < 1_000
+
+
+@pytest.mark.parametrize("what", ["a pipe", "a device", "a folder's link"])
+def test_what_is_no_file_is_not_read(tmp_path, what):
+    path = tmp_path / "model.safetensors"
+    if what == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if what == "a device" else tmp_path)
+    for read in (load_model, import_checkpoint):
+        with pytest.raises(UserError, match=r"is no file|cannot read"):
+            read(path)
+
+
+def test_control_characters_reach_a_terminal_as_their_escapes(tmp_path, capsys):
+    assert printable(f"a{ESCAPE}b\nc\té") == "a\\x1b]0;title\\x07b\nc\\té"
+    with pytest.raises(SystemExit):
+        interchange(["import", str(tmp_path / f"{ESCAPE}.pt"), "--out", str(tmp_path / "out")])
+    printed = capsys.readouterr()
+    assert "\x1b" not in printed.err + printed.out
+    assert "\\x1b]0;title" in printed.err
+
+
+@pytest.mark.parametrize("name", ["../../evilnet", "/etc", "aabbccddeeff-seed0/../..", "", "aabbccddeeff-seed0\n"])
+def test_a_tag_in_mlflow_leads_to_no_folder_but_a_trials(store_folder, name):
+    launch = Tracker.open(store_folder, "norm").start_launch("launch", {}, {})
+    run = launch.start_trial("x", {}, {})
+    run.client.set_tag(run.run_id, "trial", name)
+    with pytest.raises(UserError, match="is no trial"):
+        trial_of_run(store_folder, run.run_id)
+    run.end("FINISHED")
+
+    class Options:
+        checkpoint, run, study, dataset, data_dir, out, device = None, None, "norm", None, None, store_folder, "cpu"
+
+    with pytest.raises(UserError, match="no finished trial"):
+        resolve(Options())
+
+
+def test_no_cell_is_a_formula():
+    cells = ["=1+1", "+1", "-1", "@sum", "\tx", "plain", "a=b"]
+    rows = list(csv.DictReader(io.StringIO(csv_text([{"reason": cell, "n": -1.5} for cell in cells]))))
+    assert [row["reason"] for row in rows] == ["'=1+1", "'+1", "'-1", "'@sum", "'\tx", "plain", "a=b"]
+    assert {row["n"] for row in rows} == {"-1.5"}
+
+
+def test_fashion_images_that_nobody_can_verify_are_refused(tmp_path):
+    folder = tmp_path / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for file in (idx.FASHION_MNIST.train_labels, idx.FASHION_MNIST.train_images):
+        header = bytes((0, 0, 8, len(file.shape))) + struct.pack(f">{len(file.shape)}I", *file.shape)
+        (folder / file.name).write_bytes(header + bytes(int(np.prod(file.shape))))
+    with pytest.raises(UserError, match="cannot be verified"):
+        idx.read(tmp_path, idx.FASHION_MNIST)
+
+
+def test_digits_that_were_altered_are_refused(monkeypatch):
+    table = digits._installed_table()
+    table[7, :64], table[8, 64] = 0, (table[8, 64] + 1) % 10
+    monkeypatch.setattr(digits, "_installed_table", lambda: table)
+    for use in (digits.verify, digits.read):
+        with pytest.raises(UserError, match="were altered"):
+            use()
