@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from resnet_lab.errors import RefusedError, UserError
+from resnet_lab.errors import RefusedError, UserError, is_full
 
 MAX_RETRIES = 3
 
@@ -36,7 +36,11 @@ class Reason(StrEnum):
     USER_ERROR = "user error"
     """Something outside the trial that the user can mend: missing data, a full disk, an unwritable folder."""
     OUT_OF_MEMORY = "out of memory"
-    """The process or the GPU had no memory left."""
+    """The process or the GPU had no memory left. It is tried once more, with the machine to itself."""
+    DISK_FULL = "disk full"
+    """There was no room for its files: the launch ends, for no other trial would fare better."""
+    CRASHED_TOGETHER = "crashed together"
+    """Its process died while it trained others too, whichever of them was to blame: each is tried alone."""
     ORPHANED = "orphaned"
     """The driver died while the trial ran; its last epoch is kept."""
     INTERRUPTED = "interrupted"
@@ -54,13 +58,21 @@ class Reason(StrEnum):
     @property
     def is_charged(self) -> bool:
         """Whether it counts as a failure of the trial's own, of which a trial may have `MAX_RETRIES` and one more."""
-        return self not in (Reason.INTERRUPTED, Reason.USER_ERROR, Reason.PRUNED)
+        free = (Reason.INTERRUPTED, Reason.USER_ERROR, Reason.PRUNED, Reason.DISK_FULL, Reason.CRASHED_TOGETHER)
+        return self not in free
+
+    @property
+    def needs_room(self) -> bool:
+        """Whether another attempt is worth it with the machine to itself only."""
+        return self in (Reason.OUT_OF_MEMORY, Reason.CRASHED_TOGETHER)
 
     def is_retried(self, failures: int) -> bool:
         """Return whether the launch tries again after this failure; `failures` are those charged, this one included.
 
         What the user has to mend first waits for the next launch.
         """
+        if self == Reason.CRASHED_TOGETHER:
+            return True
         return self.is_charged and not self.is_final and failures <= MAX_RETRIES
 
 
@@ -95,15 +107,25 @@ def reason_of(text: str | None) -> Reason:
         return Reason.CRASHED
 
 
-MENDED_BY_THE_USER = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+MENDED_BY_THE_USER = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+"""What torch says, in a RuntimeError, of a processor's memory and of a GPU's."""
 
 
 def reason_for(error: BaseException) -> str:
     """Return the text to record for an exception; for a crash that is the exception's name."""
     if isinstance(error, RefusedError):
         return Reason.REFUSED
+    if is_full(error):
+        return Reason.DISK_FULL
     if isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in MENDED_BY_THE_USER):
         return Reason.USER_ERROR
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _says_no_memory(error):
         return Reason.OUT_OF_MEMORY
     return type(error).__name__
+
+
+def _says_no_memory(error: BaseException) -> bool:
+    # torch.OutOfMemoryError is a RuntimeError; what allocates for a processor raises a plain one.
+    text = str(error).lower()
+    return isinstance(error, RuntimeError | OSError) and any(words in text for words in NO_MEMORY)

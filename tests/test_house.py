@@ -28,7 +28,12 @@ DIALECT = re.compile(
 NOT_MIRRORED: Mapping[str, str] = {
     "tests/test_house.py": "the repository itself",
     "tests/test_contributing.py": "CONTRIBUTING.md",
+    "tests/faults/test_books.py": "experiment databases locked, damaged, full, made by several at once",
     "tests/faults/test_cache.py": "damage, malice and lack of room in the user's cache",
+    "tests/faults/test_hostile_files.py": "checkpoints, data and names that mean harm",
+    "tests/faults/test_kills_and_power.py": "signals and power cuts, real processes and real files",
+    "tests/faults/test_limits.py": "numbers out of bounds, full disks, lack of memory",
+    "tests/faults/test_trial_folder.py": "any sequence of faults in a trial's folder",
     "tests/golden/test_unchanged.py": "the commands, against a recording of what they did before",
     "tests/ablations/test_space.py": "the whole space of switches",
     "tests/analysis/report/test_browser.py": "the page and MLflow's links in a real browser",

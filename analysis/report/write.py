@@ -28,7 +28,7 @@ from analysis.report.sections.identity import identity
 from analysis.report.sections.measures import measure
 from analysis.report.sections.over_images import over_images, two_way_csv
 from analysis.report.sections.published import published
-from analysis.report.sections.reproduce import environment, reproduce
+from analysis.report.sections.reproduce import environment, notices, reproduce
 from analysis.report.sections.summary import summary
 from analysis.results.plan_record import ReportSection
 from analysis.results.report_folder import ReportFolder
@@ -163,6 +163,7 @@ def compose(data: ReportData, folder: Path) -> Document:
         "Distribution over seeds": [picture(FIGURES, folder, "ecdf")],
         "Published figures": [published(data)],
         "Failed trials": [failures(data)],
+        "Repaired trials": [notices(data)],
         "Costs": [costs(data)],
         "Environment": [environment(data)],
         "How to reproduce": [reproduce(data)],

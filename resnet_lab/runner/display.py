@@ -23,6 +23,7 @@ class Display(Protocol):
     def finished(self, identity: TrialIdentity, result: Mapping[str, Any]) -> None: ...
     def failed(self, identity: TrialIdentity, reason: str, *, again: bool) -> None: ...
     def pruned(self, identity: TrialIdentity) -> None: ...
+    def note(self, text: str) -> None: ...
     def end(self) -> None: ...
 
 
@@ -65,6 +66,9 @@ class Lines:
         self._print(
             f"{self._done}/{self._total}  {identity.label}  pruned after {len(identity.trial.history())} epochs"
         )
+
+    def note(self, text: str) -> None:
+        self._print(text)
 
     def end(self) -> None:
         """Nothing to close."""
@@ -113,6 +117,9 @@ class LiveView:
         self._rows.pop(identity.name, None)
         self._last = f"last: {identity.label}  pruned"
         self._progress.advance(self._task)
+
+    def note(self, text: str) -> None:
+        self._lines.note(text)
 
     def end(self) -> None:
         self._live.stop()

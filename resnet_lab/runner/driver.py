@@ -1,24 +1,32 @@
 """The driver: hands trials to workers, and is the only writer of the trial store and of MLflow."""
 
 import contextlib
+import signal
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from resnet_lab.metrics import BATCH_ACCURACY, TEST_ERROR
-from resnet_lab.outcomes import MAX_RETRIES, Reason, reason_of, with_sentence
+from resnet_lab.errors import DiskFullError, UserError
+from resnet_lab.metrics import TEST_ERROR
+from resnet_lab.outcomes import MAX_RETRIES, Outcome, Reason, reason_of, with_sentence
 from resnet_lab.runner.display import Display
 from resnet_lab.runner.executor import Executor, Exit
 from resnet_lab.runner.identity import TrialIdentity, run_tags
-from resnet_lab.runner.running_trial import Record, RunningTrial, metrics_by_epoch
+from resnet_lab.runner.run_log import RunLog
+from resnet_lab.runner.running_trial import Record, RunningTrial
 from resnet_lab.runner.trial_store import Searcher, TrialStore
 from resnet_lab.spec import RunSpec
 from resnet_lab.system import atomic
-from resnet_lab.tracking import LaunchRun, TrackingError, TrialRun
-from resnet_lab.trials import batch_record
+from resnet_lab.system.interrupt import Interrupted
+from resnet_lab.tracking import LaunchRun, TrialRun
+from resnet_lab.tracking.availability import Availability
+from resnet_lab.trials.notices import Kind
 from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker_settings import NO_ROOM
 
 POLL_S = 0.5
 
@@ -42,8 +50,23 @@ class Driver(ABC):
     """On the run of every trial."""
     when_idle: Callable[[], object] = lambda: None
     """Called once, when the last trials leave a slot free: the moment to load what the report needs."""
+    grace: float = 0.0
+    """Seconds that running epochs get on SIGTERM before the workers are ended."""
+    log: RunLog = field(default=None)  # type: ignore[assignment]  # made below; the phases of a launch share one
+    """What is recorded of the trials in MLflow."""
+    _alone: deque[Trial] = field(default_factory=deque, init=False)
+    """Trials to be tried once more, each with the machine to itself, when nothing else is left to run."""
+    _tried_alone: set[str] = field(default_factory=set, init=False)
     _running: dict[str, RunningTrial] = field(default_factory=dict, init=False)
     _was_idle: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        if self.log is None:
+            self.log = RunLog(
+                store=Availability(self.launch.client, self.display.note),
+                finished=self.finished_runs,
+                data_source=self.data_source,
+            )
 
     @abstractmethod
     def identify(self, trial: Trial) -> TrialIdentity:
@@ -58,7 +81,8 @@ class Driver(ABC):
 
         On any exception the workers are ended and all records closed.
         """
-        queue = deque(trial for trial in self.trials if not self._settle(trial))
+        out = self.trials[0].root.parent if self.trials else None
+        found, queue = _identity(out), self._unsettled()
         budget = self.searcher.budget if self.searcher else 0
         self.display.begin(total=len(self.trials) + budget, done=len(self.trials) - len(queue))
         try:
@@ -67,14 +91,26 @@ class Driver(ABC):
                     self._end(ended, queue)
                 for running in list(self._running.values()):
                     self._follow(running, queue)
-        except BaseException:
-            self._interrupt()
+            self.log.close()
+        except BaseException as error:
+            self._interrupt(error)
+            if _identity(out) != found:
+                raise UserError(f"{out} was deleted or moved in mid-run, and with it what was finished") from error
             raise
+
+    def _unsettled(self) -> deque[Trial]:
+        """Record what is complete on disk; return the other trials."""
+        outcomes = [(trial, trial.outcome()) for trial in self.trials]
+        if unsigned := sum(not outcome.is_signed for _, outcome in outcomes):
+            self.display.note(
+                f"{unsigned} results are of an earlier version, which signed none: they are taken as they are"
+            )
+        return deque(trial for trial, outcome in outcomes if not self._settle(trial, outcome))
 
     def _fill(self, queue: deque[Trial]) -> bool:
         """Start as many trials as there are free slots. Returns whether any is running."""
         while len(self._running) < self.executor.slots:
-            trial = queue.popleft() if queue else self._propose()
+            trial = self._next(queue)
             if trial is None:
                 if self._running and not self._was_idle:
                     self._was_idle = True
@@ -83,16 +119,25 @@ class Driver(ABC):
             self._start(trial)
         return bool(self._running)
 
+    def _next(self, queue: deque[Trial]) -> Trial | None:
+        """Return the next trial to start, if one may start now. Those that need room come last, one at a time."""
+        if not self._tried_alone.isdisjoint(self._running):
+            return None
+        trial = queue.popleft() if queue else self._propose()
+        if trial is None and self._alone and not self._running:
+            trial = self._alone.popleft()
+            self._tried_alone.add(trial.name)
+        return trial
+
     def _propose(self) -> Trial | None:
         while self.searcher is not None:
             trial = self.searcher.propose()
-            if trial is None or not self._settle(trial):
+            if trial is None or not self._settle(trial, trial.outcome()):
                 return trial
         return None
 
-    def _settle(self, trial: Trial) -> bool:
+    def _settle(self, trial: Trial, outcome: Outcome) -> bool:
         """Record what is complete on disk. Returns whether nothing is left to run: complete, or failed for good."""
-        outcome = trial.outcome()
         if outcome.result is not None:
             if not self.store.is_complete(trial) or trial.name not in self.finished_runs:
                 self._adopt(trial, outcome.result)
@@ -102,24 +147,25 @@ class Driver(ABC):
 
     def _adopt(self, trial: Trial, result: Mapping[str, Any]) -> None:
         """Record a trial that is complete on disk where it is not known: nothing is trained twice."""
-        identity = self.identify(trial)
+        running = self._new(trial, trial.environment())
         if trial.name not in self.finished_runs:
-            running = RunningTrial(
-                identity, self._open_run(identity, self.store.failures(trial) + 1, trial.environment())
-            )
             self._finish_run(running, result)
         if not self.store.is_complete(trial):
-            self.store.start(trial, identity.varied)
+            self.store.start(trial, running.identity.varied)
             self.store.complete(trial, result)
 
+    def _new(self, trial: Trial, environment: Mapping[str, Any]) -> RunningTrial:
+        identity, attempt = self.identify(trial), self.store.failures(trial) + 1
+        open_run = partial(self._open_run, identity, attempt, environment)
+        return RunningTrial(identity, attempt, open_run, notices=len(trial.notices()))
+
     def _start(self, trial: Trial) -> None:
-        attempt = self.store.failures(trial) + 1
-        running = RunningTrial(self.identify(trial))
+        running = self._new(trial, self.environment)
         self.store.start(trial, running.identity.varied)
         self._running[trial.name] = running
         self.executor.submit(trial)
-        running.run = self._open_run(running.identity, attempt, self.environment)
-        self.display.started(running.identity, attempt)
+        self.log.follow(running)
+        self.display.started(running.identity, running.attempt)
 
     def _open_run(self, identity: TrialIdentity, attempt: int, environment: Mapping[str, Any]) -> TrialRun:
         """Open the trial's run in MLflow; `environment` is that of the code that trains it."""
@@ -129,36 +175,25 @@ class Driver(ABC):
         return self.launch.start_trial(identity.name, identity.params, tags, on_model=on_model)
 
     def _follow(self, running: RunningTrial, queue: deque[Trial]) -> None:
-        """Log the epochs finished since the last look, in one call; stop a trial that the searcher gives up."""
-        records = self._log_epochs(running)
+        """Record the epochs finished since the last look; stop a trial that the searcher gives up."""
+        records = self._look(running)
+        self.log.follow(running)
         if self.searcher is not None and records and self.searcher.should_prune(running.trial):
             self._prune(running, queue)
 
-    def _log_epochs(self, running: RunningTrial) -> list[Record]:
-        records = self._new_epochs(running)
-        if records and running.run is not None:
-            dataset = running.dataset(self.data_source)
-            if dataset is not None:
-                running.run.log_dataset(dataset)
-            running.run.log_epochs(metrics_by_epoch(records))
-        return records
-
-    def _new_epochs(self, running: RunningTrial) -> list[Record]:
+    def _look(self, running: RunningTrial) -> list[Record]:
         """Return the epochs finished since the last look, once the display and the searcher have them."""
+        notices = running.new_notices()
+        for notice in notices:
+            self.display.note(notice.text)
+        if any(notice.kind == Kind.REPAIRED for notice in notices):
+            self.log.restart(running)
         records = running.new_epochs()
         if records:
-            self._log_batches(running, int(records[0]["epoch"]))
             self.display.epoch(running.identity, records[-1])
             if self.searcher is not None:
                 self.searcher.report(running.trial, records)
         return records
-
-    def _log_batches(self, running: RunningTrial, first: int) -> None:
-        """Log the mini-batches of the epochs from number `first` on, where the trial records them."""
-        if running.run is None:
-            return
-        for record in batch_record.read(running.trial.folder, after=first - 1):
-            running.run.log_steps(BATCH_ACCURACY, record[batch_record.FIRST], record[BATCH_ACCURACY])
 
     def _prune(self, running: RunningTrial, queue: deque[Trial]) -> None:
         """Stop a trial for the search's sake; one that has ended meanwhile counts as what it is."""
@@ -168,17 +203,19 @@ class Driver(ABC):
             self._end(Exit(trial=trial, code=0), queue)
             return
         del self._running[trial.name]
-        if running.run is not None:
-            running.run.prune()
+        self.log.prune(running)
         self.searcher.prune(trial)
         self.display.pruned(running.identity)
 
     def _end(self, ended: Exit, queue: deque[Trial]) -> None:
         """Record how a trial ended; the next one that waits starts first, so that no slot is idle."""
-        running = self._running.pop(ended.trial.name)
-        if queue and len(self._running) < self.executor.slots:
-            self._start(queue.popleft())
+        running = self._running[ended.trial.name]
         result = ended.trial.result()
+        if result is None:
+            _require_room(ended)  # while it counts as running, so that its records are closed
+        del self._running[ended.trial.name]
+        if queue and len(self._running) < self.executor.slots and self._tried_alone.isdisjoint(self._running):
+            self._start(queue.popleft())
         if result is None:
             self._fail(running, ended, queue)
             return
@@ -189,38 +226,58 @@ class Driver(ABC):
     def _fail(self, running: RunningTrial, ended: Exit, queue: deque[Trial]) -> None:
         """Record why a trial has no result, and queue it again where another attempt may have one."""
         trial = ended.trial
-        self._log_epochs(running)
+        self._look(running)
         reason, sentence = _reason(ended)
-        if running.run is not None:
-            running.run.fail(reason, sentence)
+        kind = reason_of(reason)
+        self.log.fail(running, reason, sentence)
         self.store.fail(trial, reason)
-        again = reason_of(reason).is_retried(self.store.failures(trial))
+        again = kind.is_retried(self.store.failures(trial))
+        again &= not (kind == Reason.OUT_OF_MEMORY and trial.name in self._tried_alone)
         self.display.failed(running.identity, with_sentence(reason, sentence), again=again)
         if again:
-            queue.append(trial)
+            needs_room = kind.needs_room or ended.code < 0
+            (self._alone if needs_room else queue).append(trial)
 
     def _finish_run(self, running: RunningTrial, result: Mapping[str, Any]) -> None:
         metrics = {name: result[name] for name in (TEST_ERROR, "test/loss", "time/train_s")}
         metrics |= self.network_metrics(running.trial.spec)
-        records, trial = self._new_epochs(running), running.trial
-        if running.run is not None:
-            dataset = running.dataset(self.data_source)
-            running.run.finish(metrics, trial.model_file, trial.config_file, metrics_by_epoch(records), dataset)
-            self.finished_runs[running.trial.name] = running.run.run_id
+        self._look(running)
+        self.log.finish(running, metrics)
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, error: BaseException) -> None:
         """End the workers; their last finished epochs stay, and the next launch goes on from there.
 
         The error that interrupted the driver is the one to report: what cannot be closed now, the next launch closes.
         """
         with contextlib.suppress(Exception):
+            if self.grace and isinstance(error, Interrupted) and error.number == signal.SIGTERM:
+                self.display.note(f"SIGTERM: the running epochs get {self.grace:g} s to end")
+                self.executor.drain(self.grace)
+        with contextlib.suppress(Exception):
             self.executor.cancel()
         for running in self._running.values():
             with contextlib.suppress(Exception):
                 self.store.fail(running.trial, Reason.INTERRUPTED)
-            if running.run is not None:
-                with contextlib.suppress(TrackingError):
-                    running.run.kill()
+            with contextlib.suppress(Exception):
+                self.log.kill(running)
+
+
+def _identity(folder: Path | None) -> tuple[int, int] | None:
+    """Return what tells a folder from one that was made again in its place; None where there is none."""
+    try:
+        status = folder.stat() if folder else None
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if status else None
+
+
+def _require_room(ended: Exit) -> None:
+    """Raise DiskFullError where a trial ended for want of room: no other would fare better."""
+    outcome = ended.trial.outcome()
+    if reason_of(outcome.reason) == Reason.DISK_FULL:
+        raise DiskFullError(outcome.sentence)
+    if ended.code == NO_ROOM:
+        raise DiskFullError(f"there is no room for {ended.trial.folder}: make room and run the same command again")
 
 
 def _reason(ended: Exit) -> tuple[str, str]:
@@ -231,9 +288,11 @@ def _reason(ended: Exit) -> tuple[str, str]:
     trial, outcome = ended.trial, ended.trial.outcome()
     if outcome.reason is not None:
         return outcome.reason, outcome.sentence
+    if ended.shared:
+        return Reason.CRASHED_TOGETHER, "its process died while it trained other trials too"
     reason = f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
     sentence = f"its process ended without an error of its own: see {trial.log_file.name} in its folder"
-    with contextlib.suppress(OSError):  # a full disk: the stores say it still
+    with contextlib.suppress(OSError, DiskFullError):  # the stores say it still
         trial.folder.mkdir(parents=True, exist_ok=True)
         atomic.write_json(trial.failure_file, {"reason": reason, "detail": sentence})
     return reason, sentence
@@ -244,4 +303,5 @@ def run_phase(driver: Driver) -> None:
     try:
         driver.run()
     finally:
-        driver.display.end()
+        with contextlib.suppress(OSError):  # the terminal may be gone: that is what SIGHUP says
+            driver.display.end()

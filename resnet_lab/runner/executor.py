@@ -3,9 +3,11 @@
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver, resource_tracker
+from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Protocol
@@ -32,6 +34,8 @@ class Exit:
 
     trial: Trial
     code: int
+    shared: bool = False
+    """Whether its process died with other trials in it, any of which may have been the cause."""
 
 
 class Executor(Protocol):
@@ -46,7 +50,10 @@ class Executor(Protocol):
         """Return the trials that ended, waiting at most `timeout` seconds for the first."""
 
     def cancel(self, name: str | None = None) -> None:
-        """End the running trial of that name, or all of them; their last finished epochs stay on disk."""
+        """End the running trial of that name, or all of them, at once; their last finished epochs stay on disk."""
+
+    def drain(self, seconds: float) -> None:
+        """Have every running trial end with the epoch it is in, and wait for that, at most so many seconds."""
 
 
 class LocalExecutor:
@@ -85,11 +92,25 @@ class LocalExecutor:
     def cancel(self, name: str | None = None) -> None:
         names = list(self._running) if name is None else [name]
         for each in names:
-            self._running[each][1].terminate()
+            self._running[each][1].kill()  # on SIGTERM it would finish its epoch
         for each in names:
             _, process = self._running.pop(each)
             process.join()
             process.close()
+
+    def drain(self, seconds: float) -> None:
+        processes = [process for _, process in self._running.values()]
+        for process in processes:
+            process.terminate()
+        wait_for_all([process.sentinel for process in processes], seconds)
+
+
+def wait_for_all(waited_for: Sequence[Connection | int], seconds: float) -> None:
+    """Wait until each of these is ready, at most so many seconds."""
+    left, deadline = list(waited_for), time.monotonic() + seconds
+    while left and (rest := deadline - time.monotonic()) > 0:
+        ready = connection.wait(left, rest)
+        left = [each for each in left if each not in ready]
 
 
 def start_server(threads: int, preloaded: Mapping[str, str]) -> BaseContext:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from resnet_lab.errors import UserError
+from resnet_lab.errors import UserError, printable
+
+LOCKS = "locks"
+"""Name of the folder of locks in an output folder."""
 
 
 @contextlib.contextmanager
@@ -19,8 +22,11 @@ def driver_lock(out: Path, study: str) -> Iterator[None]:
 
     The system releases the lock when its holder dies, however that happens.
     """
-    folder = out / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = out / LOCKS
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError(f"{folder} is a file, where a folder for locks belongs: move it away") from None
     holder = folder / f"{study}.holder.json"
     lock = FileLock(folder / f"{study}.lock", timeout=0)
     try:
@@ -39,11 +45,13 @@ def driver_lock(out: Path, study: str) -> Iterator[None]:
 
 
 def _name(holder: Path) -> str:
+    """Return who holds the lock, as far as its file says."""
     try:
-        who = json.loads(holder.read_text())
-    except (OSError, json.JSONDecodeError):
+        who = json.loads(holder.read_bytes())
+        pid, host, since = (printable(str(who[name]))[:100] for name in ("pid", "host", "since"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
-    return f" (process {who['pid']} on {who['host']}, since {who['since']})"
+    return f" (process {pid} on {host}, since {since})"
 
 
 def require_writable(out: Path) -> None:

@@ -8,12 +8,12 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from resnet_lab.runner.executor import Executor, Exit, LocalExecutor, start_server
+from resnet_lab.runner.executor import Executor, Exit, LocalExecutor, start_server, wait_for_all
 from resnet_lab.spec import DataSpec, RunSpec
 from resnet_lab.trials import preload
 from resnet_lab.trials.entry import launch_pack
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import MAX_PACKED_TRIALS, START, STOP, WorkerSettings
+from resnet_lab.trials.worker_settings import FAILED, MAX_PACKED_TRIALS, START, STOP, WorkerSettings
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,14 +37,17 @@ class PackProcess:
             alive = self._joined()
         if not alive:
             self.process.join()
-            exits += [Exit(trial=trial, code=self.process.exitcode or 0) for trial in self.running.values()]
+            code = self.process.exitcode or 0
+            # It leaves by itself where the GPU fails under one trial, which has then been reported.
+            shared = len(self.running) > 1 or code == FAILED
+            exits += [Exit(trial=trial, code=code, shared=shared) for trial in self.running.values()]
             self.running.clear()
         return exits
 
     def close(self) -> None:
         """End the process now; the last finished epochs stay on disk."""
         self.line.close()
-        self.process.terminate()
+        self.process.kill()  # on SIGTERM its trials would finish their epochs
         self.process.join()
         self.process.close()
 
@@ -113,6 +116,11 @@ class PackedExecutor:
                     connection.wait([pack.line, pack.process.sentinel])
                     self._ended += pack.ended()
         self._ended = [ended for ended in self._ended if ended.trial.name != name]
+
+    def drain(self, seconds: float) -> None:
+        for pack in self._packs:
+            pack.process.terminate()
+        wait_for_all([pack.process.sentinel for pack in self._packs], seconds)
 
     def _collect(self) -> None:
         for pack in list(self._packs):

@@ -1,11 +1,12 @@
 """A running trial: its MLflow run and how much of its history is logged."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from resnet_lab.runner.identity import TrialIdentity
 from resnet_lab.tracking import DatasetRecord, TrialRun
+from resnet_lab.trials.notices import Notice
 from resnet_lab.trials.trial import Trial
 
 Record = dict[str, Any]
@@ -16,28 +17,47 @@ class RunningTrial:
     """One trial in a worker, as the driver follows it."""
 
     identity: TrialIdentity
+    attempt: int
+    open_run: Callable[[], TrialRun]
+    """Creates the attempt's run in MLflow. Raises TrackingError."""
     run: TrialRun | None = None
-    """None until it is opened, which is after the worker has started."""
-    size: int = 0
-    """Bytes of the history at the last look."""
+    """None until it is opened, which is after the worker has started, and while MLflow does not answer."""
+    history: list[Record] = field(default_factory=list)
+    """The epochs at the last look."""
     logged: int = 0
     """Epochs that were logged."""
     dataset_logged: bool = False
+    notices: int = 0
+    """Notices that were there before, or were reported."""
+    _size: int = 0
 
     @property
     def trial(self) -> Trial:
         return self.identity.trial
 
     def new_epochs(self) -> list[Record]:
-        """Return the epochs finished since the last call; none before there is a run to log them in."""
+        """Return the epochs finished since the last call."""
         path = self.trial.history_file
         size = path.stat().st_size if path.exists() else 0
-        if size == self.size or self.run is None:
+        if size == self._size:
             return []
-        self.size, before = size, self.logged
-        history = self.trial.history()
-        self.logged = len(history)
-        return history[before:]
+        self._size, before = size, len(self.history)
+        self.history = self.trial.history()
+        return self.history[before:]
+
+    def unlogged(self) -> list[Record]:
+        """Return the epochs that are not logged."""
+        return self.history[self.logged :]
+
+    def nothing_logged(self) -> None:
+        """Begin again: the run that held what was logged is given up."""
+        self.logged, self.dataset_logged = 0, False
+
+    def new_notices(self) -> list[Notice]:
+        """Return the notices added since the last call."""
+        found = self.trial.notices()
+        before, self.notices = self.notices, len(found)
+        return list(found[before:])
 
     def dataset(self, source: str) -> DatasetRecord | None:
         """Return, once, which images the trial saw: the worker has hashed them by its first epoch."""

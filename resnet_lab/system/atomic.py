@@ -1,7 +1,6 @@
 """Atomic file writes: bytes, JSON, and bytes with their SHA-256 next to them."""
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -10,16 +9,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What the system calls a full disk, a spent quota, and a file over its limit."""
-
-
-class DiskFullError(OSError):
-    """There was no room for a file; the message names it and the bytes it needs."""
+from resnet_lab.errors import DiskFullError, is_full
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file atomically: a temporary one in the same folder, fsync, rename. Raises OSError."""
+    """Write a file atomically: a temporary one in the same folder, fsync, rename. Raises OSError, DiskFullError."""
     with naming(path, len(content)):
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -35,7 +29,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def append(path: Path, content: bytes) -> None:
-    """Append to a file, without waiting for the disk. Raises OSError."""
+    """Append to a file, without waiting for the disk. Raises OSError, DiskFullError."""
     with naming(path, len(content)), path.open("ab") as file:
         file.write(content)
 
@@ -46,9 +40,11 @@ def naming(path: Path, size: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL or isinstance(error, DiskFullError):
+        if not is_full(error):
             raise
-        raise DiskFullError(error.errno, f"{error.strerror}: {path} needs {size:,} bytes") from None
+        raise DiskFullError(
+            f"{error.strerror}: {path} needs {size:,} bytes; make room and run the same command again"
+        ) from None
 
 
 def write_json(path: Path, content: object) -> None:

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from resnet_lab.errors import DiskFullError
 from resnet_lab.system import atomic
 
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -71,7 +72,7 @@ def is_own_file(path: Path) -> bool:
 
 def keep(name: str, file: str, content: bytes) -> Path | None:
     """Write a file of the cache and return its path; None where it cannot be kept."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, DiskFullError):
         folder = own_folder(name)
         atomic.write_with_digest(folder / file, content)
         return folder / file

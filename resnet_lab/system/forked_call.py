@@ -53,8 +53,9 @@ def _in_fork(call: Callable[[], Result], name: str) -> Result:
 
 
 def _send_result(sender: Connection, call: Callable[[], object]) -> None:
-    # Ctrl-C reaches the whole process group: the calling process decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a terminal sends reaches the whole process group: the calling process decides.
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
     caller = multiprocessing.parent_process()
     if caller is None or not caller.is_alive():  # gone while the server was still loading
         return

@@ -10,16 +10,34 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from resnet_lab.errors import UserError
+
 LOG_PAGES = 8_000
 """Of 4 kB: then the log goes into the database, which waits for the disk. SQLite's own 1,000 cost 2 ms per trial."""
 
 
 def enable_wal(path: Path) -> None:
     """Put a database of our own into WAL mode, creating the file if need be; without effect where that fails."""
-    # Another program may be reading, or the file system may lack the shared memory that a log needs.
-    with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(path, timeout=20)) as opened:
+    # Another program may be reading, the file system may lack the shared memory that a log needs, or it is no database.
+    with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(path, timeout=20)) as opened:
         opened.execute("PRAGMA journal_mode = WAL")
     _relax_commits()
+
+
+def require_sqlite(path: Path) -> None:
+    """Raise UserError where a file is there and is no database that can be read: libraries answer with tracebacks."""
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=60)) as opened:
+            (found,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        found = str(error)
+    if found != "ok":
+        reason = found.strip().splitlines()[-1]
+        raise UserError(
+            f"{path} is not a usable SQLite database ({reason}): move it away, and the same command makes it again"
+        )
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from resnet_lab.errors import UserError
+from resnet_lab.errors import DiskFullError, UserError, is_full
 from resnet_lab.system.environment import environment_set
 
 if TYPE_CHECKING:
@@ -26,11 +26,17 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 # The first call to a server: it answers within seconds, or it is not there.
-_FIRST_CALL = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+FIRST_CALL = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
 
 
 class TrackingError(UserError):
     """MLflow did not take a record; the trial's own folder still holds it and the same command backfills."""
+
+    def __init__(self, cause: str, remedy: str) -> None:
+        super().__init__(f"{cause}; {remedy}")
+        self.cause = cause
+        self.begun = ""
+        """The id of a run that was created and not completed: it is to be closed when the store is back."""
 
 
 @contextmanager
@@ -42,8 +48,12 @@ def guarded(action: str, remedy: str = "") -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        advice = remedy or "results are safe in the trial folders: mend it and run the same command again"
-        raise TrackingError(f"MLflow could not {action} ({_first_line(error)}); {advice}") from error
+        if is_full(error):
+            raise DiskFullError(f"MLflow could not {action}: there is no room on its disk") from error
+        cause = f"MLflow could not {action} ({_first_line(error)})"
+        raise TrackingError(
+            cause, remedy or "what was finished is in the trial folders: mend it and run the same command again"
+        ) from error
 
 
 def _first_line(error: BaseException) -> str:
@@ -68,12 +78,28 @@ def connect(uri: str) -> "MlflowClient":
     _drop_tracebacks()
     remedy = "check MLFLOW_TRACKING_URI and that its server runs, or unset it to use the local mlflow.db"
     if uri.startswith("sqlite:"):
-        remedy = f"if MLflow is newer than the database, run: mlflow db upgrade {uri}"
-    short = {name: value for name, value in _FIRST_CALL.items() if os.environ[name] == _DEFAULTS[name]}
-    with environment_set(short), guarded(f"open {without_password(uri)}", remedy):
+        remedy = f"check that {uri.removeprefix('sqlite:///')} can be read and written, and that there is memory for it"
+    short = {name: value for name, value in FIRST_CALL.items() if os.environ[name] == _DEFAULTS[name]}
+    with environment_set(short), guarded(f"open {without_password(uri)}", remedy), _naming_upgrade(uri):
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     return client
+
+
+@contextmanager
+def _naming_upgrade(uri: str) -> Iterator[None]:
+    """Give the remedy for a database of another version of MLflow, where its error says that it is one."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if "db upgrade" not in str(error) and "out-of-date" not in str(error):
+            raise
+        raise TrackingError(
+            f"MLflow cannot open {without_password(uri)}, which another version made",
+            f"if MLflow is newer than the database, run: mlflow db upgrade {uri}",
+        ) from error
 
 
 def without_password(text: str) -> str:

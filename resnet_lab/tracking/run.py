@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from resnet_lab.spec.choices import Value
-from resnet_lab.tracking.client import guarded
+from resnet_lab.tracking.client import TrackingError, guarded
 from resnet_lab.tracking.transaction import one_transaction
 
 if TYPE_CHECKING:
@@ -46,13 +46,21 @@ def create(
     params: Mapping[str, Value],
     tags: Mapping[str, str],
 ) -> str:
-    """Create a RUNNING run with its params and tags and return its id."""
+    """Create a RUNNING run with its params and tags and return its id.
+
+    Raises TrackingError, which names the run where it was created and has no params.
+    """
     from mlflow.entities import Param
 
-    with guarded(f"start the run {name}"), one_transaction(client):
-        run = client.create_run(experiment_id, tags=_source() | dict(tags), run_name=name)
-        client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
-    return str(run.info.run_id)
+    run_id = ""
+    try:
+        with guarded(f"start the run {name}"), one_transaction(client):
+            run_id = str(client.create_run(experiment_id, tags=_source() | dict(tags), run_name=name).info.run_id)
+            client.log_batch(run_id, params=[Param(key, str(value)) for key, value in params.items()])
+    except TrackingError as error:
+        error.begun = run_id
+        raise
+    return run_id
 
 
 def _source() -> dict[str, str]:

@@ -84,14 +84,18 @@ class TrialRun(Run):
         config: Path,
         epochs: Sequence[Mapping[str, float]] = (),
         dataset: DatasetRecord | None = None,
+        notices: Mapping[str, str] | None = None,
     ) -> None:
         """Log the final metrics, keep the checkpoint as a LoggedModel and set the run FINISHED.
 
         `checkpoint` is `model.safetensors`; the SHA-256 next to it, `<name>.sha256`, goes with it. The model
         carries the metrics too, so that the UI's list of models can be sorted by test error. `epochs` and `dataset`
-        are what has not been logged yet: a call less per trial.
+        are what has not been logged yet: a call less per trial. `notices` are tags, each cut to the longest allowed.
         """
+        from mlflow.entities import RunTag
+
         last, tags = _epochs(epochs)
+        tags += [RunTag(name, text[:MAX_TAG_LENGTH]) for name, text in (notices or {}).items()]
         with guarded(f"keep the checkpoint of {self.name}"), one_transaction(self.client):
             if dataset is not None:
                 self.log_dataset(dataset)

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -163,7 +164,7 @@ class TrainLaunch:
             with contextlib.suppress(TrackingError):  # the first error is the one to report
                 driver.launch.end("KILLED")
             raise
-        driver.launch.end("FINISHED")
+        driver.log.store.attempt(partial(driver.launch.end, "FINISHED"))
 
     def _print(self, driver: TrainDriver, tracker: Tracker, console: Console) -> None:
         """Print how the trial ended and where it is."""

@@ -3,6 +3,7 @@
 One JSON object per line in `notices.jsonl`; the driver reports each, and the report lists them.
 """
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -35,10 +36,16 @@ class Notice:
 
 
 def add_notice(folder: Path, kind: Kind, text: str, file: str = "") -> None:
-    """Add a notice to a trial's folder, and print it: a worker's output is its log. Raises OSError."""
+    """Add a notice to a trial's folder, and log it. Raises OSError, DiskFullError."""
     notice = Notice(kind=kind, text=text, file=file, when=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"))
-    print(text, flush=True)
+    log(text)
     atomic.append(folder / NOTICES_FILE, (json.dumps(asdict(notice)) + "\n").encode())
+
+
+def log(text: str) -> None:
+    """Print a line: a worker's output is its log, and a log that cannot be written ends no trial."""
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
 
 
 def read_notices(folder: Path) -> Sequence[Notice]:

@@ -20,8 +20,8 @@ from resnet_lab.spec import DataSpec
 from resnet_lab.trials.gpu_streams import StreamPool
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker import FAILED, prepare
-from resnet_lab.trials.worker_settings import START, WorkerSettings
+from resnet_lab.trials.worker import exit_code, hear_only_the_driver, prepare
+from resnet_lab.trials.worker_settings import FAILED, START, WorkerSettings
 
 # A GPU has 8 queues for its streams by default, and streams of one queue wait for each other.
 QUEUES = "32"
@@ -30,19 +30,28 @@ QUEUES = "32"
 def main(connection: Connection, first: Trial, settings: WorkerSettings, threads: int) -> None:
     """Entry point: carries out (START, trial) and (STOP, name), and reports (name, exit code) of a trial that ended.
 
-    Ends when the other side closes the connection and the trials that run have ended with their epochs.
+    Ends when the other side closes the connection, or on SIGTERM, and the trials that run have ended with their epochs.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver alone decides when its workers end
+    hear_only_the_driver(_leave)
     os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", QUEUES)
     prepare(first, settings, threads)
     pack = Pack(settings, connection.send)
     while True:
         try:
             command, subject = connection.recv()
-        except (EOFError, OSError):
+        except (EOFError, OSError, _LeavingError):
             break
         pack.start(subject) if command == START else pack.stop(subject)
     pack.stop_all()
+
+
+class _LeavingError(Exception):
+    """SIGTERM: no more trials."""
+
+
+def _leave(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    raise _LeavingError
 
 
 class Pack:
@@ -81,8 +90,7 @@ class Pack:
         code = FAILED
         try:
             with self._streams.acquire():
-                if run_trial(trial, self._settings, load=self._images.load, stopped=stop.is_set):
-                    code = 0
+                code = exit_code(lambda: run_trial(trial, self._settings, load=self._images.load, stopped=stop.is_set))
         finally:
             del self._running[trial.name]
             with self._report_lock, contextlib.suppress(OSError):  # the driver may be gone

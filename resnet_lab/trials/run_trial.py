@@ -15,7 +15,7 @@ from resnet_lab.outcomes import Reason, reason_for
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system import atomic
 from resnet_lab.trials import batch_record, image_record
-from resnet_lab.trials.notices import set_aside
+from resnet_lab.trials.notices import log, set_aside
 from resnet_lab.trials.signature import Json, name_of, sign
 from resnet_lab.trials.state import Progress, resume
 from resnet_lab.trials.trial import Trial
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     Load = Callable[[DataSpec, Path | None, torch.device], ImageData]
 
 
+_SMALLEST = 4_096  # bytes that a folder or an empty file takes
+
+
 def run_trial(
     trial: Trial, settings: WorkerSettings, *, load: "Load | None" = None, stopped: Callable[[], bool] = lambda: False
 ) -> bool:
@@ -39,9 +42,11 @@ def run_trial(
 
     A second process on the same folder waits for the first, then finds the trial complete or goes on with it. `load`
     gives the images in `resnet_lab.data.load`'s place; once `stopped` says so, the trial ends with its epoch. What is
-    damaged in the folder is set aside first.
+    damaged in the folder is set aside first. Raises DiskFullError where there is no room even for the reason.
     """
-    trial.folder.mkdir(parents=True, exist_ok=True)
+    with atomic.naming(trial.lock_file, _SMALLEST):
+        trial.folder.mkdir(parents=True, exist_ok=True)
+        trial.lock_file.touch()
     with FileLock(trial.lock_file):
         try:
             if not _is_complete(trial):
@@ -79,13 +84,15 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
     device = resolve_device(settings.device)
     data = (load or load_from_disk)(trial.spec.data, settings.data_dir, device)
     session, progress = resume(trial, lambda: Session(trial.spec, data, device, compiled=settings.compiled))
-    print(f"{trial.name}: {session.mode}", flush=True)
+    log(f"{trial.name}: {session.mode}")
     earlier = earlier_code(trial.environment(), settings) if progress.history else {}
     atomic.write_json(trial.environment_file, _environment(session, settings, progress) | earlier)
     if not progress.history:
-        atomic.write_json(trial.start_file, starting_point(session).as_dict())
-    _write_history(trial, progress)
-    batch_record.trim(trial.folder, len(progress.history))
+        progress.start = starting_point(session).as_dict()
+    if progress.start is not None:
+        atomic.write_json(trial.start_file, progress.start)
+    _restore_history(trial, progress)
+    batch_record.trim(trial.folder, session.epoch)
     with async_state_writer(trial.state_file) as writer:
         while not session.done:
             record = _epoch(trial, settings, session)
@@ -132,8 +139,14 @@ def _write_config(trial: Trial) -> None:
     atomic.write(trial.config_file, to_json(trial.spec).encode())
 
 
-def _write_history(trial: Trial, progress: Progress) -> None:
+def _restore_history(trial: Trial, progress: Progress) -> None:
     """Write history.jsonl as the state has it: epochs whose state was not saved are trained again."""
+    if progress.history and trial.history()[: len(progress.history)] != progress.history:
+        set_aside(trial.history_file, "has not the epochs of the state")
+    _write_history(trial, progress)
+
+
+def _write_history(trial: Trial, progress: Progress) -> None:
     lines = "".join(json.dumps(record) + "\n" for record in progress.history)
     atomic.write(trial.history_file, lines.encode())
 

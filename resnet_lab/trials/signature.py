@@ -1,8 +1,8 @@
 """Signature of a trial's result: the SHA-256 of its figures and of the files that go with them, and their check.
 
-A result is believed where its own digest is right, its figures agree with each other, and config, environment, history,
-model and record of the test images are those it was written with. A file that nobody has touched since the result
-was written is not hashed again: its status change time, which no program can set, is before the result's.
+A result is believed where its own digest is right, its figures agree with each other, and config, environment, starting
+point, history, model and record of the test images are those it was written with. A file that nobody has touched since
+the result was written is not hashed again: its status change time, which no program can set, is before the result's.
 
 Results of earlier versions have no signature. Their figures must agree, and what was touched since is held to what
 they do say: the model's digest, the last epoch's figures, the folder's name.
@@ -26,7 +26,7 @@ from resnet_lab.trials import batch_record, image_record
 from resnet_lab.trials.notices import NOTICES_FILE
 
 Json = dict[str, Any]
-HISTORY_FILE, ENVIRONMENT_FILE, RESULT_FILE = "history.jsonl", "env.json", "result.json"
+HISTORY_FILE, ENVIRONMENT_FILE, START_FILE, RESULT_FILE = "history.jsonl", "env.json", "start.json", "result.json"
 START_FILE = "start.json"
 SIGNED = (
     *(CONFIG_FILE, ENVIRONMENT_FILE, START_FILE, HISTORY_FILE, batch_record.FILE, NOTICES_FILE),

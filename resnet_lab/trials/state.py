@@ -31,10 +31,12 @@ class Progress:
     history: list[Json] = field(default_factory=list)
     engines: list[Json] = field(default_factory=list)
     """{"from_epoch", "step", "kernels"}, one entry and one more for each change."""
+    start: Json | None = None
+    """The starting point's digests, as start.json has them; None in states of earlier versions."""
 
     def state(self, trial: Trial, session: "Session") -> Json:
         """Return what is to be saved."""
-        own = {"name": trial.name, "history": self.history, "engines": self.engines}
+        own = {"name": trial.name, "history": self.history, "engines": self.engines, "start": self.start}
         return session.state() | {_TRIAL: json.dumps(own)}  # text: one entry, however long the history
 
 
@@ -88,7 +90,7 @@ def _progress(trial: Trial, state: Json) -> Progress:
         raise ValueError(f"is of another trial, {own['name']}")
     if len(own["history"]) != epoch:
         raise ValueError(f"is after {epoch} epochs, and {len(own['history'])} are recorded")
-    return Progress(history=own["history"], engines=own.get("engines", []))
+    return Progress(history=own["history"], engines=own.get("engines", []), start=own.get("start"))
 
 
 def _note_engine(trial: Trial, session: "Session", progress: Progress) -> None:

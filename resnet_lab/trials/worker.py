@@ -6,25 +6,54 @@ Importing this module loads torch and all a trial needs: the fork server preload
 import os
 import signal
 import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
 
 import torch
 
 import resnet_lab.checkpoint
 import resnet_lab.engine  # noqa: F401  # preloaded for the fork server
 from resnet_lab.engine.precision import be_deterministic
+from resnet_lab.errors import DiskFullError, is_full
+from resnet_lab.trials.notices import log
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import WorkerSettings
-
-FAILED = 3
+from resnet_lab.trials.worker_settings import FAILED, NO_ROOM, WorkerSettings
 
 
 def main(trial: Trial, settings: WorkerSettings, threads: int) -> None:
-    """Entry point of a worker process: exits with 0 where the trial is complete, else with FAILED."""
-    # Ctrl-C reaches the whole process group; the driver alone decides when its workers end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    prepare(trial, settings, threads)
-    sys.exit(0 if run_trial(trial, settings) else FAILED)
+    """Entry point of a worker process: exits with 0 where the trial is complete, else with FAILED or NO_ROOM.
+
+    The driver alone decides when its workers end: signals to the whole process group, such as Ctrl-C's, are not heard.
+    On SIGTERM, which the driver sends too, the trial ends with its epoch.
+    """
+    stop = threading.Event()
+    hear_only_the_driver(lambda *_: stop.set())
+
+    def run() -> bool:
+        prepare(trial, settings, threads)
+        return run_trial(trial, settings, stopped=stop.is_set)
+
+    sys.exit(exit_code(run))
+
+
+def hear_only_the_driver(on_terminate: Callable[[int, FrameType | None], object]) -> None:
+    """Ignore what a terminal sends to the process group, and call the function on SIGTERM."""
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, on_terminate)
+
+
+def exit_code(run: Callable[[], bool]) -> int:
+    """Return the exit code of a trial's run."""
+    try:
+        return 0 if run() else FAILED
+    except (DiskFullError, OSError) as error:
+        if not is_full(error):
+            raise
+        log(str(error))
+        return NO_ROOM
 
 
 def prepare(trial: Trial, settings: WorkerSettings, threads: int) -> None:

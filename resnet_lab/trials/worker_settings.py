@@ -23,6 +23,10 @@ class WorkerSettings:
     """Record the test error after each epoch, for its curve."""
 
 
+FAILED, NO_ROOM = 3, 74
+"""Exit codes of a worker whose trial failed; without room for its failure.json it can say so by its code alone
+(EX_IOERR of sysexits.h)."""
+
 START, STOP = "start", "stop"
 """Commands to a worker of several trials, each about one of them."""
 

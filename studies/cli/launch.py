@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +161,7 @@ class StudyLaunch:
         laps = prepared.laps
         require_readable(self.mode.frozen(self.plan), self.options.out)
         driver, tracker = self._open(prepared, console)
-        self._freeze(driver)
+        self._freeze(driver, console)
         known = dict(driver.finished_runs)
         laps.lap("setup")
         meter = Meter()
@@ -170,7 +171,7 @@ class StudyLaunch:
         self._measure(outcome, driver, known, console)
         if driver.finished_runs != known:
             self._invalidate_reports()
-        reports, pages = self._report(outcome, driver.launch, tracker, console, laps.seconds, joules)
+        reports, pages = self._report(outcome, driver, tracker, console, laps.seconds, joules)
         laps.lap("report")
         self._end_run(driver, laps.seconds, joules)
         for line in closing_lines([*reports[0].files, *pages], self.options.out, laps.seconds):
@@ -281,17 +282,21 @@ class StudyLaunch:
             data_source=str(self.options.data_dir or "default"),
             audit=checked,
             when_idle=load_in_background,
+            grace=self.options.grace,
         )
 
-    def _freeze(self, driver: "StudyDriver") -> None:
+    def _freeze(self, driver: "StudyDriver", console: Console) -> None:
         """Freeze the plan before the first trial, and log it; a page that shows another is written again."""
-        from studies.results.frozen_plan import freeze_plans, plan_files
+        from studies.results.frozen_plan import change_lines, freeze_plans, plan_files
 
         plans = self.mode.frozen(driver.plan)
+        for line in change_lines(plans, self.options.out):
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
         if freeze_plans(plans, self.options.out):
             self._invalidate_reports()
         for title, files in plan_files(plans, self.options.out).items():
-            driver.launch.log_files(files, title if len(plans) > 1 else "")
+            folder = title if len(plans) > 1 else ""
+            driver.log.store.attempt(partial(driver.launch.log_files, files, folder))
 
     def _train(self, driver: "StudyDriver", console: Console) -> "ModeOutcome":
         """Run the mode's trials; an error ends the launch's run as killed."""
@@ -329,7 +334,7 @@ class StudyLaunch:
     def _report(
         self,
         outcome: "ModeOutcome",
-        launch_run: "LaunchRun",
+        driver: "StudyDriver",
         tracker: "Tracker",
         console: Console,
         seconds: Mapping[str, float],
@@ -339,17 +344,17 @@ class StudyLaunch:
         from studies.results.publish import log_tables, publish
 
         reports = outcome.report(self.options.out, console, as_json=self.options.json)
-        log_tables(reports, launch_run)
+        log_tables(reports, driver.launch, driver.log.store)
         spent = {"seconds": dict(seconds), "energy_j": joules}
-        return reports, publish(reports, tracker, launch_run, spent)
+        return reports, publish(reports, tracker, driver.launch, spent, driver.log.store)
 
     def _end_run(self, driver: "StudyDriver", seconds: Mapping[str, float], joules: float | None) -> None:
         """Log what the launch cost and what its audit found, and end its run."""
         metrics = {f"time/{name}_s": value for name, value in seconds.items()}
         metrics |= driver.audit.metrics() if driver.audit else {}
         metrics |= {"energy/joules": joules} if joules is not None else {}
-        driver.launch.log_metrics(metrics)
-        driver.launch.end("FINISHED")
+        driver.log.store.attempt(partial(driver.launch.log_metrics, metrics))
+        driver.log.store.attempt(partial(driver.launch.end, "FINISHED"))
 
 
 def closing_lines(files: Sequence[Path], out: Path, seconds: Mapping[str, float]) -> list[str]:

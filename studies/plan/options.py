@@ -10,6 +10,7 @@ from tyro.conf import arg
 from analysis.stats.multiplicity import Correction
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, Precision
+from resnet_lab.spec.run_spec import MAX_SEED
 from studies.plan.design import Design
 
 
@@ -43,6 +44,9 @@ class Match(StrEnum):
 
     PARAMETERS = "parameters"
     FLOPS = "flops"
+
+
+MAX_GRACE_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +127,8 @@ class Options:
     """With --search: trials in all."""
     pruner: Annotated[Pruner, arg(metavar="{median,hyperband,asha,none}")] = Pruner.MEDIAN
     """With --tune and --search: what stops a trial early; it compares trials of one search only."""
+    grace: Annotated[float, arg(metavar="SECONDS")] = 0.0
+    """On SIGTERM, as Slurm's --signal sends it some time before the end: how long running epochs get to finish."""
     dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print the plan and stop; nothing is written."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -131,8 +137,11 @@ class Options:
     """Set fields in every run: model.width=32. A field that the study varies takes a list: model.depth=20,56."""
 
     def __post_init__(self) -> None:
-        if any(seed < 0 for seed in self.seeds):
-            raise UserError(f"--seeds {min(self.seeds)}: a seed is 0 or more")
+        if any(not 0 <= seed <= MAX_SEED for seed in self.seeds):
+            wrong = next(seed for seed in self.seeds if not 0 <= seed <= MAX_SEED)
+            raise UserError(f"--seeds {wrong}: a seed is a whole number from 0 to {MAX_SEED}")
+        if not 0 <= self.grace <= MAX_GRACE_S:
+            raise UserError(f"--grace {self.grace:g}: seconds, from 0 to {MAX_GRACE_S}")
         if not 0 <= self.margin <= 100:
             raise UserError(f"--margin {self.margin:g}: it is a difference in points, 0 to 100")
         if len(self._modes()) > 1:

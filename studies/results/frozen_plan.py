@@ -1,10 +1,11 @@
 """The frozen plan: what a launch sets out to do, written to its reports' folders before the first trial."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.results.analysis_plan import FILE, HISTORY, TRIALS, freeze, read_plans, trials_of
+from analysis.results.analysis_plan import FILE, HISTORY, TRIALS, differences, freeze, read_plans, trials_of
 from analysis.results.report_folder import REPORTS
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import Reason
@@ -17,6 +18,8 @@ from studies.plan.plan import Plan, comparisons
 
 Json = Mapping[str, Any]
 ALPHA = 0.05
+MAX_SHOWN = 60
+"""Characters of a field that a line on a changed plan shows."""
 DIVERGED = "a diverged seed is the worst outcome: no mean, exact signed ranks"
 FIXED = {
     "metric": TEST_ERROR,
@@ -104,6 +107,23 @@ def _search_seeds(plan: Json) -> Sequence[int]:
     return search["seed"] if isinstance(search.get("seed"), list) else [search["seed"]] if "seed" in search else []
 
 
+def change_lines(plans: Mapping[str, Json], out: Path) -> list[str]:
+    """Return a line for each report whose plan was another one: the fields that differ, `seeds [0, 1] -> [0]`."""
+    lines = []
+    for title, plan in plans.items():
+        frozen = read_plans(out / REPORTS / title)
+        found = differences(frozen.last.plan, json.loads(json.dumps(plan))) if frozen else {}
+        if found:
+            fields = "; ".join(f"{name} {_short(old)} -> {_short(new)}" for name, (old, new) in found.items())
+            lines.append(f"the plan of {title} has changed: {fields}. Its report becomes that of the new plan")
+    return lines
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+
+
 def plan_files(titles: Iterable[str], out: Path) -> dict[str, list[Path]]:
     """Return the files of each report's plans, by its title."""
     folders = {title: out / REPORTS / title for title in titles}
@@ -115,4 +135,4 @@ def _has_result(folder: Path) -> bool:
     if (folder / "result.json").exists():
         return True
     failure = folder / "failure.json"
-    return failure.exists() and f'"{Reason.DIVERGED.value}"' in failure.read_text()
+    return failure.is_file() and f'"{Reason.DIVERGED.value}"'.encode() in failure.read_bytes()

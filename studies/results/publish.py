@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,23 +14,29 @@ from studies.results.write import StudyReport
 if TYPE_CHECKING:
     from analysis.comparison.arms import ArmRow
     from resnet_lab.tracking import LaunchRun, Tracker
+    from resnet_lab.tracking.availability import Availability
 
 Report = StudyReport | SearchReport
 
 
-def log_tables(reports: Sequence[Report], launch_run: "LaunchRun") -> None:
+def log_tables(reports: Sequence[Report], launch_run: "LaunchRun", store: "Availability") -> None:
     """Copy the files written so far to the launch's run: they are there even where the page cannot be written."""
     for report in reports:
-        launch_run.log_files(report.files, _artifact_folder(report, reports))
+        store.attempt(partial(launch_run.log_files, report.files, _artifact_folder(report, reports)))
 
 
 def publish(
-    reports: Sequence[Report], tracker: "Tracker", launch_run: "LaunchRun", spent: Mapping[str, object]
+    reports: Sequence[Report],
+    tracker: "Tracker",
+    launch_run: "LaunchRun",
+    spent: Mapping[str, object],
+    store: "Availability",
 ) -> list[Path]:
-    """Write the page of every report, log it with its arms, and return the pages' files.
+    """Write the page of every report, log it with its arms as far as the store takes it, and return the pages' files.
 
-    `spent` is what the launch has cost: `seconds` by part, and `energy_j` or None. A fresh report keeps its page, which
-    describes the launch that had something to run.
+    A page that could not be logged is not fresh: the next launch writes and logs it again. `spent` is what the launch
+    has cost: `seconds` by part, and `energy_j` or None. A fresh report keeps its page, which describes the launch that
+    had something to run.
     """
     launch = {
         "argv": sys.argv,
@@ -43,13 +50,18 @@ def publish(
         if isinstance(report, StudyReport) and report.is_fresh:
             continue
         pages = report.write_page(launch)
-        if isinstance(report, StudyReport):
-            _log_arms(report, launch_run)
+        logged = store.attempt(partial(_log_page, report, pages, _artifact_folder(report, reports), launch_run))
+        if isinstance(report, StudyReport) and logged:
             trials = [report.data.trials_root / str(run["trial"]) for run in report.runs]
             mark_fresh(report.folder, [*report.files, *pages], trials)
-        launch_run.log_files(pages, _artifact_folder(report, reports))
         written += pages
     return written
+
+
+def _log_page(report: Report, pages: Sequence[Path], folder: str, launch_run: "LaunchRun") -> None:
+    if isinstance(report, StudyReport):
+        _log_arms(report, launch_run)
+    launch_run.log_files(pages, folder)
 
 
 def _artifact_folder(report: Report, reports: Sequence[Report]) -> str:

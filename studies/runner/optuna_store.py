@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resnet_lab.errors import UserError
+from filelock import FileLock
+
+from resnet_lab.errors import DiskFullError, UserError, is_full
 from resnet_lab.outcomes import reason_of
+from resnet_lab.runner.lock import LOCKS
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import choices, field_types
-from resnet_lab.system.sqlite import enable_wal
+from resnet_lab.system.sqlite import enable_wal, require_sqlite
 from resnet_lab.trials.trial import Trial
 
 if TYPE_CHECKING:
@@ -78,11 +81,30 @@ def storage_of(root: Path) -> str:
     return f"sqlite:///{root.parent / FILE}"
 
 
+@contextlib.contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn what Optuna and its database raise into one sentence. Raises UserError, DiskFullError."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError, sqlite3.Error) as error:
+        causes = [each for each in (error, error.__cause__, error.__context__) if each is not None]
+        if any(is_full(each) for each in causes):
+            raise DiskFullError(f"there is no room for {path}: make room and run the same command again") from None
+        reason = str(causes[-1]).strip().partition("\n")[0]
+        raise UserError(
+            f"{path} cannot be used ({reason}): what was finished is in the trial folders; if it is damaged, move it "
+            "away, and the same command makes it again from them"
+        ) from None
+
+
 class OptunaStore:
     """A study whose trials are entered one by one as workers become free: nothing is sampled twice or skipped."""
 
-    def __init__(self, storage: "BaseStorage", study: int, held: Iterable[Entry]) -> None:
-        self._storage, self._study = storage, study
+    def __init__(self, storage: "BaseStorage", study: int, held: Iterable[Entry], path: Path = Path(FILE)) -> None:
+        self._storage, self._study, self._path = storage, study, path
         self._open: dict[str, int] = {}
         self._complete: set[str] = set()
         self._failures: Counter[str] = Counter()
@@ -95,11 +117,15 @@ class OptunaStore:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         path = (out / FILE).absolute()
-        enable_wal(path)
-        storage = optuna.storages.get_storage(f"sqlite:///{path}")
-        optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
-        study = storage.get_study_id_from_name(name)
-        return cls(storage, study, entries(path, storage, study))
+        with guarded(path):
+            # Other studies of this folder may start at this moment: one of them makes the tables.
+            with FileLock(path.parent / LOCKS / f"{FILE}.lock"):
+                enable_wal(path)
+                require_sqlite(path)
+                storage = optuna.storages.get_storage(f"sqlite:///{path}")
+                optuna.create_study(storage=storage, study_name=name, load_if_exists=True)
+            study = storage.get_study_id_from_name(name)
+            return cls(storage, study, entries(path, storage, study), path)
 
     def _reconcile(self, held: Iterable[Entry]) -> None:
         """Take up what earlier drivers left: whoever holds the lock knows that a trial that has not ended is dead."""
@@ -134,7 +160,8 @@ class OptunaStore:
             user_attrs={"trial": trial.name, "attempt": self.failures(trial) + 1, **texts},
         )
         try:
-            self._open[trial.name] = self._storage.create_new_trial(self._study, entry)
+            with guarded(self._path):
+                self._open[trial.name] = self._storage.create_new_trial(self._study, entry)
         except ValueError as error:
             raise UserError(
                 f"this study's {FILE} was made by a version with other values of its fields ({error}): "
@@ -146,8 +173,9 @@ class OptunaStore:
         from optuna.trial import TrialState
 
         entry = self._open.pop(trial.name)
-        self._storage.set_trial_user_attr(entry, "result", json.dumps(dict(result)))
-        self._storage.set_trial_state_values(entry, TrialState.COMPLETE, [float(result["val/error"])])
+        with guarded(self._path):
+            self._storage.set_trial_user_attr(entry, "result", json.dumps(dict(result)))
+            self._storage.set_trial_state_values(entry, TrialState.COMPLETE, [float(result["val/error"])])
         self._complete.add(trial.name)
 
     def fail(self, trial: Trial, reason: str) -> None:
@@ -155,8 +183,9 @@ class OptunaStore:
         from optuna.trial import TrialState
 
         entry = self._open.pop(trial.name)
-        self._storage.set_trial_user_attr(entry, "reason", reason)
-        self._storage.set_trial_state_values(entry, TrialState.FAIL)
+        with guarded(self._path):
+            self._storage.set_trial_user_attr(entry, "reason", reason)
+            self._storage.set_trial_state_values(entry, TrialState.FAIL)
         if reason_of(reason).is_charged:
             self._failures[trial.name] += 1
 

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from analysis.inputs.targets import resolve
 from analysis.report.exports import csv_text
 from resnet_lab.checkpoint import load_model
-from resnet_lab.data import digits, idx
+from resnet_lab.data import digits
+from resnet_lab.data.formats import idx
 from resnet_lab.errors import UserError, printable
 from resnet_lab.interchange.__main__ import main as interchange
 from resnet_lab.interchange.importing import import_checkpoint

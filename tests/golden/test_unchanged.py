@@ -8,6 +8,7 @@ import pytest
 
 from resnet_lab.spec.fields import from_json
 from resnet_lab.spec.fingerprint import trial_name
+from resnet_lab.system import atomic
 from resnet_lab.trials.trial import Trial
 from tests.golden import recorded
 
@@ -42,6 +43,9 @@ def old_folder(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    for result in tmp_path.glob("trials/*/result.json"):  # the recording has texts alone: any weights will do
+        digest = atomic.write_with_digest(result.parent / "model.safetensors", b"weights")
+        atomic.write_json(result, json.loads(result.read_text()) | {"sha256": digest})
     connection = sqlite3.connect(tmp_path / "optuna.db")
     connection.executescript(FOLDER["optuna.sql"])
     connection.close()

@@ -3,9 +3,10 @@
 import errno
 
 import pytest
+import torch
 
 from resnet_lab.engine.session import DivergenceError
-from resnet_lab.errors import RefusedError, UserError
+from resnet_lab.errors import DiskFullError, RefusedError, UserError
 from resnet_lab.outcomes import MAX_RETRIES, Reason, reason_for, reason_of
 from resnet_lab.tracking import TrackingError
 from resnet_lab.trials.run_trial import OrphanedError, _describe
@@ -16,6 +17,8 @@ RULES = {
     Reason.REFUSED: (True, True, False),
     Reason.USER_ERROR: (False, False, False),
     Reason.OUT_OF_MEMORY: (False, True, True),
+    Reason.DISK_FULL: (False, False, False),
+    Reason.CRASHED_TOGETHER: (False, False, True),
     Reason.ORPHANED: (False, True, True),
     Reason.INTERRUPTED: (False, False, False),
     Reason.PRUNED: (False, False, False),
@@ -35,7 +38,11 @@ def test_a_reason_is_final_charged_and_retried_by_its_rules(reason):
 @pytest.mark.parametrize("reason", Reason)
 def test_no_reason_is_retried_more_than_three_times(reason):
     assert reason.is_retried(MAX_RETRIES) == RULES[reason][2]
-    assert not reason.is_retried(MAX_RETRIES + 1)
+    assert reason.is_retried(MAX_RETRIES + 1) == (reason == Reason.CRASHED_TOGETHER), "tried alone, it is another's"
+
+
+def test_what_wants_room_is_tried_with_the_machine_to_itself():
+    assert {reason for reason in Reason if reason.needs_room} == {Reason.OUT_OF_MEMORY, Reason.CRASHED_TOGETHER}
 
 
 @pytest.mark.parametrize(
@@ -43,8 +50,13 @@ def test_no_reason_is_retried_more_than_three_times(reason):
     [
         (RefusedError("an invalid combination"), "refused", Reason.REFUSED),
         (UserError("the data folder does not exist"), "user error", Reason.USER_ERROR),
-        (TrackingError("MLflow could not answer"), "user error", Reason.USER_ERROR),
-        (OSError(errno.ENOSPC, "No space left on device"), "user error", Reason.USER_ERROR),
+        (TrackingError("MLflow could not answer", "mend it"), "user error", Reason.USER_ERROR),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk full", Reason.DISK_FULL),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk full", Reason.DISK_FULL),
+        (DiskFullError("there is no room for it"), "disk full", Reason.DISK_FULL),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB"), "out of memory", Reason.OUT_OF_MEMORY),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory", Reason.OUT_OF_MEMORY),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "out of memory", Reason.OUT_OF_MEMORY),
         (PermissionError(errno.EACCES, "Permission denied"), "user error", Reason.USER_ERROR),
         (OSError(errno.EIO, "Input/output error"), "OSError", Reason.CRASHED),
         (MemoryError(), "out of memory", Reason.OUT_OF_MEMORY),

@@ -16,7 +16,8 @@ class FakeExecutor:
 
     `error(spec)` is the test error where a trial ends, or None for one that diverges; `curve(spec, epoch)` is the
     validation error on the way, by default `error(spec)` all along. `script` says for a trial's name how its attempts
-    end: a reason, a signal's number, an exception that `wait` raises, or "complete"; later attempts are complete.
+    end: a reason, a signal's number, (a signal's number,) that other trials share, an exception that `wait` raises, or
+    "complete"; later attempts are complete.
     """
 
     def __init__(
@@ -24,11 +25,12 @@ class FakeExecutor:
     ):
         self.slots, self.epochs, self.error, self.curve = slots, epochs, error, curve
         self.script, self.cancel_after, self.code = script or {}, cancel_after, code
-        self.running, self.started, self.cancelled = {}, Counter(), []
+        self.running, self.started, self.cancelled, self.together = {}, Counter(), [], []
 
     def submit(self, trial):
         assert len(self.running) < self.slots
         assert trial.name not in self.running
+        self.together.append((trial.name, set(self.running)))
         self.started[trial.name] += 1
         self.running[trial.name] = trial
         write_begin(trial, self.code)
@@ -43,6 +45,9 @@ class FakeExecutor:
         self.cancelled += list(self.running) if name is None else [name]
         for each in self.cancelled:
             self.running.pop(each, None)
+
+    def drain(self, seconds):
+        self.drained = seconds
 
     def _epoch(self, trial):
         done = len(trial.history()) + 1
@@ -62,8 +67,9 @@ class FakeExecutor:
         if isinstance(outcome, BaseException):
             raise outcome
         del self.running[trial.name]
-        if isinstance(outcome, int):
-            return Exit(trial=trial, code=-outcome)
+        if isinstance(outcome, int | tuple):
+            shared = isinstance(outcome, tuple)
+            return Exit(trial=trial, code=-(outcome[0] if shared else outcome), shared=shared)
         if self.error(trial.spec) is None:
             outcome = "diverged"
         write_end(trial, outcome, self.error(trial.spec))

@@ -11,6 +11,8 @@ from analysis.report.traces import Traces
 from resnet_lab.trials.versions import codes_of
 
 PLAIN = ("host", "system", "processor", "cores", "memory_gib", "device", "gpu", "cuda", "precision", "threads")
+ENGINE = ("step", "kernels", "compiled")
+"""What computed: a captured graph or step by step; the kernels of this project or torch's, and why."""
 FLAGS = ("cpu_capability", "deterministic_algorithms", "cudnn_deterministic", "cudnn_benchmark")
 
 
@@ -20,13 +22,21 @@ def environment(data: Traces) -> Iterator[Block]:
     if not environments:
         yield Text("No trial has recorded its environment.")
         return
-    names = ("python", *PLAIN, *FLAGS)
+    names = ("python", *PLAIN, *ENGINE, *FLAGS)
     items = [("code", _counted([_code(env) for env in environments]))]
     items.append(("code that trains", _counted([_training_code(env) for env in environments])))
     items.append(("packages", _counted([_packages(env) for env in environments])))
-    items += [(name, text) for name in names if (text := _counted([env.get(name) for env in environments]))]
+    items += [(name, text) for name in names if (text := _counted([_value(env, name) for env in environments]))]
     items.append(("data", _counted([_data(env) for env in environments])))
     yield Items([(name.replace("_", " "), text) for name, text in items if text])
+
+
+def _value(env: Mapping[str, Any], name: str) -> object:
+    """Return a trial's value; where it changed in mid-trial, every value with the epoch it is from."""
+    engines = [each for each in env.get("engines", ()) if name in each]
+    if name not in ENGINE or len({each[name] for each in engines}) < 2:
+        return env.get(name)
+    return ", then ".join(f"{each[name]} from epoch {each['from_epoch']}" for each in engines)
 
 
 def _counted(values: Sequence[object]) -> str:
@@ -54,6 +64,16 @@ def _packages(env: Mapping[str, Any]) -> str:
 def _data(env: Mapping[str, Any]) -> str:
     images = env.get("data") or {}
     return f"{images.get('name')}, SHA-256 {images.get('sha256')}" if images else ""
+
+
+def notices(data: Traces) -> Iterator[Block]:
+    """Yield what was found damaged in the trials' folders and made again, and what changed in mid-trial."""
+    found = [(trial, notice) for trial, several in data.notices.items() for notice in several]
+    if found:
+        yield Text(
+            "What was damaged was set aside in the trial's folder and made again; nothing of it is in the tables."
+        )
+        yield Items([(trial, f"{notice.when}: {notice.text}") for trial, notice in found])
 
 
 def reproduce(data: Traces) -> Iterator[Block]:

@@ -2,9 +2,11 @@
 
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
+from resnet_lab.errors import DiskFullError
 from resnet_lab.system import atomic
 
 
@@ -31,7 +33,7 @@ def test_a_failure_at_any_step_leaves_the_old_file_and_no_other(tmp_path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, step, fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFullError, match=r"No space left on device: .*file.json needs 3 bytes"):
         atomic.write(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file.json"]
@@ -86,3 +88,19 @@ def test_the_digest_next_to_a_file_is_in_the_format_that_sha256sum_checks(tmp_pa
 def test_json_has_an_indent_of_two_and_a_lines_end(tmp_path):
     atomic.write_json(tmp_path / "file.json", {"a": [1, None], "b": "ü"})
     assert (tmp_path / "file.json").read_bytes() == b'{\n  "a": [\n    1,\n    null\n  ],\n  "b": "\\u00fc"\n}\n'
+
+
+def test_what_is_appended_stays_and_a_full_disk_names_the_file(tmp_path):
+    for text in (b"one\n", b"two\n"):
+        atomic.append(tmp_path / "history.jsonl", text)
+    assert (tmp_path / "history.jsonl").read_bytes() == b"one\ntwo\n"
+    with pytest.raises(DiskFullError, match=r"/dev/full needs 5 bytes"):
+        atomic.append(Path("/dev/full"), b"three")
+
+
+def test_a_sweep_removes_what_killed_writers_left_and_nothing_else(tmp_path):
+    kept = [tmp_path / name for name in ("resume.pt", ".hidden", ".resume.pt", "worker.lock", ".gitkeep.txt")]
+    for path in (*kept, tmp_path / ".resume.pt.i77a03d6", tmp_path / ".config.json.abc_def8"):
+        path.touch()
+    atomic.sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)

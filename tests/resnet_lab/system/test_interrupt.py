@@ -1,9 +1,11 @@
-"""Ctrl-C at difficult moments: real signals in real processes."""
+"""Ctrl-C, SIGTERM and SIGHUP at difficult moments: real signals in real processes."""
 
+import contextlib
 import signal
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from resnet_lab.system.interrupt import interruptible
@@ -36,6 +38,37 @@ def test_ctrl_c_is_one_line_and_130(when):
     done = run(DIFFICULT[when])
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
     assert done.stdout == ("deferred\n" if when == "deferred" else "")
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_other_signals_that_end_a_command_are_one_line_and_128_and_their_number(name, code):
+    done = run(f"signal.raise_signal(signal.{name})")
+    assert (done.returncode, done.stderr) == (code, "interrupted\n")
+
+
+def test_a_second_signal_ends_the_process_at_once_and_its_workers():
+    body = (
+        "import multiprocessing\n    worker = multiprocessing.Process(target=time.sleep, args=(60,))\n"
+        "    worker.start()\n    print(worker.pid, flush=True)\n"
+        f"    try:\n        {PRESS}\n    finally:\n        time.sleep(0.3)\n        {PRESS}\n        time.sleep(60)"
+    )
+    done = run(body)
+    assert (done.returncode, done.stderr) == (130, "")
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(done.stdout)).wait(timeout=30)  # it would sleep on for a minute
+
+
+def test_under_nohup_a_closed_terminal_is_not_heard():
+    done = run("signal.signal(signal.SIGINT, signal.default_int_handler)")  # as nohup leaves the other signals
+    assert done.returncode == 0
+    source = "pass\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\nwith interruptible('interrupted'):\n    "
+    done = run(f"{source}signal.raise_signal(signal.SIGHUP)")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_where_the_terminal_is_gone_the_exit_code_still_says_why():
+    done = run("import os, sys\n    os.close(2)\n    signal.raise_signal(signal.SIGHUP)")
+    assert done.returncode == 129
 
 
 def test_ctrl_c_after_the_command_has_ended_changes_nothing():

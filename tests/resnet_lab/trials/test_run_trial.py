@@ -98,10 +98,10 @@ def test_a_trial_records_its_start_once_and_all_code_that_trained_it(pair):
     start = broken.start_file.read_bytes()
     assert start == whole.start_file.read_bytes()
     assert set(json.loads(start)) == {"first_batch", "order", "parameters"}
-    broken.start_file.write_bytes(b"kept")  # it began so, whatever the code that goes on would have begun with
+    broken.start_file.write_bytes(b"damaged")  # the state has it: it began so, whatever code goes on
     environment = {**SETTINGS.environment, "code_sha256": "later"}
     assert run_trial(broken, dataclasses.replace(SETTINGS, environment=environment))
-    assert broken.start_file.read_bytes() == b"kept"
+    assert broken.start_file.read_bytes() == start
     assert codes_of(broken.environment()) == ("unrecorded", "later")
     assert broken.result()["sha256"] == whole.result()["sha256"]
 
@@ -123,7 +123,7 @@ def test_a_damaged_resume_file_starts_it_again_with_the_same_weights(pair):
         (resnet_lab.engine.session.DivergenceError("the training loss is nan"), "diverged"),
         (RefusedError("the combination is invalid"), "refused"),
         (UserError("no such file"), "user error"),
-        (OSError(errno.ENOSPC, "No space left on device"), "user error"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk full"),
         (OSError(errno.EIO, "Input/output error"), "OSError"),
         (MemoryError(), "out of memory"),
         (RuntimeError("out of luck"), "RuntimeError"),
@@ -162,7 +162,7 @@ def test_a_full_disk_is_the_users_to_mend(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("resnet_lab.checkpoint.save_model", full)
         assert not run_trial(trial, SETTINGS)
-    assert trial.outcome().reason == "user error"
+    assert trial.outcome().reason == "disk full"
     assert run_trial(trial, SETTINGS)
     assert trial.outcome() == Outcome(status=Status.COMPLETE)
 

@@ -62,6 +62,6 @@ def test_a_refusal_of_an_earlier_version_is_read_by_its_traceback(trial, error, 
 def test_its_files_are_those_of_the_schema_and_lie_in_its_folder(trial):
     files = [value for name, value in vars(Trial).items() if name.endswith("_file") and isinstance(value, property)]
     paths = [value.fget(trial) for value in files]
-    assert len(paths) == 10
+    assert len(paths) == 11
     assert {path.parent for path in paths} == {trial.folder}
     assert all(path.name in schema.__doc__ for path in paths)

@@ -13,6 +13,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec.fields import from_json, replace
 from resnet_lab.system.command import parse
 from resnet_lab.tracking import Tracker, read_runs
+from resnet_lab.tracking.availability import Availability
 from studies.bn_placement import STUDY
 from studies.modes.open_search import OpenSearch
 from studies.modes.tune import Tuned, space_of
@@ -262,7 +263,9 @@ def test_an_open_search_spends_its_budget_and_is_not_reported_as_arms(store_fold
     assert {run["tags"]["phase"] for run in read_runs(store_folder, STUDY.name)} == {"search"}
     tracker = Tracker.open(store_folder, STUDY.name)
     spent = {"seconds": {"training": 1.0}, "energy_j": None}
-    written = publish(reports, tracker, tracker.start_launch("launch", {}, {}), spent)
+    written = publish(
+        reports, tracker, tracker.start_launch("launch", {}, {}), spent, Availability(tracker.client, print)
+    )
     assert {"report.html", "report.md", "table.tex", "trials.csv", "parallel.png", "progress.svg"} <= {
         p.name for p in written
     }

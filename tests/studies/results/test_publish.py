@@ -7,6 +7,7 @@ from rich.console import Console
 
 from analysis import load_study
 from resnet_lab.tracking import Tracker, read_runs
+from resnet_lab.tracking.availability import Availability
 from studies.bn_placement import STUDY
 from studies.modes.mode import Planned
 from studies.plan.options import Options
@@ -28,7 +29,7 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(store_folder, go, re
     tracker = Tracker.open(store_folder, STUDY.name)
     parent = tracker.start_launch("launch", {}, {})
     spent = {"seconds": {"setup": 1.0, "training": 2.0}, "energy_j": 7200.0}
-    written = publish(reports, tracker, parent, spent)
+    written = publish(reports, tracker, parent, spent, Availability(tracker.client, print))
 
     folder = store_folder / "reports" / "bn_placement-quick-digits"
     assert folder / "report.html" in written
@@ -60,7 +61,12 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(store_folder, go, re
     again = screen.file.getvalue()
     assert "Nothing has changed since the report was written: it stays as it is." in again
     assert set(second.files) == {*files, *written}
-    assert publish(second.reports, tracker, tracker.start_launch("launch", {}, {}), {}) == []
+    assert (
+        publish(
+            second.reports, tracker, tracker.start_launch("launch", {}, {}), {}, Availability(tracker.client, print)
+        )
+        == []
+    )
     assert (folder / "report.html").read_text() == page
 
     frame = load_study("bn_placement", store_folder)

@@ -1,16 +1,21 @@
 """The driver's records, with a fake executor: a real Optuna study and MLflow store, no training."""
 
+import sqlite3
 from collections import Counter
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
-from resnet_lab.errors import UserError
+from resnet_lab.errors import DiskFullError, UserError
 from resnet_lab.outcomes import MAX_RETRIES, Reason
+from resnet_lab.runner.display import Lines
 from resnet_lab.runner.executor import Exit
-from resnet_lab.tracking import read_runs
-from resnet_lab.trials.run_trial import run_trial
+from resnet_lab.tracking import TrackingError, availability, read_runs
+from resnet_lab.trials.run_trial import _is_complete, run_trial
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.bn_placement import STUDY
@@ -18,6 +23,7 @@ from studies.plan.options import Options
 from studies.plan.plan import Plan, make_plan
 from studies.results.outcomes import outcomes, rows_of
 from studies.runner.optuna_store import OptunaStore
+from tests.specs import write_result
 from tests.studies.fakes import SENTENCE, FakeExecutor, write_begin, write_end
 
 
@@ -90,6 +96,115 @@ def test_a_trial_that_dies_is_tried_again_at_most_three_times(study, drive):
     later = FakeExecutor()
     drive(study.plan, later)
     assert not later.started
+
+
+def test_a_trial_without_memory_is_tried_once_more_with_the_machine_to_itself(study, drive):
+    name = study.trials[0].name
+    executor = FakeExecutor(script={name: ["out of memory"] * 10}, slots=3)
+    drive(study.plan, executor)
+    assert executor.started[name] == 2
+    assert executor.together[-1] == (name, set())
+    assert statuses(study)[name, "FAILED"] == 2
+    assert sum(status == "FINISHED" for _, status in statuses(study)) == len(study.trials) - 1
+
+
+def test_those_that_died_with_another_are_not_charged_and_each_is_tried_alone(study, drive):
+    one, other = (trial.name for trial in study.trials[:2])
+    executor = FakeExecutor(script={one: [(11,), 11, 11, 11, 11], other: [(11,)]}, slots=2)
+    drive(study.plan, executor)
+    store = OptunaStore.open(study.out, "bn_placement")
+    assert [store.failures(trial) for trial in study.trials[:2]] == [1 + MAX_RETRIES, 0]
+    assert executor.started[one] == 2 + MAX_RETRIES
+    assert statuses(study)[other, "FINISHED"] == 1
+    again = [others for name, others in executor.together if name in (one, other)][2:]
+    assert again == [set()] * len(again)
+
+
+def test_a_full_disk_ends_the_launch_and_the_same_command_goes_on(study, drive):
+    name = study.trials[0].name
+    executor = FakeExecutor(script={name: ["disk full"]})
+    with pytest.raises(DiskFullError):
+        drive(study.plan, executor)
+    assert executor.started[name] == 1
+    assert "RUNNING" not in {status for _, status in statuses(study)}
+    drive(study.plan, FakeExecutor())
+    assert all(statuses(study)[trial.name, "FINISHED"] == 1 for trial in study.trials)
+
+
+def epochs_by_trial(study):
+    """Return {trial name: (status, rows of metrics)} of every run, by SQL."""
+    query = (
+        "SELECT tags.value, runs.status, (SELECT count(*) FROM metrics WHERE metrics.run_uuid = runs.run_uuid "
+        "AND metrics.key = 'val/error' AND metrics.step > 0) FROM runs JOIN tags ON tags.run_uuid = runs.run_uuid "
+        "AND tags.key = 'trial'"
+    )
+    with closing(sqlite3.connect(study.out / "mlflow.db")) as connection:
+        return Counter(connection.execute(query).fetchall())
+
+
+@pytest.mark.parametrize("back", ["in mid-study", "by the next launch"])
+def test_while_mlflow_is_away_training_goes_on_and_the_rows_are_entered_later(study, drive, monkeypatch, back):
+    calls, away = [], {"from": 4, "until": 9 if back == "in mid-study" else 10**9}
+    log_batch = MlflowClient.log_batch
+
+    def sometimes(self, *args, **options):
+        calls.append(1)
+        if away["from"] <= len(calls) < away["until"]:
+            raise MlflowException("the server is gone")
+        return log_batch(self, *args, **options)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", sometimes)
+    monkeypatch.setattr(availability, "ASK_AGAIN_S", 0.0)
+    monkeypatch.setattr(availability, "answers", lambda _: True)
+    notes = []
+    monkeypatch.setattr(Lines, "note", lambda _, text: notes.append(text))
+    executor = FakeExecutor(epochs=3)
+    with suppress(TrackingError):  # the launch's own run is closed by the fixture
+        drive(study.plan, executor)
+    assert executor.started == Counter(trial.name for trial in study.trials)
+    assert sum(note.startswith("warning: MLflow could not") for note in notes) >= 1
+    if back == "by the next launch":
+        assert notes[-1].startswith("MLflow lacks")
+        away["until"] = 0
+        drive(study.plan, again := FakeExecutor())
+        assert not again.started
+    runs = epochs_by_trial(study)
+    assert {(name, status): rows for name, status, rows in runs if status == "FINISHED"} == {
+        (trial.name, "FINISHED"): 3 for trial in study.trials
+    }
+    assert all(count == 1 for (_, status, _), count in runs.items() if status == "FINISHED")
+    assert "RUNNING" not in {status for _, status, _ in runs}
+
+
+def test_a_damaged_result_is_trained_again_and_reported(study, drive, monkeypatch):
+    drive(study.plan, FakeExecutor())
+    damaged = study.trials[0]
+    damaged.result_file.write_text("{}")
+    notes = []
+    monkeypatch.setattr(Lines, "note", lambda _, text: notes.append(text))
+
+    class Repairing(FakeExecutor):
+        def submit(self, trial):
+            _is_complete(trial)  # as a worker does first
+            super().submit(trial)
+
+    executor = Repairing()
+    drive(study.plan, executor)
+    assert executor.started == Counter({damaged.name: 1})
+    assert notes == [f"{damaged.name}: result.json has no test/error; set aside as result.json.damaged, and made again"]
+    newest = next(run for run in read_runs(study.out, "bn_placement") if run["tags"]["trial"] == damaged.name)
+    assert newest["tags"]["repaired"] == notes[0]
+
+
+def test_results_of_an_earlier_version_are_taken_as_they_are_and_said_once(study, drive, monkeypatch):
+    for trial in study.trials[:2]:
+        write_result(trial, {"test/error": 5.0, "test/loss": 0.5, "val/error": 5.0, "time/train_s": 1.0}, signed=False)
+    notes = []
+    monkeypatch.setattr(Lines, "note", lambda _, text: notes.append(text))
+    executor = FakeExecutor()
+    drive(study.plan, executor)
+    assert executor.started == Counter(trial.name for trial in study.trials[2:])
+    assert notes == ["2 results are of an earlier version, which signed none: they are taken as they are"]
 
 
 def test_a_diverged_trial_is_not_tried_again_and_shows_in_the_table(study, drive):

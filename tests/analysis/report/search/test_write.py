@@ -20,6 +20,8 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace, to_json
 from resnet_lab.spec.fingerprint import trial_name
+from resnet_lab.trials.trial import Trial
+from tests.specs import write_result
 
 NORM, LR = "model.block.norm_position", "recipe.lr"
 EVIL = "<script>alert(1)</script> & _x_ | $y$ \\ % # {z} `q` -->"
@@ -42,7 +44,7 @@ def row(root, number, norm, lr, error, state="complete", epochs=4):
         ]
         (folder / "history.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     if state == "complete":
-        (folder / "result.json").write_text(json.dumps({"test/error": 77.77, "val/error": error, "epochs": epochs}))
+        write_result(Trial(root=root, spec=spec), {"test/error": 77.77, "val/error": error, "epochs": epochs})
     sizes = {"parameters": 1000, "flops": 10**6} if state != "refused" else {}
     ends = {"state": state, "val/error": error, "epochs": epochs or None}
     return {"number": number, NORM: norm, LR: lr, **ends, "trial": None if state == "refused" else folder.name, **sizes}

@@ -1,0 +1,172 @@
+"""Kills, signals and power cuts: real processes that end at bad moments, and the same command afterwards."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+
+from studies.cli.command import INTERRUPTED
+
+ARGUMENTS = ["--set", "model.depth=14", "model.block.act_position=after_add", "--seeds", "0", "1", "--epochs", "4"]
+
+
+def start(out, *more):
+    """Start a study in a process group of its own, so that a signal to it spares the tests."""
+    env = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    command = [sys.executable, "-m", "studies.bn_placement", *ARGUMENTS, *more, "--out", str(out)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=env, start_new_session=True, **pipes)
+
+
+def finish(out):
+    driver = start(out)
+    printed = driver.communicate(timeout=600)
+    assert driver.returncode == 0, printed
+    return printed[0]
+
+
+def wait_for(condition, driver, seconds=300):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert driver.poll() is None, driver.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def epochs(out):
+    return sum(path.read_bytes().count(b"\n") for path in out.glob("trials/*/history.jsonl"))
+
+
+def digests(out):
+    return {path.parent.name: json.loads(path.read_text())["sha256"] for path in out.glob("trials/*/result.json")}
+
+
+def statuses(out):
+    with closing(sqlite3.connect(out / "mlflow.db")) as connection:
+        return {status for (status,) in connection.execute("SELECT status FROM runs")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed") / "runs"
+    finish(out)
+    return digests(out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_to_the_group_closes_the_books_and_loses_nothing(tmp_path, undisturbed, name, code):
+    out = tmp_path / "runs"
+    driver = start(out)
+    wait_for(lambda: epochs(out) >= 2, driver)
+    os.killpg(driver.pid, getattr(signal, name))
+    _, printed = driver.communicate(timeout=120)
+    assert (driver.returncode, printed) == (code, f"{INTERRUPTED}\n")
+    assert statuses(out) <= {"KILLED", "FINISHED"}
+    with closing(sqlite3.connect(out / "optuna.db")) as connection:
+        assert "RUNNING" not in {state for (state,) in connection.execute("SELECT state FROM trials")}
+    assert not list(out.glob("locks/*.holder.json"))
+    finish(out)
+    assert digests(out) == undisturbed
+
+
+@pytest.mark.slow
+def test_on_sigterm_with_grace_the_running_epochs_end(tmp_path, undisturbed):
+    out = tmp_path / "runs"
+    driver = start(out, "--grace", "60")
+    wait_for(lambda: epochs(out) >= 2, driver)
+    before = epochs(out)
+    os.killpg(driver.pid, signal.SIGTERM)
+    printed, _ = driver.communicate(timeout=200)
+    assert driver.returncode == 143
+    assert "the running epochs get 60 s" in printed
+    assert epochs(out) > before
+    states = [path for path in out.glob("trials/*") if not (path / "result.json").exists()]
+    assert all((path / "resume.pt").exists() for path in states)
+    finish(out)
+    assert digests(out) == undisturbed
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_ends_at_once(tmp_path):
+    out = tmp_path / "runs"
+    driver = start(out)
+    wait_for(lambda: epochs(out) >= 1, driver)
+    os.killpg(driver.pid, signal.SIGINT)
+    time.sleep(0.3)
+    pressed = time.monotonic()
+    os.killpg(driver.pid, signal.SIGINT)
+    driver.communicate(timeout=60)
+    assert driver.returncode == 130
+    assert time.monotonic() - pressed < 5
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_change_nothing(tmp_path, undisturbed):
+    out, draw = tmp_path / "runs", random.Random(0)
+    for _ in range(8):
+        driver = start(out)
+        deadline = time.monotonic() + draw.uniform(2, 25)
+        while driver.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(driver.pid, signal.SIGKILL) if driver.poll() is None else None
+        driver.communicate()
+    finish(out)
+    assert digests(out) == undisturbed
+    assert statuses(out) <= {"KILLED", "FINISHED", "FAILED"}
+    assert not [path for path in out.glob("trials/*/.*") if path.is_file()]
+
+
+@pytest.mark.slow
+def test_copies_of_a_living_folder_complete_to_the_same_weights(tmp_path, undisturbed):
+    """What a power cut leaves: the folder at some moment, histories short, databases without their logs."""
+    out = tmp_path / "runs"
+    driver = start(out)
+    copies = []
+    for number in range(3):
+        wait_for(lambda wanted=3 * number + 2: epochs(out) >= wanted, driver)
+        copies.append(shutil.copytree(out, tmp_path / f"copy {number}", ignore=lambda *_: ["locks"]))
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.communicate()
+    for copy, cut in zip(copies, (lambda _: b"", lambda raw: raw[: raw.rfind(b"\n", 0, -1) + 1], None), strict=True):
+        for history in copy.glob("trials/*/history.jsonl"):
+            if cut:
+                history.write_bytes(cut(history.read_bytes()))
+        for log in [*copy.glob("*.db-wal"), *copy.glob("*.db-shm")]:
+            log.unlink()
+        finish(copy)
+        assert digests(copy) == undisturbed
+        for result in copy.glob("trials/*/result.json"):
+            lines = (result.parent / "history.jsonl").read_text().splitlines()
+            last = json.loads(lines[-1])
+            assert (len(lines), last["val/error"]) == (4, json.loads(result.read_text())["val/error"])
+
+
+@pytest.mark.slow
+def test_a_database_that_is_locked_for_70_seconds_costs_one_warning(tmp_path):
+    out = tmp_path / "runs"
+    driver = start(out)
+    wait_for(lambda: epochs(out) >= 1, driver)
+    with closing(sqlite3.connect(out / "mlflow.db", isolation_level=None, timeout=60)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        time.sleep(70)
+        other.execute("ROLLBACK")
+    printed, errors = driver.communicate(timeout=600)
+    assert driver.returncode == 0, errors
+    assert printed.count("warning: MLflow could not") == 1
+    finish(out)
+    query = (
+        "SELECT runs.run_uuid, count(*) FROM runs JOIN metrics USING (run_uuid) JOIN tags USING (run_uuid) "
+        "WHERE tags.key = 'kind' AND tags.value = 'trial' AND metrics.key = 'val/error' AND metrics.step > 0 "
+        "AND runs.status = 'FINISHED' GROUP BY runs.run_uuid"
+    )
+    with closing(sqlite3.connect(out / "mlflow.db")) as connection:
+        assert [count for _, count in connection.execute(query)] == [4] * len(digests(out))
