@@ -24,11 +24,11 @@ TINY = replace(
 )
 
 
-def write_result(trial: Trial, figures: dict[str, object], *, signed: bool = True) -> None:
+def write_result(trial: Trial, figures: dict[str, object], *, signed: bool = True, weights: bytes = b"weights") -> None:
     """Write what makes a trial complete, as a worker of today or of an earlier version does: weights, then figures."""
     trial.folder.mkdir(parents=True, exist_ok=True)
     if not trial.config_file.exists():
         atomic.write(trial.config_file, to_json(trial.spec).encode())
-    atomic.write_with_digest(trial.model_file, b"weights")
-    result = figures | {"sha256": hashlib.sha256(b"weights").hexdigest()}
+    atomic.write_with_digest(trial.model_file, weights)
+    result = figures | {"sha256": hashlib.sha256(weights).hexdigest()}
     atomic.write_json(trial.result_file, sign(trial.folder, result) if signed else result)

@@ -1,4 +1,4 @@
-"""Signature of a trial's result: the SHA-256 of its figures and of the files that go with them, and their check.
+"""Signature of a trial's result: the SHA-256 of its name, its figures and the files that go with them, and their check.
 
 A result is believed where its own digest is right, its figures agree with each other, and config, environment, starting
 point, history, model and record of the test images are those it was written with. A file that nobody has touched since
@@ -33,7 +33,7 @@ SIGNED = (
     *(MODEL_FILE, f"{MODEL_FILE}.sha256", image_record.FILE, f"{image_record.FILE}.sha256"),
 )
 """The files that a result is signed with, those of them that there are."""
-_FILES, _DIGEST = "files", "digest"
+_TRIAL, _FILES, _DIGEST = "trial", "files", "digest"
 _BEFORE_SIGNATURES = frozenset(
     {TEST_ERROR, "test/wrong", "test/images", "test/loss", "train/loss", "train/error", "val/loss", VAL_ERROR}
     | {"time/train_s", "epochs", "selected_epoch", "iterations", "sha256"}
@@ -64,9 +64,9 @@ class _DamagedError(ValueError):
 
 
 def sign(folder: Path, figures: Mapping[str, Any]) -> Json:
-    """Return a result to be written: figures, the SHA-256 of the trial's other files, and that of all of it."""
+    """Return a result to be written: figures, the trial's name, the SHA-256 of its files, and that of all of it."""
     files = {name: _sha256(folder / name) for name in SIGNED if (folder / name).is_file()}
-    content = {**figures, _FILES: files}
+    content = {**figures, _TRIAL: folder.name, _FILES: files}
     return {**content, _DIGEST: _digest(content)}
 
 
@@ -87,7 +87,7 @@ def check(folder: Path) -> Checked:
         (_check_signed if is_signed else _check_unsigned)(folder, content, written)
     except _DamagedError as damage:
         return Checked(file=damage.file, fault=damage.fault)
-    figures = {name: value for name, value in content.items() if name not in (_FILES, _DIGEST)}
+    figures = {name: value for name, value in content.items() if name not in (_TRIAL, _FILES, _DIGEST)}
     return Checked(result=figures, is_signed=is_signed)
 
 
@@ -124,6 +124,8 @@ def _check_signed(folder: Path, content: Json, written: int) -> None:
     rest = {name: value for name, value in content.items() if name != _DIGEST}
     if _digest(rest) != content[_DIGEST]:
         raise _DamagedError(RESULT_FILE, "is not as it was written: its digest is another")
+    if content.get(_TRIAL) != folder.name:  # newer than the files around it, it would vouch for them
+        raise _DamagedError(RESULT_FILE, f"is of another trial, {content.get(_TRIAL)}")
     for name, digest in content[_FILES].items():
         path = folder / Path(name).name  # of this folder, whatever the file says
         _require(path, written, partial(_has_digest, path, digest))
@@ -139,8 +141,8 @@ def _check_unsigned(folder: Path, content: Json, written: int) -> None:
         )
     model, config, history = folder / MODEL_FILE, folder / CONFIG_FILE, folder / HISTORY_FILE
     _require(model, written, partial(_has_digest, model, content["sha256"]))
-    recorded = atomic.digest_path(model)
-    _require(recorded, written, lambda: recorded.read_bytes().startswith(content["sha256"].encode()))
+    recorded = atomic.digest_path(model)  # compared whenever it was written: the result does not name its trial
+    _require(recorded, 0, lambda: recorded.read_bytes().startswith(content["sha256"].encode()))
     _require(config, written, lambda: name_of(config) == folder.name)
     if history.exists():
         _require(history, written, lambda: _agrees(history, content))

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from resnet_lab.errors import UserError
+from resnet_lab.spec.fields import replace
 from resnet_lab.trials.signature import SIGNED, check, read_history
 from resnet_lab.trials.trial import Trial
 from tests.specs import TINY, write_result
@@ -85,6 +86,15 @@ def test_a_signed_result_whose_signature_is_taken_away_is_none(complete):
     content.pop("digest", None)
     trial.result_file.write_text(json.dumps(content))
     assert (check(trial.folder).result is None) is signed
+
+
+def test_another_trials_result_does_not_vouch_for_the_files_that_are_older_than_it(complete, tmp_path):
+    trial, signed = complete
+    other = Trial(root=tmp_path / "other", spec=replace(TINY, {"seed": 1}))
+    write_result(other, FIGURES | {"test/error": 25.0, "test/wrong": 90}, signed=signed, weights=b"others")
+    time.sleep(0.02)
+    shutil.copy(other.result_file, trial.result_file)
+    assert check(trial.folder).result is None
 
 
 def test_without_a_result_there_is_no_fault_and_a_folder_is_one(tmp_path):
