@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -30,7 +30,6 @@ from resnet_lab.engine.optimizers.make_optimizer import restore_optimizer
 from resnet_lab.engine.precision import resolve_device, resolve_dtype
 from resnet_lab.engine.schedules import Plateau, lr_at
 from resnet_lab.engine.weight_average import WeightAverage
-from resnet_lab.interchange.pretrained import load_backbone
 from resnet_lab.interchange.weights import NONE
 from resnet_lab.metrics import EpochRecord
 from resnet_lab.native import accelerate
@@ -39,6 +38,9 @@ from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.networks.heads import head_of
 from resnet_lab.rng import GLOBAL_RNG_LOCK
 from resnet_lab.spec import EffectiveTest, RunSpec, Schedule, Select
+
+if TYPE_CHECKING:
+    from resnet_lab.interchange.coverage import Coverage
 
 
 class DivergenceError(ArithmeticError):
@@ -85,9 +87,7 @@ class Session:
         with GLOBAL_RNG_LOCK, torch.random.fork_rng(devices=[]):
             self.model = build_network(spec.model, channels=data.channels, classes=data.classes, size=data.size)
         initialise(self.model, spec.seed, spec.recipe.init)
-        self.coverage = (
-            load_backbone(self.model, spec.model, spec.recipe.weights) if spec.recipe.weights != NONE else None
-        )
+        self.coverage = _load_weights(self.model, spec)
         self.frozen = freeze(self.model, spec)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         count = spec.recipe.effective_blocks
@@ -241,6 +241,15 @@ class Session:
         if self.average is not None:
             self.average.restore(state["average"])
         self.epoch, self.iteration = state["epoch"], state["iteration"]
+
+
+def _load_weights(model: nn.Module, spec: RunSpec) -> "Coverage | None":
+    """Fill the backbone where the spec names weights; what reads files is imported only then."""
+    if spec.recipe.weights == NONE:
+        return None
+    from resnet_lab.interchange.pretrained import load_backbone
+
+    return load_backbone(model, spec.model, spec.recipe.weights)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

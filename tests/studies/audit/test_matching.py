@@ -15,12 +15,27 @@ from studies.audit.matching import nearest, with_controls
 from studies.bn_placement import STUDY as BN_PLACEMENT
 from studies.cli.launch import preview
 from studies.modes.mode import Planned
+from studies.plan.design import Design
 from studies.plan.options import Match, Options
 from studies.plan.plan import make_plan
 from studies.plan.study import find_study
 from tests.studies.fakes import FakeExecutor
 
-SHORTCUTS = find_study("he2016_shortcuts")
+SHORTCUTS = dataclasses.replace(
+    find_study("he2016_shortcuts"),
+    arm={
+        "model.block.shortcut": (
+            "A",
+            "constant_scaling",
+            "exclusive_gating",
+            "shortcut_only_gating",
+            "conv1x1",
+            "dropout",
+        )
+    },
+    design=Design.FULL,
+    listed=(),
+)
 
 
 def matched(*assignments, what=Match.FLOPS, study=SHORTCUTS, **options):
