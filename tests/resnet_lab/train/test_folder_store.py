@@ -7,7 +7,7 @@ import pytest
 from resnet_lab.outcomes import Reason
 from resnet_lab.train.folder_store import FolderStore
 from resnet_lab.trials.trial import Trial
-from tests.specs import TINY
+from tests.specs import TINY, write_result
 
 
 @pytest.fixture
@@ -21,6 +21,8 @@ def test_a_result_makes_a_trial_complete(trial):
     store = FolderStore()
     assert not store.is_complete(trial)
     trial.result_file.write_text("{}")
+    assert not store.is_complete(trial)
+    write_result(trial, {"test/error": 5.0, "val/error": 6.0})
     assert store.is_complete(trial)
 
 
