@@ -2,7 +2,8 @@
 
 A result is believed where its own digest is right, its figures agree with each other, and config, environment, starting
 point, history, model and record of the test images are those it was written with. A file that nobody has touched since
-the result was written is not hashed again: its status change time, which no program can set, is before the result's.
+the result was written is not hashed again: its size and time are those it was signed with, and its status change time,
+which no program can set, is before the result's.
 
 Results of earlier versions have no signature. Their figures must agree, and what was touched since is held to what
 they do say: the model's digest, the last epoch's figures, the folder's name.
@@ -33,7 +34,7 @@ SIGNED = (
     *(MODEL_FILE, f"{MODEL_FILE}.sha256", image_record.FILE, f"{image_record.FILE}.sha256"),
 )
 """The files that a result is signed with, those of them that there are."""
-_TRIAL, _FILES, _DIGEST = "trial", "files", "digest"
+_TRIAL, _FILES, _STAMPS, _DIGEST = "trial", "files", "stamps", "digest"
 _BEFORE_SIGNATURES = frozenset(
     {TEST_ERROR, "test/wrong", "test/images", "test/loss", "train/loss", "train/error", "val/loss", VAL_ERROR}
     | {"time/train_s", "epochs", "selected_epoch", "iterations", "sha256"}
@@ -66,7 +67,8 @@ class _DamagedError(ValueError):
 def sign(folder: Path, figures: Mapping[str, Any]) -> Json:
     """Return a result to be written: figures, the trial's name, the SHA-256 of its files, and that of all of it."""
     files = {name: _sha256(folder / name) for name in SIGNED if (folder / name).is_file()}
-    content = {**figures, _TRIAL: folder.name, _FILES: files}
+    stamps = {name: _stamp(folder / name) for name in files}
+    content = {**figures, _TRIAL: folder.name, _FILES: files, _STAMPS: stamps}
     return {**content, _DIGEST: _digest(content)}
 
 
@@ -87,7 +89,7 @@ def check(folder: Path) -> Checked:
         (_check_signed if is_signed else _check_unsigned)(folder, content, written)
     except _DamagedError as damage:
         return Checked(file=damage.file, fault=damage.fault)
-    figures = {name: value for name, value in content.items() if name not in (_TRIAL, _FILES, _DIGEST)}
+    figures = {name: value for name, value in content.items() if name not in (_TRIAL, _FILES, _STAMPS, _DIGEST)}
     return Checked(result=figures, is_signed=is_signed)
 
 
@@ -128,7 +130,9 @@ def _check_signed(folder: Path, content: Json, written: int) -> None:
         raise _DamagedError(RESULT_FILE, f"is of another trial, {content.get(_TRIAL)}")
     for name, digest in content[_FILES].items():
         path = folder / Path(name).name  # of this folder, whatever the file says
-        _require(path, written, partial(_has_digest, path, digest))
+        # A result that was put back is newer than a file that was altered before: the file's stamp is asked, too.
+        since = written if _is_stamped(path, content.get(_STAMPS, {}).get(name)) else 0
+        _require(path, since, partial(_has_digest, path, digest))
     if content[_FILES].get(MODEL_FILE) != content["sha256"]:
         raise _DamagedError(RESULT_FILE, "names another model than it was signed with")
 
@@ -187,6 +191,19 @@ def read_history(raw: bytes) -> list[Json]:
             break
         records.append(record)
     return records
+
+
+def _stamp(path: Path) -> list[int]:
+    """Return a file's size and the time it was last written, in bytes and nanoseconds."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _is_stamped(path: Path, stamp: object) -> bool:
+    try:
+        return _stamp(path) == stamp
+    except OSError:  # `_require` says what is wrong
+        return False
 
 
 def _has_digest(path: Path, digest: object) -> bool:

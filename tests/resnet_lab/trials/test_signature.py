@@ -97,6 +97,15 @@ def test_another_trials_result_does_not_vouch_for_the_files_that_are_older_than_
     assert check(trial.folder).result is None
 
 
+def test_a_result_that_is_put_back_does_not_vouch_for_what_was_altered_before(complete):
+    trial, signed = complete
+    kept = trial.result_file.read_bytes()
+    trial.environment_file.write_text("")
+    time.sleep(0.02)
+    trial.result_file.write_bytes(kept)
+    assert (check(trial.folder).file == "env.json") is signed
+
+
 def test_without_a_result_there_is_no_fault_and_a_folder_is_one(tmp_path):
     assert check(tmp_path) == check(tmp_path / "nowhere")
     assert (check(tmp_path).result, check(tmp_path).fault) == (None, "")
