@@ -18,9 +18,10 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
 def pytest_configure() -> None:
-    """Restore Python's SIGINT handler: a script's background hands SIGINT on ignored, to the tests' children too."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Restore the handlers of signals: a script's background hands SIGINT on ignored, nohup SIGHUP, to children too."""
+    for each, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(each) == signal.SIG_IGN:
+            signal.signal(each, handler)
 
 
 @pytest.fixture

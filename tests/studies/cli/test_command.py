@@ -36,7 +36,7 @@ def test_importing_a_study_loads_no_heavy_package():
         (["--set", "model.dept=1"], "Perhaps you meant model.depth"),
         (["--set", "model.depth=21"], "nearest is 20 or 26"),
         (["--seeds", "x"], "--seeds"),
-        (["--seeds", "-1"], "0 or more"),
+        (["--seeds", "-1"], "from 0 to"),
         (["--epochs", "0"], "1 or more"),
         (["--jobs", "0"], "1 or more"),
         (["--jobs", "all"], "--jobs"),
