@@ -17,8 +17,8 @@ from studies.cli.command import INTERRUPTED
 ARGUMENTS = ["--set", "model.depth=14", "model.block.act_position=after_add", "--seeds", "0", "1", "--epochs", "5"]
 
 
-def command(out):
-    return [sys.executable, "-m", "studies.bn_placement", *ARGUMENTS, "--out", str(out)]
+def command(out, *more):
+    return [sys.executable, "-m", "studies.bn_placement", *ARGUMENTS, "--out", str(out), *more]
 
 
 def environment(empty_database, out):
@@ -95,7 +95,7 @@ def test_a_killed_worker_and_a_killed_driver_change_nothing(tmp_path, undisturbe
 def test_a_second_driver_is_refused_and_told_who_is_first(tmp_path, empty_database):
     out = tmp_path / "runs"
     env = environment(empty_database, out)
-    first = start_apart(out, env)
+    first = start_apart(out, env, "--epochs", "200")  # it must not end before the second has started
     wait_for(lambda: list(out.glob("locks/*.holder.json")), first)
     second = subprocess.run(command(out), env=env, capture_output=True, text=True, timeout=60)
     os.killpg(first.pid, signal.SIGINT)
@@ -109,7 +109,7 @@ def test_a_second_driver_is_refused_and_told_who_is_first(tmp_path, empty_databa
 def test_ctrl_c_twice_is_one_line_and_130(tmp_path, empty_database, moment):
     """As a terminal does it, to the whole group: while the server loads and a question is asked, and in mid-trial."""
     out = tmp_path / "runs"
-    driver = start_apart(out, environment(empty_database, out))
+    driver = start_apart(out, environment(empty_database, out), "--epochs", "200")
     wait_for(lambda: list(out.glob(moment)), driver)
     os.killpg(driver.pid, signal.SIGINT)
     time.sleep(0.05)
@@ -118,8 +118,8 @@ def test_ctrl_c_twice_is_one_line_and_130(tmp_path, empty_database, moment):
     assert (driver.returncode, printed) == (130, f"{INTERRUPTED}\n")
 
 
-def start_apart(out, env):
+def start_apart(out, env, *more):
     """In a process group of its own, so that a signal to it spares the tests."""
     return subprocess.Popen(
-        command(out), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command(out, *more), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
