@@ -17,8 +17,12 @@ hypothesis.settings.load_profile("no deadline")
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
-def pytest_configure() -> None:
-    """Restore the handlers of signals: a script's background hands SIGINT on ignored, nohup SIGHUP, to children too."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Hear signals in every test: a script's background hands SIGINT on ignored, nohup SIGHUP, to children too.
+
+    And a command that was called in this very process leaves Ctrl-C ignored, since its process is about to end.
+    """
     for each, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(each) == signal.SIG_IGN:
             signal.signal(each, handler)
