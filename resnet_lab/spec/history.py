@@ -1,11 +1,12 @@
 """History of the fields: what a run meant when it was recorded, where the same fields mean something else today.
 
-An old trial must never be taken for a run of today that trains or tests another network. Two things have changed:
+An old trial must never be taken for a run of today that trains or tests another network. Three things have changed:
 
 - `recipe.effective_test` did not exist: all blocks were tested unscaled. So among runs with effective_blocks,
   `unscaled` goes unnamed in a fingerprint (old trials are its trials), and the other values are named, default or not.
 - `recipe.warmup=auto` was constant from depth 110 on in every family; it is now so in a cifar_resnet alone. Other runs
   that it touches have a revision in their fingerprint; read from an old record, their `auto` is `constant`, as trained.
+- `mnist_cnn_deep` had no batch norms. It has a revision in its fingerprint; an old checkpoint does not fill it.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from resnet_lab.spec.run_spec import RunSpec
 WARMUP_DEPTH = 110  # He et al. 2015, section 4.2: 0.1 is slightly too large for the 110-layer net to start with
 _EFFECTIVE = "recipe.effective_test"
 _WARMUP_BY_FAMILY = "warmup_by_family"
+_NORMS_OF_DEEP_CNN = "norms_of_deep_cnn"
 
 
 def unnamed_then(spec: RunSpec) -> dict[str, Value]:
@@ -28,7 +30,11 @@ def revisions(spec: RunSpec) -> list[str]:
     """Return the names of the changes since which these fields make another run than before."""
     model, recipe = spec.model, spec.recipe
     touched = recipe.warmup == Warmup.AUTO and _warmed_up_then(model.name, model.depth)
-    return [_WARMUP_BY_FAMILY] if touched and recipe.warmup_iterations else []
+    changed = {
+        _WARMUP_BY_FAMILY: touched and recipe.warmup_iterations > 0,
+        _NORMS_OF_DEEP_CNN: model.name == ModelName.MNIST_CNN_DEEP,
+    }
+    return [name for name, applies in changed.items() if applies]
 
 
 def as_recorded(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,9 +69,8 @@ def test_no_run_is_held_against_what_it_cannot_be_compared_with():
     assert figures_for(replace(RunSpec(), {"model.name": "resnet34"})) == []  # of ImageNet alone
 
 
-WITHOUT_NORMS = pytest.mark.xfail(strict=True, reason="mnist_cnn_deep lacks the norms that its text has: 384 numbers")
 PARAMETERS = [
-    pytest.param(one, id=f"{one.value:g}", marks=WITHOUT_NORMS if one.value == 232554 else ())
+    pytest.param(one, id=f"{one.value:g}")
     for one in every_figure()
     if one.measure in ("parameters", "million parameters")
     and one.model.get("model.name") != "densenet121"  # slow to build, and held to this number by its own test

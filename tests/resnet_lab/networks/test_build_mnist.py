@@ -25,10 +25,12 @@ def test_the_small_cnn_has_8550_parameters_and_pools_before_its_norms(build):
     assert kinds(net) == ["Conv2d", "MaxPool2d", "ReLU", "BatchNorm2d"] * 2 + ["Flatten", "Linear"]
 
 
-def test_the_deep_cnn_reads_576_features(build):
+def test_the_deep_cnn_reads_576_features_and_norms_after_each_relu(build):
     net = build("mnist_cnn_deep", channels=1)
     convs = conv(1, 32, 5) + conv(32, 32, 5) + conv(32, 64, 3) + conv(64, 64, 3)
-    assert count_parameters(net) == convs + linear(576, 256) + linear(256, 10) == 232_170
+    norms = 2 * (32 + 32 + 64 + 64)
+    assert count_parameters(net) == convs + norms + linear(576, 256) + linear(256, 10) == 232_554
+    assert kinds(net)[:8] == ["Conv2d", "ReLU", "BatchNorm2d"] * 2 + ["MaxPool2d", "Dropout"] == kinds(net)[8:16]
     assert [module.p for module in net if isinstance(module, nn.Dropout)] == [0.25, 0.25, 0.5]
 
 

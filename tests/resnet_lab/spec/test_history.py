@@ -80,3 +80,8 @@ def test_an_old_checkpoint_of_effective_blocks_runs_its_branches_unscaled(tmp_pa
     monkeypatch.setattr("resnet_lab.checkpoint.to_json", lambda _: record)
     save_model(tmp_path, spec, build_network(spec.model))
     assert {block.test_share for block in load_model(tmp_path).model.blocks()} == {1.0}
+
+
+def test_the_deep_cnn_without_norms_is_not_the_one_of_today():
+    cnn = {"model.name": "mnist_cnn_deep", "data.name": "mnist"}
+    assert fingerprint(replace(RunSpec(), cnn)) != "4f094811b958"
