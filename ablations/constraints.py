@@ -53,6 +53,11 @@ def refuse(spec: "BlockSpec") -> None:
             raise ValueError(message)
 
 
+def unread(shortcut: str) -> frozenset[str]:
+    """Return the numbers of a block that its shortcut does not read."""
+    return frozenset(name for name, readers in _NUMBERS.items() if shortcut not in readers)
+
+
 @cache
 def _defaults(kind: type["BlockSpec"]) -> dict[str, object]:
     return {field.name: field.default for field in dataclasses.fields(kind)}

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from analysis.comparison.arms import ArmRow, correction_of
-from analysis.tables.labels import short_names
+from analysis.tables.labels import read, short_names
 from resnet_lab.metrics import TEST_ERROR, metric
 from resnet_lab.spec.choices import Value
 
@@ -72,7 +72,8 @@ def number_cells(rows: Sequence[ArmRow], gap: str = " ") -> list[list[str]]:
 def changes(arm: Mapping[str, Value], reference: Mapping[str, Value]) -> str:
     """Return what an arm changes in the baseline, one line per field; `baseline` for the baseline itself."""
     short = short_names(arm)
-    changed = [f"{short[name]}={value}" for name, value in arm.items() if reference.get(name) != value]
+    base = read(reference)
+    changed = [f"{short[name]}={value}" for name, value in read(arm).items() if base.get(name) != value]
     lines = [line if len(line) <= LONG else line.replace("=", "=\n  ", 1) for line in changed]
     return "\n".join(lines) or "baseline"
 

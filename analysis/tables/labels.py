@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ablations.constraints import unread
 from resnet_lab.spec.choices import Value
+
+_SHORTCUT = "model.block.shortcut"
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
@@ -28,6 +31,12 @@ def names_label(names: Iterable[str]) -> str:
 
 
 def full_label(values: Mapping[str, Value]) -> str:
-    """Return `norm_position=before_add, act_position=none`."""
+    """Return `norm_position=before_add, act_position=none`, without numbers that the shortcut does not read."""
     short = short_names(values)
-    return ", ".join(f"{short[name]}={value}" for name, value in values.items())
+    return ", ".join(f"{short[name]}={value}" for name, value in read(values).items())
+
+
+def read(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return the values without the numbers that their shortcut does not read, which say nothing about the network."""
+    ignored = unread(str(values[_SHORTCUT])) if _SHORTCUT in values else frozenset()
+    return {name: value for name, value in values.items() if name.rpartition(".")[2] not in ignored}
