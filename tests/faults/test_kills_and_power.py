@@ -3,13 +3,15 @@
 import json
 import os
 import random
+import resource
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -18,12 +20,14 @@ from studies.cli.command import INTERRUPTED
 ARGUMENTS = ["--set", "model.depth=14", "model.block.act_position=after_add", "--seeds", "0", "1", "--epochs", "4"]
 
 
-def start(out, *more):
+def start(out, *more, tracking=None, limit=None):
     """Start a study in a process group of its own, so that a signal to it spares the tests."""
     env = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    env |= {"MLFLOW_TRACKING_URI": tracking} if tracking else {}
     command = [sys.executable, "-m", "studies.bn_placement", *ARGUMENTS, *more, "--out", str(out)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=env, start_new_session=True, **pipes)
+    bounded = (lambda: resource.setrlimit(*limit)) if limit else None
+    return subprocess.Popen(command, env=env, start_new_session=True, preexec_fn=bounded, **pipes)
 
 
 def finish(out):
@@ -163,10 +167,89 @@ def test_a_database_that_is_locked_for_70_seconds_costs_one_warning(tmp_path):
     assert driver.returncode == 0, errors
     assert printed.count("warning: MLflow could not") == 1
     finish(out)
+    assert rows_by_run(out / "mlflow.db") == [4] * len(digests(out))
+
+
+def rows_by_run(database):
+    """How many epochs MLflow holds of each finished trial."""
     query = (
         "SELECT runs.run_uuid, count(*) FROM runs JOIN metrics USING (run_uuid) JOIN tags USING (run_uuid) "
         "WHERE tags.key = 'kind' AND tags.value = 'trial' AND metrics.key = 'val/error' AND metrics.step > 0 "
         "AND runs.status = 'FINISHED' GROUP BY runs.run_uuid"
     )
-    with closing(sqlite3.connect(out / "mlflow.db")) as connection:
-        assert [count for _, count in connection.execute(query)] == [4] * len(digests(out))
+    with closing(sqlite3.connect(database)) as connection:
+        return [count for _, count in connection.execute(query)]
+
+
+@contextmanager
+def mlflow_server(folder, port):
+    """A tracking server on loopback; whoever leaves or kills it ends its workers, too."""
+    where = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--default-artifact-root", f"{folder}/artifacts"]
+    place = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", *where, *place],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_for(lambda: answers(port), server)
+        yield server
+    finally:
+        if server.poll() is None:
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def answers(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_in_mid_study_costs_one_warning_and_no_row(tmp_path, undisturbed):
+    out, port = tmp_path / "runs", free_port()
+    with mlflow_server(tmp_path, port) as server:
+        driver = start(out, tracking=f"http://127.0.0.1:{port}")
+        wait_for(lambda: epochs(out) >= 2, driver)
+        os.killpg(server.pid, signal.SIGKILL)
+        printed, errors = driver.communicate(timeout=600)
+    assert driver.returncode == 0, errors
+    assert printed.count("warning: MLflow could not") == 1
+    assert digests(out) == undisturbed
+    with mlflow_server(tmp_path, port):
+        again = start(out, tracking=f"http://127.0.0.1:{port}")
+        _, errors = again.communicate(timeout=600)
+        assert again.returncode == 0, errors
+    assert rows_by_run(tmp_path / "server.db") == [4] * len(undisturbed)
+
+
+@pytest.mark.slow
+def test_an_out_folder_that_is_deleted_in_mid_run_is_one_true_line(tmp_path):
+    out = tmp_path / "runs"
+    driver = start(out)
+    wait_for(lambda: epochs(out) >= 1, driver)
+    shutil.rmtree(out, ignore_errors=True)
+    _, errors = driver.communicate(timeout=300)
+    assert driver.returncode == 2
+    assert errors.count("\n") == 1
+    assert f"{out} was deleted or moved in mid-run" in errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("limit", "size"), [(resource.RLIMIT_AS, 2_500_000_000), (resource.RLIMIT_FSIZE, 100_000)], ids=["memory", "files"]
+)
+def test_a_limit_of_the_shell_gets_no_remedy_of_another_fault(tmp_path, limit, size):
+    driver = start(tmp_path / "runs", limit=(limit, (size, size)))
+    printed, errors = driver.communicate(timeout=600)
+    assert "db upgrade" not in printed + errors
+    assert "Traceback" not in printed + errors
+    if driver.returncode:
+        assert errors.strip() or "failed" in printed

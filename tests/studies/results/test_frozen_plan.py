@@ -11,7 +11,7 @@ from studies.bn_placement import STUDY
 from studies.modes.mode import make_mode
 from studies.plan.options import Algorithm, Options
 from studies.plan.plan import make_plan
-from studies.results.frozen_plan import freeze_plans, plan_files
+from studies.results.frozen_plan import change_lines, freeze_plans, plan_files
 
 TITLE = "bn_placement-quick-digits"
 
@@ -90,3 +90,13 @@ def test_a_result_or_a_divergence_is_data_and_a_fault_is_not(tmp_path, content, 
     plans = read_plans(tmp_path / "reports" / TITLE)
     assert (len(plans.changed), len(plans.replaced)) == (changed, 1 - changed)
     assert (tmp_path / "reports" / TITLE / HISTORY).exists()
+
+
+def test_another_plan_under_an_old_report_is_told_with_the_fields_that_differ(tmp_path):
+    _, plans = frozen(tmp_path, margin=0.5)
+    assert change_lines(plans, tmp_path) == []
+    asked = Options(assignments=("model.depth=8", "model.width=8"), margin=0.5, seeds=(0,))
+    plan = make_plan(STUDY, asked)
+    (line,) = change_lines(make_mode(plan, asked).frozen(plan), tmp_path)
+    assert line.startswith(f"the plan of {TITLE} has changed: ")
+    assert "seeds [0, 1, 2] -> [0]" in line
