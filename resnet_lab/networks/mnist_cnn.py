@@ -22,7 +22,8 @@ def build_mnist_cnn(*, channels: int, classes: int) -> nn.Sequential:
 def build_mnist_cnn_deep(*, channels: int, classes: int) -> nn.Sequential:
     """Two 5x5 and two 3x3 convolutions of 32-32-64-64, each with ReLU and batch norm, dropout, a hidden layer of 256.
 
-    232,554 parameters with 1 channel and 10 classes. Unpadded, so that 28 pixels become 24, 20, 10, 8, 6 and 3, and the hidden layer reads 64 x 3 x 3 = 576.
+    232,554 parameters with 1 channel and 10 classes. Unpadded, so that 28 pixels become 24, 20, 10, 8,
+    6 and 3, and the hidden layer reads 64 x 3 x 3 = 576.
     """
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     for stage, (outputs, kernel) in enumerate(((32, 5), (64, 3)), start=1):
