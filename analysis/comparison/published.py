@@ -208,8 +208,9 @@ def noted(spec: RunSpec, figure: Published) -> list[str]:
     return [f"{', '.join(parts)} (unknown: {said})" for said, parts in unknown.items()] + list(figure.origin.noted)
 
 
-NO_PART = frozenset({"recipe.precision", "data.split"})
-"""Fields of data and recipe that no protocol states: a draw of the split is none, as a seed is none."""
+NO_PART = frozenset({"recipe.precision", "data.split", "data.trainval"})
+"""Fields of data and recipe that no protocol states: a draw of the split is none, as a seed is none, and how many
+images are trained on is a part of its own."""
 
 
 def _ours(spec: RunSpec) -> dict[str, Value]:

@@ -60,7 +60,9 @@ def info_of(spec: DataSpec) -> DatasetInfo:
     Raises UserError for a folder that nobody has looked into: `resnet_lab.data.load.resolve` does.
     """
     info = _folder_info(spec) if spec.name == DatasetName.FOLDER else CATALOG[spec.name]
-    return replace(info, size=spec.size or info.size)
+    channels = 3 if spec.rgb else info.channels
+    train = info.train + info.val if spec.trainval else info.train
+    return replace(info, size=spec.size or info.size, channels=channels, train=train)
 
 
 def _folder_info(spec: DataSpec) -> DatasetInfo:

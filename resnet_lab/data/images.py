@@ -82,7 +82,7 @@ class ImageData:
         """Return the set with the mean and std of another way to normalise: itself where it has them."""
         if how == self.normalise:
             return self
-        numbers = normalisation(self.train.pixels.cpu().numpy(), how)
+        numbers = normalisation(self.train.pixels.cpu().numpy(), how, self.name)
         mean, std = (torch.as_tensor(each, dtype=torch.float32).to(self.mean.device) for each in numbers)
         return replace(self, mean=mean, std=std, normalise=how)
 

@@ -82,7 +82,7 @@ def _read(spec: DataSpec, data_dir: Path | None) -> ImageData:
     from resnet_lab.data.images import ImageData
 
     read = _read_photographs(spec, data_dir) if spec.name in PHOTOGRAPHS else _read_fixed(spec, data_dir)
-    mean, std = normalisation(read.train.pixels, spec.normalise)
+    mean, std = normalisation(read.train.pixels, spec.normalise, spec.name)
     return ImageData(
         name=spec.name,
         train=_tensors(read.train),
@@ -113,11 +113,20 @@ class _Read:
 
 
 def _read_fixed(spec: DataSpec, data_dir: Path | None) -> _Read:
+    import numpy as np
+
     wanted = train_images(spec)
     rest, test = sources.read(spec.name, data_dir)
     train_index, val_index = split_indices(len(rest.labels), info_of(spec).val, spec.split)
-    train, val = _take(rest, train_index[:wanted]), _take(rest, val_index)
+    trained = np.concatenate([train_index, val_index]) if spec.trainval else train_index
+    parts = [_take(rest, trained[:wanted]), _take(rest, val_index), test]
+    train, val, test = map(_in_colour, parts) if spec.rgb else parts
     return _Read(train=train, val=val, test=test, class_names=CLASS_NAMES[spec.name])
+
+
+def _in_colour(images: RawImages) -> RawImages:
+    """Return grey images with their channel three times."""
+    return RawImages(images.pixels.repeat(3, axis=3), images.labels)
 
 
 def _read_photographs(spec: DataSpec, data_dir: Path | None) -> _Read:

@@ -13,6 +13,7 @@ from ablations.choices import Attention, BlockKind, BranchInit, Shortcut, Stride
 from ablations.spec import BlockSpec
 from resnet_lab.checkpoint import Checkpoint, load_model
 from resnet_lab.data.catalog import info_of
+from resnet_lab.data.statistics import fixed_constants
 from resnet_lab.errors import UserError
 from resnet_lab.interchange.names import Format, to_foreign
 from resnet_lab.networks.resnet import residual_blocks
@@ -71,6 +72,9 @@ def _normalisation(checkpoint: Checkpoint) -> Normalisation | None:
     match checkpoint.spec.data.normalise:
         case NormaliseKind.CHANNEL:
             return None
+        case NormaliseKind.FIXED:
+            mean, std = fixed_constants(checkpoint.spec.data.name, info_of(checkpoint.spec.data).channels)
+            return Normalisation(mean=tuple(mean.tolist()), std=tuple(std.tolist()))
         case NormaliseKind.NONE:
             channels = (checkpoint.provenance or info_of(checkpoint.spec.data)).channels
             return Normalisation(mean=(0.0,) * channels, std=(1.0,) * channels)

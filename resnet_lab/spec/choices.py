@@ -18,15 +18,26 @@ PHOTOGRAPHS = frozenset({DatasetName.OXFORD_PETS, DatasetName.FLOWERS102, Datase
 """Sets of files of any shape, which `data.size` and `data.resize` turn into squares."""
 
 
+GREY = frozenset({DatasetName.DIGITS, DatasetName.MNIST, DatasetName.FASHION_MNIST})
+"""Sets of images with one channel, which `data.rgb` repeats."""
+
+
 class Resize(StrEnum):
     CROP = "crop"
     STRETCH = "stretch"
 
 
 class NormaliseKind(StrEnum):
+    """What images on the 0..1 scale are normalised by; `measured` is another word for `channel`."""
+
     CHANNEL = "channel"
     PER_PIXEL = "per_pixel"
     NONE = "none"
+    FIXED = "fixed"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "NormaliseKind | None":
+        return cls.CHANNEL if value == "measured" else None
 
 
 class ModelName(StrEnum):

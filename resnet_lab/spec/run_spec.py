@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from ablations.choices import BranchInit, Norm
 from ablations.spec import FROZEN, BlockSpec
 from resnet_lab.spec.choices import (
+    GREY,
     PHOTOGRAPHS,
     Augmentation,
     DatasetName,
@@ -87,10 +88,16 @@ class DataSpec:
     test images stay the same."""
     normalise: NormaliseKind = NormaliseKind.CHANNEL
     """What is done to images on the 0..1 scale: minus each channel's mean, over its standard deviation; minus each
-    pixel's mean, over the deviation of all pixels; or nothing. Measured on the training images."""
+    pixel's mean, over the deviation of all pixels; or nothing. Measured on the training images, but for fixed, the
+    channels' customary constants (MNIST .1307 and .3081). measured is another word for channel."""
     size: Annotated[int, Field(ge=0, le=512)] = 0
     """Side of the images that the network sees, in pixels: 64 to 224 for photographs; 0 is the set's own, 224 for
     photographs."""
+    rgb: bool = False
+    """Repeat a grey image in three channels, for networks made for colours, as torchvision's `expand` does."""
+    trainval: bool = False
+    """Train on the held-out validation images too, as papers' last runs do (60,000 images of MNIST). The validation
+    error is then one of images trained on, so nothing may be chosen by it."""
     resize: Resize = Resize.CROP
     """How photographs become squares: crop scales the shorter side to 8/7 of data.size (256 for 224) and takes the
     centre, the rim serving random crops; stretch scales both sides to data.size."""
@@ -105,6 +112,7 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         _check_folder(self)
+        _check_fixed_sets(self)
         if self.normalise == NormaliseKind.PER_PIXEL and (self.size or self.name in PHOTOGRAPHS):
             raise ValueError(
                 "normalise=per_pixel is read where images keep the size they are stored at: "
@@ -121,6 +129,16 @@ def _check_folder(spec: "DataSpec") -> None:
         raise ValueError(
             f"{spec.name} does not read {' or '.join(changed)}: leave it at its default, or set name=folder"
         )
+
+
+def _check_fixed_sets(spec: "DataSpec") -> None:
+    """Refuse what a set has no images or constants for."""
+    if spec.rgb and spec.name not in GREY:
+        raise ValueError(f"{spec.name} has colours: rgb=true repeats grey images, those of {', '.join(sorted(GREY))}")
+    if spec.trainval and spec.name in PHOTOGRAPHS:
+        raise ValueError(f"trainval=true is read by sets with a fixed split: leave it out, {spec.name} has its own")
+    if spec.normalise == NormaliseKind.FIXED and spec.name == DatasetName.DIGITS:
+        raise ValueError("no one fixed constants for the digits: set normalise=measured, or another name")
 
 
 _FIELDS = DataSpec.__dataclass_fields__
@@ -237,6 +255,12 @@ class RunSpec:
             raise ValueError(
                 f"recipe.effective_blocks={count} needs {count} blocks with a shortcut, and this {self.model.name} has "
                 f"{blocks}: {remedy}"
+            )
+        chosen = self.recipe.select == Select.BEST_VALIDATION or self.recipe.schedule == Schedule.PLATEAU
+        if self.data.trainval and chosen:
+            raise ValueError(
+                "data.trainval=true trains on the validation images, and select=best_validation or schedule=plateau "
+                "choose by their error: leave trainval out, or set another select and schedule"
             )
         recalibrates = self.recipe.effective_blocks and self.recipe.effective_test == EffectiveTest.RECALIBRATED
         if recalibrates and self.model.block.norm != Norm.BATCH:

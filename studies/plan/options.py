@@ -86,6 +86,8 @@ class Options:
     """Train again by today's code what other code has trained; the earlier trials are set aside, not deleted."""
     design: Annotated[Design | None, arg(metavar="{" + ",".join(Design) + "}", help_behavior_hint="")] = None
     """Which combinations of the switches are arms; listed: those the study names. Default: the study's."""
+    only: Annotated[tuple[str, ...], arg(metavar="NAME ...", help_behavior_hint="")] = ()
+    """Some of the arms, by their names, in studies that list named arms."""
     orders: Annotated[int, arg(metavar="INT")] = 1
     """With --design ladder: in how many orders its rungs are climbed."""
     cells: Annotated[int, arg(metavar="INT")] = 16

@@ -21,7 +21,7 @@ from resnet_lab.spec.fields import flatten, parse_assignments, parse_value, pick
 from resnet_lab.spec.recipes import find_recipe, recipe_record
 from resnet_lab.trials.trial import Trial
 from studies.plan.controls import Control
-from studies.plan.design import Design, Levels, make_design
+from studies.plan.design import Design, Levels, levels_of, make_design
 from studies.plan.exclusions import Fields, Merged, Refused, require_baseline_and_one_arm
 from studies.plan.options import Options
 from studies.plan.quick_recipes import QUICK
@@ -148,7 +148,9 @@ def make_plan(study: Study, options: Options) -> Plan:
     Raises UserError for an unknown field or a bad value, and where what is refused leaves nothing to compare.
     """
     scale, changes = study.scale(options.scale), parse_changes(study, options)
-    arm, context = {**study.arm, **scale.arm, **changes.arm}, {**scale.context, **changes.context}
+    listed = study.named(options.only)
+    arms = levels_of(listed) if options.only else study.arm
+    arm, context = {**arms, **scale.arm, **changes.arm}, {**scale.context, **changes.context}
     design = options.design or study.design
     designed = make_design(
         design,
@@ -156,7 +158,7 @@ def make_plan(study: Study, options: Options) -> Plan:
         size=options.cells,
         resolution=options.resolution,
         orders=options.orders,
-        listed=study.listed,
+        listed=listed,
     )
     base, resolved = _base(scale, options), cache(lambda data: resolve(data, options.data_dir))
     cells: list[tuple[Fields, RunSpec]] = []

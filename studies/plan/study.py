@@ -44,6 +44,8 @@ class Study:
     """Which combinations of the switches are arms; `--design` overrides it."""
     listed: tuple[Cell, ...] = ()
     """The arms themselves under `Design.LISTED`, such as the rows of a published table; the first is the baseline."""
+    names: tuple[str, ...] = ()
+    """Names of the listed arms, in their order, by which `--only` chooses; none where they go by their levels."""
     implies: Mapping[tuple[str, Value], Mapping[str, Value]] = field(default_factory=dict)
     """Fields that go with a level, such as the learning rate with the optimiser: they follow it in every arm."""
     tune: tuple[Tune, ...] = (loguniform("recipe.lr", 1e-3, 1.0),)
@@ -54,6 +56,15 @@ class Study:
 
     claims: tuple[Claim, ...] = ()
     """What `--check-claims` answers, by `worse_than` and `equivalent` of `studies.plan.claims`."""
+
+    def named(self, only: tuple[str, ...]) -> tuple[Cell, ...]:
+        """Return the listed arms of these names, or all. Raises UserError, listing the names, for another one."""
+        if only and not self.names:
+            raise UserError(f"the arms of {self.name} have no names: leave out --only, and choose levels by --set")
+        for name in only:
+            if name not in self.names:
+                raise UserError(f"{self.name} has no arm {name!r}: --only takes {', '.join(self.names)}")
+        return tuple(c for i, c in enumerate(self.listed) if not only or self.names[i] in only)
 
     def scale(self, name: str) -> Scale:
         """Return one of the scales. Raises UserError, listing those there are, for another name."""

@@ -146,6 +146,32 @@ def test_the_ladder_has_the_protocol_of_its_text(scale):
     assert {cell.data.normalise for cell in plan.cells} == {"none"}
 
 
+def test_the_small_cnns_of_the_mnist_ladder_have_the_protocol_of_its_text_and_the_deep_one_lacks_its_images():
+    plan = make_plan(find_study("mnist_ladder"), Options(scale="paper"))
+    found = {cell.model.name: [] for cell in plan.cells}
+    for cell in plan.cells:
+        found[cell.model.name] += [(f.value, deviations(cell, f)) for f in figures_for(cell) if not f.doubt]
+    assert found["mnist_cnn"] == [(0.89, []), (0.99, []), (1.00, [])]
+    assert found["mnist_cnn_deep"] == [
+        (0.70, ["recipe.iterations 10700 (published 11800)", "images 55000 (published 60000)"])
+    ]
+
+
+def test_rungs_of_the_mnist_ladder_are_chosen_by_name():
+    study = find_study("mnist_ladder")
+    chosen = make_plan(study, Options(scale="paper", only=("resnet101", "cnn_256")))
+    assert [(cell.model.name, cell.model.depth, cell.recipe.batch_size) for cell in chosen.cells] == [
+        ("mnist_cnn", 20, 256),
+        ("imagenet_resnet", 101, 512),
+    ]
+    assert chosen.cells[1].data.rgb
+    assert (chosen.cells[0].recipe.lr, chosen.cells[0].recipe.iterations) == (0.04, 4_700)
+    with pytest.raises(UserError, match=r"has no arm 'vgg': --only takes cnn_64, cnn_256, cnn_512, deep"):
+        make_plan(study, Options(only=("vgg",)))
+    with pytest.raises(UserError, match=r"the arms of depth have no names: leave out --only"):
+        make_plan(find_study("depth"), Options(only=("deep",)))
+
+
 def test_a_design_given_on_the_command_line_wins_and_has_a_report_of_its_own():
     plan = make_plan(find_study("placement_factorial"), Options(design=Design.FRACTIONAL))
     assert len(plan.cells) == 4

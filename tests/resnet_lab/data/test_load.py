@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from resnet_lab.data.catalog import CATALOG
+from resnet_lab.data.catalog import CATALOG, info_of
 from resnet_lab.data.images import ImageData
 from resnet_lab.data.load import ensure, load
 from resnet_lab.errors import UserError
@@ -54,6 +54,21 @@ def test_the_real_mnist_loads_as_the_catalog_says(mnist_dir: Path) -> None:
     torch.testing.assert_close(data.mean, torch.tensor([0.1307]), atol=1e-3, rtol=0)
     torch.testing.assert_close(data.std, torch.tensor([0.3081]), atol=1e-3, rtol=0)
     assert data.sha256 == "f0d1f08659ec8c0356296ffeb91ff9da21deb4acf6e0d806ddeae624f26ffe00"
+
+
+def test_grey_images_are_repeated_in_three_channels() -> None:
+    grey, rgb = load(DataSpec(name=DatasetName.DIGITS)), load(DataSpec(name=DatasetName.DIGITS, rgb=True))
+    assert torch.equal(rgb.test.pixels, grey.test.pixels.expand(-1, -1, -1, 3))
+    assert rgb.mean.tolist() == grey.mean.tolist() * 3
+    assert info_of(DataSpec(name=DatasetName.DIGITS, rgb=True)).channels == rgb.channels == 3
+
+
+def test_trainval_trains_on_the_held_out_images_too() -> None:
+    apart, both = (load(DataSpec(name=DatasetName.DIGITS, trainval=each)) for each in (False, True))
+    assert torch.equal(both.train.pixels, torch.cat([apart.train.pixels, apart.val.pixels]))
+    assert torch.equal(both.train.labels, torch.cat([apart.train.labels, apart.val.labels]))
+    assert torch.equal(both.val.pixels, apart.val.pixels)
+    assert info_of(DataSpec(name=DatasetName.DIGITS, trainval=True)).train == len(both.train) == 1257 + 180
 
 
 def test_fewer_training_images_are_the_first_of_the_split_and_the_rest_stays() -> None:

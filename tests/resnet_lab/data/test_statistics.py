@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from resnet_lab.data.raw import RawImages
-from resnet_lab.data.statistics import digest, mean_and_std
+from resnet_lab.data.statistics import digest, mean_and_std, normalisation
+from resnet_lab.spec import DatasetName, NormaliseKind
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8, 1), (2501, 4, 4, 3)])
@@ -30,3 +31,18 @@ def test_the_digest_covers_pixels_and_labels_whatever_the_memory_layout() -> Non
     assert digest((RawImages(pixels, labels),)) == expected
     assert digest((RawImages(np.asfortranarray(pixels), labels),)) == expected
     assert digest((RawImages(pixels, labels + 1),)) != expected
+
+
+def test_fixed_constants_are_those_that_are_written_down_whatever_the_images() -> None:
+    black = np.zeros((2, 4, 4, 3), dtype=np.uint8)
+    for name, channels, mean, std in (
+        ("mnist", 1, [0.1307], [0.3081]),
+        ("mnist", 3, [0.1307] * 3, [0.3081] * 3),
+        ("cifar10", 3, [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]),
+    ):
+        found = normalisation(black[..., :channels], NormaliseKind.FIXED, DatasetName(name))
+        assert [each.tolist() for each in found] == [mean, std]
+
+
+def test_measured_is_another_word_for_by_channel() -> None:
+    assert NormaliseKind("measured") == NormaliseKind.CHANNEL
