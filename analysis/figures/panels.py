@@ -77,10 +77,12 @@ def grid(
     key: tuple[str, Sequence[str]] = ("", ()),
     width: float = 0.0,
     solid: bool = False,
+    markers: bool = False,
 ) -> tuple["Figure", list["Axes"]]:
     """Return a figure of `count` panels, at most `columns` side by side, above the caption and the key of the arms.
 
-    It is as wide as a page or a column, or `width` inches. The key's lines are those of `arm_lines`.
+    It is as wide as a page or a column, or `width` inches. The key's lines are those of `arm_lines`, or it shows the
+    markers of `arm_style`.
     """
     import seaborn as sns
     from matplotlib.figure import Figure
@@ -100,16 +102,17 @@ def grid(
     top.suptitle(textwrap.fill(text.title, int(width / TITLE_LETTER)), x=0.01, ha="left", fontsize=10)
     foot.text(0.01, 0.03, caption, ha="left", va="bottom", fontsize=7, color="0.35")
     if key[1]:
-        _legend(foot, key, across_key, LINES[:1] if solid else LINES)
+        lines = LINES[:1] if solid else LINES
+        _legend(foot, key, across_key, ("none",) if markers else lines)
     return figure, axes
 
 
 def _legend(foot: "SubFigure", key: tuple[str, Sequence[str]], columns: int, lines: Sequence[str]) -> None:
     from matplotlib.lines import Line2D
 
-    styles = [(arm_style(i)[0], lines[i % len(lines)]) for i in range(len(key[1]))]
+    drawn = [(*arm_style(i), lines[i % len(lines)]) for i in range(len(key[1]))]
     foot.legend(
-        [Line2D([], [], color=colour, ls=line, lw=1.6) for colour, line in styles],
+        [Line2D([], [], color=c, ls=line, lw=1.6, marker=m if line == "none" else None) for c, m, line in drawn],
         key[1],
         title=key[0],
         ncols=columns,

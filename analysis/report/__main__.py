@@ -7,7 +7,7 @@ python -m analysis.report runs/reports/bn_placement-quick-digits
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -25,6 +25,9 @@ class Options:
     """A study's name, the name of one of its reports, or a report's folder."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     """Folder the study was run with."""
+    figure: Annotated[Literal["pareto"] | None, arg(metavar="{pareto}", help_behavior_hint="")] = None
+    """Draw a figure besides: test error against parameters, FLOPs and seconds. Where arms differ in parameters or
+    FLOPs, it is there anyhow."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -36,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         from analysis.results.report_folder import find_reports
 
         for folder in find_reports(options.study, options.out):
-            print("\n".join(map(str, write_report(folder.path)[:4])))
+            print("\n".join(map(str, write_report(folder.path, pareto=options.figure == "pareto")[:4])))
 
 
 if __name__ == "__main__":

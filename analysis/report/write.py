@@ -11,6 +11,7 @@ from analysis.figures.ecdf import plot_ecdf
 from analysis.figures.interactions import plot_interactions
 from analysis.figures.learning_curves import plot_curves
 from analysis.figures.loss_and_error import plot_loss_and_error
+from analysis.figures.pareto import plot_pareto, sizes_differ
 from analysis.report.assemble import Parts, now, picture, sections, write_document, write_launch
 from analysis.report.data import Measured, ReportData
 from analysis.report.document import Block, Code, Document
@@ -36,6 +37,7 @@ from analysis.tables import claim_words
 from analysis.tables.audit_words import audit_lines
 from analysis.tables.footnotes import explain
 from analysis.tables.table import markdown
+from resnet_lab.errors import UserError
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.system import atomic
 
@@ -46,12 +48,16 @@ FIGURES = {
     "batches": "Training accuracy by mini-batch: means with 95 % Student-t bands.",
     "tuning_curves": "Tuning curves: the least validation error of the first trials of each arm's searches.",
     "ecdf": "Empirical distribution of the test error over seeds.",
+    "pareto": "Test error against parameters, FLOPs and seconds of training, and the Pareto front.",
     "interactions": "Interactions between the factors.",
 }
 
 
-def write_report(folder: Path) -> list[Path]:
+def write_report(folder: Path, *, pareto: bool = False) -> list[Path]:
     """Write the page of a study's folder again: report.html and .md, table.tex and .csv, figures; return all paths.
+
+    The Pareto figure is drawn where arms differ in parameters or FLOPs, or where it is asked for by `pareto`: then
+    UserError says where there are no two arms to draw.
 
     The folder is what a study leaves, with runs.json and plan.json, or an open search, with search.json; the trials
     lie next to the folder of reports. The page is one file that loads nothing. Raises UserError for a folder that was
@@ -59,8 +65,10 @@ def write_report(folder: Path) -> list[Path]:
     """
     source = ReportFolder(folder)
     if source.is_search:
+        if pareto:
+            raise UserError(f"{folder} is an open search, which compares no arms: leave out --figure pareto")
         return write_search(SearchData.read(source), folder)
-    return write_page(ReportData.read(source), folder)
+    return write_page(ReportData.read(source), folder, pareto=pareto)
 
 
 def table_texts(data: ReportData) -> dict[str, str]:
@@ -118,7 +126,7 @@ def _plot(data: ReportData, folder: Path) -> list[Path]:
     ]
 
 
-def write_page(data: ReportData, folder: Path) -> list[Path]:
+def write_page(data: ReportData, folder: Path, *, pareto: bool = False) -> list[Path]:
     """Write report.html, report.md, table.tex, table.csv, two_way.csv, curves, ecdf and interactions; return
     paths.
 
@@ -131,6 +139,7 @@ def write_page(data: ReportData, folder: Path) -> list[Path]:
         *plot_loss_and_error(data.curves, data.rows, out=folder / "loss_and_error"),
         *plot_batches(data.runs, data.batches, data.rows, out=folder / "batches"),
         *plot_ecdf(data.runs, data.rows, out=folder / "ecdf"),
+        *_plot_pareto(data, folder, pareto),
         *plot_interactions(data.designed_runs, data.tables, out=folder / "interactions"),
     ]
     document = compose(data, folder)
@@ -140,6 +149,17 @@ def write_page(data: ReportData, folder: Path) -> list[Path]:
         "two_way.csv": two_way_csv(data.over_images),
     }
     return [*write_document(document, folder, tables), *figures]
+
+
+def _plot_pareto(data: ReportData, folder: Path, asked: bool) -> list[Path]:
+    built = (data.audit or {}).get("cells", ())
+    out = folder / "pareto"
+    if not (asked or sizes_differ(data.rows, built) or out.with_suffix(".svg").exists()):  # one that was asked for
+        return []
+    drawn = plot_pareto(data.runs, data.rows, built, out=out)
+    if asked and not drawn:
+        raise UserError(f"{folder} has fewer than two arms with a mean test error: complete its trials first")
+    return drawn
 
 
 def compose(data: ReportData, folder: Path) -> Document:
@@ -164,7 +184,7 @@ def compose(data: ReportData, folder: Path) -> Document:
         "Published figures": [published(data)],
         "Failed trials": [failures(data)],
         "Repaired trials": [notices(data)],
-        "Costs": [costs(data)],
+        "Costs": [costs(data), picture(FIGURES, folder, "pareto")],
         "Environment": [environment(data)],
         "How to reproduce": [reproduce(data)],
     }

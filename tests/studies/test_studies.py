@@ -3,9 +3,12 @@
 import importlib
 
 import pytest
+import torch
 
 from analysis.comparison.published import deviations, figures_for
 from resnet_lab.errors import UserError
+from resnet_lab.networks import build_network
+from resnet_lab.networks.build import count_parameters
 from resnet_lab.spec import RunSpec
 from resnet_lab.trials.throughput import forward_flops
 from studies.cli.power import PowerOptions, plan_seeds
@@ -128,21 +131,22 @@ def test_stochastic_depth_has_its_authors_protocol_at_paper_scale():
 
 def test_the_ladder_climbs_from_adam_and_takes_its_learning_rate_along():
     assert arms("reproduction_ladder") == [
-        ("adam", "none", "after_add", 32),
-        ("sgd", "none", "after_add", 32),
-        ("sgd", "crop_flip", "after_add", 32),
-        ("sgd", "crop_flip", "before_add", 32),
-        ("sgd", "crop_flip", "before_add", 44),
+        ("adam", "none", "after_add", 32, "after_add"),
+        ("sgd", "none", "after_add", 32, "after_add"),
+        ("sgd", "crop_flip", "after_add", 32, "after_add"),
+        ("sgd", "crop_flip", "before_add", 32, "after_add"),
+        ("sgd", "crop_flip", "before_add", 44, "after_add"),
+        ("sgd", "crop_flip", "before_add", 44, "before_add"),
     ]
     plan = make_plan(find_study("reproduction_ladder"), Options())
-    assert [cell.recipe.lr for cell in plan.cells] == [1e-3, 0.1, 0.1, 0.1, 0.1]
+    assert [cell.recipe.lr for cell in plan.cells] == [1e-3, 0.1, 0.1, 0.1, 0.1, 0.1]
 
 
-@pytest.mark.parametrize("scale", ["quick", "paper"])
+@pytest.mark.parametrize("scale", ["quick", "cpu", "paper"])
 def test_the_ladder_has_the_protocol_of_its_text(scale):
-    """A stride-2 convolution of its own between stages, and images that are not normalised."""
+    """A stride-2 convolution of its own after each stage, and images that are not normalised."""
     plan = make_plan(find_study("reproduction_ladder"), Options(scale=scale))
-    assert {cell.model.block.downsample for cell in plan.cells} == {"separate_conv"}
+    assert {cell.model.block.downsample for cell in plan.cells} == {"separate_conv_each"}
     assert {cell.data.normalise for cell in plan.cells} == {"none"}
 
 
@@ -170,6 +174,25 @@ def test_rungs_of_the_mnist_ladder_are_chosen_by_name():
         make_plan(study, Options(only=("vgg",)))
     with pytest.raises(UserError, match=r"the arms of depth have no names: leave out --only"):
         make_plan(find_study("depth"), Options(only=("deep",)))
+
+
+def test_the_figures_of_the_text_of_the_ladder_stand_by_its_rungs():
+    """61 has no stated schedule, so no verdict; the others agree in all that is stated."""
+    plan = make_plan(find_study("reproduction_ladder"), Options(scale="paper"))
+    found = [{100 - f.value: deviations(cell, f) for f in figures_for(cell) if not f.doubt} for cell in plan.cells]
+    assert [list(each) for each in found] == [[61.0], [87.5], [], [90.0], [], []]
+    assert all("unknown" in each for each in found[0][61.0])
+    assert found[1][87.5] == found[3][90.0] == []
+    doubted = {100 - f.value for cell in plan.cells for f in figures_for(cell) if f.doubt}
+    assert doubted == {89.0, 90.4, 91.0}
+
+
+def test_resnet18_has_more_than_twenty_times_the_parameters_of_resnet32():
+    plan = make_plan(find_study("network_size"), Options(scale="paper", only=("resnet32", "resnet18")))
+    with torch.device("meta"):
+        small, large = (count_parameters(build_network(cell.model)) for cell in plan.cells)
+    assert 20 < large / small < 25
+    assert [figure.value for figure in figures_for(plan.cells[1])] == [9.0]
 
 
 def test_a_design_given_on_the_command_line_wins_and_has_a_report_of_its_own():

@@ -172,15 +172,25 @@ def test_designs_report_their_steps_and_main_effects(folder, design, words):
         assert "norm_position=after_add act_position: after_add to none 6 +" in rest, rest
 
 
-def test_distributions_are_drawn_from_five_seeds_on(folder):
+def test_distributions_are_drawn_from_five_seeds_on_and_a_pareto_front_where_it_is_asked_for(folder):
     runs = json.loads((folder / "runs.json").read_text())
     (folder / "runs.json").write_text(json.dumps([run for run in runs if run["seed"] < 4]))
-    paths = write_report(folder)
+    paths = write_report(folder, pareto=True)
     names = {path.name for path in paths}
     assert names >= {"report.html", "report.md", "table.tex", "table.csv", "curves.svg", "interactions.svg"}
+    assert names >= {"pareto.png", "pareto.svg", "pareto.csv"}
+    assert "and the Pareto front" in (folder / "report.md").read_text()
     assert "ecdf.svg" not in names
     assert all(path.stat().st_size for path in paths)
     ElementTree.parse(folder / "interactions.svg")
+
+
+def test_a_pareto_front_of_one_arm_is_refused_in_a_sentence(folder):
+    runs = json.loads((folder / "runs.json").read_text())
+    one = [run for run in runs if (run[NORM], run[ACT]) == ("before_add", "after_add")]
+    (folder / "runs.json").write_text(json.dumps(one))
+    with pytest.raises(UserError, match=r"has fewer than two arms with a mean test error: complete its trials first"):
+        write_report(folder, pareto=True)
 
 
 def test_one_arm_alone_and_trials_gone_still_give_a_page(folder):
