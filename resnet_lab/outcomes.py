@@ -13,6 +13,8 @@ from typing import Any
 from resnet_lab.errors import RefusedError, UserError, is_full
 
 MAX_RETRIES = 3
+MAX_LOSSES = 10
+"""How often a launch tries a trial again whose node was lost: it may be the trial that brings nodes down."""
 
 
 class Status(StrEnum):
@@ -41,6 +43,8 @@ class Reason(StrEnum):
     """There was no room for its files: the launch ends, for no other trial would fare better."""
     CRASHED_TOGETHER = "crashed together"
     """Its process died while it trained others too, whichever of them was to blame: each is tried alone."""
+    NODE_LOST = "node lost"
+    """The machine it ran on was lost, or the process there that ran it; it goes on elsewhere from its last epoch."""
     ORPHANED = "orphaned"
     """The driver died while the trial ran; its last epoch is kept."""
     INTERRUPTED = "interrupted"
@@ -59,18 +63,21 @@ class Reason(StrEnum):
     def is_charged(self) -> bool:
         """Whether it counts as a failure of the trial's own, of which a trial may have `MAX_RETRIES` and one more."""
         free = (Reason.INTERRUPTED, Reason.USER_ERROR, Reason.PRUNED, Reason.DISK_FULL, Reason.CRASHED_TOGETHER)
-        return self not in free
+        return self not in (*free, Reason.NODE_LOST)
 
     @property
     def needs_room(self) -> bool:
         """Whether another attempt is worth it with the machine to itself only."""
         return self in (Reason.OUT_OF_MEMORY, Reason.CRASHED_TOGETHER)
 
-    def is_retried(self, failures: int) -> bool:
+    def is_retried(self, failures: int, losses: int = 0) -> bool:
         """Return whether the launch tries again after this failure; `failures` are those charged, this one included.
 
-        What the user has to mend first waits for the next launch.
+        `losses` are the nodes that were lost under the trial in this launch. What the user has to mend first waits for
+        the next launch.
         """
+        if self == Reason.NODE_LOST:
+            return losses <= MAX_LOSSES
         if self == Reason.CRASHED_TOGETHER:
             return True
         return self.is_charged and not self.is_final and failures <= MAX_RETRIES

@@ -18,7 +18,7 @@ class Display(Protocol):
     """What the driver reports of its trials."""
 
     def begin(self, *, total: int, done: int) -> None: ...
-    def started(self, identity: TrialIdentity, attempt: int) -> None: ...
+    def started(self, identity: TrialIdentity, attempt: int, place: str = "") -> None: ...
     def epoch(self, identity: TrialIdentity, record: Mapping[str, float]) -> None: ...
     def finished(self, identity: TrialIdentity, result: Mapping[str, Any]) -> None: ...
     def failed(self, identity: TrialIdentity, reason: str, *, again: bool) -> None: ...
@@ -38,14 +38,16 @@ class Lines:
     def __init__(self, console: Console, metric: Metric = METRICS[TEST_ERROR]) -> None:
         self._console, self._metric = console, metric
         self._total = self._done = 0
+        self._places: dict[str, str] = {}
 
     def begin(self, *, total: int, done: int) -> None:
         self._total, self._done = total, done
         self._print(f"{total} trial{'' if total == 1 else 's'}, {done} done already")
 
-    def started(self, identity: TrialIdentity, attempt: int) -> None:
+    def started(self, identity: TrialIdentity, attempt: int, place: str = "") -> None:
+        self._places[identity.name] = f"  {place}" if place else ""
         if attempt > 1:
-            self._print(f"attempt {attempt}: {identity.label}")
+            self._print(f"attempt {attempt}: {identity.label}{self._places[identity.name]}")
 
     def epoch(self, identity: TrialIdentity, record: Mapping[str, float]) -> None:
         """Epochs are in history.jsonl and in MLflow; a log of them would bury the rest."""
@@ -54,7 +56,7 @@ class Lines:
         self._done += 1
         self._print(
             f"{self._done}/{self._total}  {identity.label}  {self._metric.text(result[self._metric.name])}"
-            f"  {result['time/train_s']:.0f} s"
+            f"  {result['time/train_s']:.0f} s{self._places.get(identity.name, '')}"
         )
 
     def failed(self, identity: TrialIdentity, reason: str, *, again: bool) -> None:
@@ -88,6 +90,7 @@ class LiveView:
         )
         self._task = self._progress.add_task("study")
         self._rows: dict[str, tuple[TrialIdentity, Mapping[str, float]]] = {}
+        self._places: dict[str, str] = {}
         self._last = ""
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
 
@@ -95,9 +98,10 @@ class LiveView:
         self._progress.update(self._task, total=total, completed=done)
         self._live.start()
 
-    def started(self, identity: TrialIdentity, attempt: int) -> None:
+    def started(self, identity: TrialIdentity, attempt: int, place: str = "") -> None:
         self._rows[identity.name] = (identity, {})
-        self._lines.started(identity, attempt)
+        self._places[identity.name] = place
+        self._lines.started(identity, attempt, place)
 
     def epoch(self, identity: TrialIdentity, record: Mapping[str, float]) -> None:
         if identity.name in self._rows:  # a trial that was found complete on disk was never started here
@@ -128,8 +132,13 @@ class LiveView:
         table = Table(box=None, pad_edge=False)
         for column in ("trial", "epoch", "val error %", "left"):
             table.add_column(column, justify="left" if column == "trial" else "right", no_wrap=True)
-        for identity, record in self._rows.values():
-            table.add_row(identity.label, *_progress_of(identity, record))
+        rows = sorted(self._rows.values(), key=lambda row: self._places[row[0].name])
+        has_places = any(self._places[identity.name] for identity, _ in rows)
+        if has_places:
+            table.add_column("where", no_wrap=True)
+        for identity, record in rows:
+            where = (self._places[identity.name],) if has_places else ()
+            table.add_row(identity.label, *_progress_of(identity, record), *where)
         return Group(self._progress, table, Text(self._last))
 
 

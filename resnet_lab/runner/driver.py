@@ -3,7 +3,7 @@
 import contextlib
 import signal
 from abc import ABC, abstractmethod
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +14,7 @@ from resnet_lab.errors import DiskFullError, UserError
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import MAX_RETRIES, Outcome, Reason, reason_of, with_sentence
 from resnet_lab.runner.display import Display
-from resnet_lab.runner.executor import Executor, Exit
+from resnet_lab.runner.executor import Distributed, Executor, Exit
 from resnet_lab.runner.identity import TrialIdentity, run_tags
 from resnet_lab.runner.run_log import RunLog
 from resnet_lab.runner.running_trial import Record, RunningTrial
@@ -57,6 +57,8 @@ class Driver(ABC):
     _alone: deque[Trial] = field(default_factory=deque, init=False)
     """Trials to be tried once more, each with the machine to itself, when nothing else is left to run."""
     _tried_alone: set[str] = field(default_factory=set, init=False)
+    _losses: Counter[str] = field(default_factory=Counter, init=False)
+    """How many nodes were lost under a trial in this launch."""
     _running: dict[str, RunningTrial] = field(default_factory=dict, init=False)
     _was_idle: bool = field(default=False, init=False)
 
@@ -89,6 +91,7 @@ class Driver(ABC):
             while self._fill(queue):
                 for ended in self.executor.wait(POLL_S):
                     self._end(ended, queue)
+                self._report_news()
                 for running in list(self._running.values()):
                     self._follow(running, queue)
             self.log.close()
@@ -108,7 +111,7 @@ class Driver(ABC):
         return deque(trial for trial, outcome in outcomes if not self._settle(trial, outcome))
 
     def _fill(self, queue: deque[Trial]) -> bool:
-        """Start as many trials as there are free slots. Returns whether any is running."""
+        """Start as many trials as there are free slots. Returns whether any is running, or waits for a slot."""
         while len(self._running) < self.executor.slots:
             trial = self._next(queue)
             if trial is None:
@@ -117,7 +120,16 @@ class Driver(ABC):
                     self.when_idle()
                 break
             self._start(trial)
-        return bool(self._running)
+        return bool(self._running) or (self.executor.slots == 0 and self._has_waiting(queue))
+
+    def _has_waiting(self, queue: deque[Trial]) -> bool:
+        """Whether trials are left for a fleet that has lost every node: another may join."""
+        return bool(queue or self._alone or (self.searcher is not None and self.searcher.budget > 0))
+
+    def _report_news(self) -> None:
+        if isinstance(self.executor, Distributed):
+            for text in self.executor.news():
+                self.display.note(text)
 
     def _next(self, queue: deque[Trial]) -> Trial | None:
         """Return the next trial to start, if one may start now. Those that need room come last, one at a time."""
@@ -165,7 +177,8 @@ class Driver(ABC):
         self._running[trial.name] = running
         self.executor.submit(trial)
         self.log.follow(running)
-        self.display.started(running.identity, running.attempt)
+        place = self.executor.place_of(trial.name) if isinstance(self.executor, Distributed) else ""
+        self.display.started(running.identity, running.attempt, place)
 
     def _open_run(self, identity: TrialIdentity, attempt: int, environment: Mapping[str, Any]) -> TrialRun:
         """Open the trial's run in MLflow; `environment` is that of the code that trains it."""
@@ -231,11 +244,12 @@ class Driver(ABC):
         kind = reason_of(reason)
         self.log.fail(running, reason, sentence)
         self.store.fail(trial, reason)
-        again = kind.is_retried(self.store.failures(trial))
+        self._losses[trial.name] += kind == Reason.NODE_LOST
+        again = kind.is_retried(self.store.failures(trial), self._losses[trial.name])
         again &= not (kind == Reason.OUT_OF_MEMORY and trial.name in self._tried_alone)
         self.display.failed(running.identity, with_sentence(reason, sentence), again=again)
         if again:
-            needs_room = kind.needs_room or ended.code < 0
+            needs_room = kind.needs_room or (ended.code < 0 and not ended.lost)
             (self._alone if needs_room else queue).append(trial)
 
     def _finish_run(self, running: RunningTrial, result: Mapping[str, Any]) -> None:
@@ -286,12 +300,14 @@ def _reason(ended: Exit) -> tuple[str, str]:
     A worker that was killed could record neither: that is done here, so that the trial is not taken for one that waits.
     """
     trial, outcome = ended.trial, ended.trial.outcome()
-    if outcome.reason is not None:
+    if outcome.reason is not None and not ended.lost:
         return outcome.reason, outcome.sentence
     if ended.shared:
         return Reason.CRASHED_TOGETHER, "its process died while it trained other trials too"
     reason = f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
     sentence = f"its process ended without an error of its own: see {trial.log_file.name} in its folder"
+    if ended.lost:
+        reason, sentence = Reason.NODE_LOST, ended.lost
     with contextlib.suppress(OSError, DiskFullError):  # the stores say it still
         trial.folder.mkdir(parents=True, exist_ok=True)
         atomic.write_json(trial.failure_file, {"reason": reason, "detail": sentence})

@@ -10,7 +10,7 @@ from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from resnet_lab.spec import RunSpec
 from resnet_lab.system.environment import environment_set
@@ -36,12 +36,16 @@ class Exit:
     code: int
     shared: bool = False
     """Whether its process died with other trials in it, any of which may have been the cause."""
+    lost: str = ""
+    """What was lost where the trial ran on another machine, such as `node n3 does not answer`; empty where nothing."""
 
 
 class Executor(Protocol):
     """Runs trials; knows nothing of studies, Optuna or MLflow."""
 
-    slots: int
+    @property
+    def slots(self) -> int:
+        """How many trials may run at once; of a fleet it changes, and may be 0 for a while."""
 
     def submit(self, trial: Trial) -> None:
         """Start a trial; at most `slots` run at once."""
@@ -54,6 +58,25 @@ class Executor(Protocol):
 
     def drain(self, seconds: float) -> None:
         """Have every running trial end with the epoch it is in, and wait for that, at most so many seconds."""
+
+
+@runtime_checkable
+class Distributed(Protocol):
+    """An executor whose trials run in several places."""
+
+    def place_of(self, name: str) -> str:
+        """Return where the trial of that name runs, or ran last."""
+
+    def news(self) -> list[str]:
+        """Return what happened to the places since the last call: one joined, one was lost."""
+
+
+@runtime_checkable
+class Remote(Distributed, Protocol):
+    """An executor on other machines."""
+
+    def close(self) -> float | None:
+        """Leave the machines, and return the joules that all of them took; None where those of any are not known."""
 
 
 class LocalExecutor:
@@ -78,8 +101,12 @@ class LocalExecutor:
             process.start()
             self._running[trial.name] = (trial, process)
 
+    def waited_for(self) -> Sequence[Connection | int]:
+        """Return what becomes ready where a trial ends."""
+        return [process.sentinel for _, process in self._running.values()]
+
     def wait(self, timeout: float) -> list[Exit]:
-        connection.wait([process.sentinel for _, process in self._running.values()], timeout)
+        connection.wait(self.waited_for(), timeout)
         ended = [name for name, (_, process) in self._running.items() if not process.is_alive()]
         exits = []
         for name in ended:

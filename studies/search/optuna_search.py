@@ -56,6 +56,7 @@ class Search:
         self.settings, self._study, self._root = settings, study, root
         self._open: dict[str, list[optuna.Trial]] = {}
         self._failures: Counter[str] = Counter()
+        self._losses: Counter[str] = Counter()
         self._at_end: set[str] = set()
         self._halted = False  # the user has something to mend: what is proposed now would only fail as well
         start = start_of(settings.space, flatten(settings.base))
@@ -167,15 +168,17 @@ class Search:
         from optuna.trial import TrialState
 
         kind = reason_of(reason)
-        if not kind.is_charged:
+        self._losses[trial.name] += kind == Reason.NODE_LOST
+        self._failures[trial.name] += kind.is_charged
+        again = kind.is_retried(self._failures[trial.name], self._losses[trial.name])
+        if not again and not kind.is_charged and kind != Reason.NODE_LOST:
             self._halted = self._halted or kind == Reason.USER_ERROR
             for asked in self._open.pop(trial.name):
                 self._give_back(asked.number, asked.params, asked.user_attrs)
             return
-        self._failures[trial.name] += 1
         for asked in self._open[trial.name]:
             asked.set_user_attr("failures", self._failures[trial.name])
-        if not kind.is_retried(self._failures[trial.name]):
+        if not again:
             self._close(trial, TrialState.PRUNED if kind == Reason.DIVERGED else TrialState.FAIL, reason)
 
     def prune(self, trial: Trial) -> None:

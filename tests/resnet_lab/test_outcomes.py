@@ -7,7 +7,7 @@ import torch
 
 from resnet_lab.engine.session import DivergenceError
 from resnet_lab.errors import DiskFullError, RefusedError, UserError
-from resnet_lab.outcomes import MAX_RETRIES, Reason, reason_for, reason_of
+from resnet_lab.outcomes import MAX_LOSSES, MAX_RETRIES, Reason, reason_for, reason_of
 from resnet_lab.tracking import TrackingError
 from resnet_lab.trials.run_trial import OrphanedError, _describe
 
@@ -19,6 +19,7 @@ RULES = {
     Reason.OUT_OF_MEMORY: (False, True, True),
     Reason.DISK_FULL: (False, False, False),
     Reason.CRASHED_TOGETHER: (False, False, True),
+    Reason.NODE_LOST: (False, False, True),
     Reason.ORPHANED: (False, True, True),
     Reason.INTERRUPTED: (False, False, False),
     Reason.PRUNED: (False, False, False),
@@ -38,7 +39,8 @@ def test_a_reason_is_final_charged_and_retried_by_its_rules(reason):
 @pytest.mark.parametrize("reason", Reason)
 def test_no_reason_is_retried_more_than_three_times(reason):
     assert reason.is_retried(MAX_RETRIES) == RULES[reason][2]
-    assert reason.is_retried(MAX_RETRIES + 1) == (reason == Reason.CRASHED_TOGETHER), "tried alone, it is another's"
+    others_fault = (Reason.CRASHED_TOGETHER, Reason.NODE_LOST)
+    assert reason.is_retried(MAX_RETRIES + 1) == (reason in others_fault), "tried alone or elsewhere, it may end well"
 
 
 def test_what_wants_room_is_tried_with_the_machine_to_itself():
@@ -86,3 +88,8 @@ def test_a_worker_records_its_own_errors_too(error, text):
 @pytest.mark.parametrize("text", [None, "", "killed by signal 9", "exit code 1", "RuntimeError", "Diverged"])
 def test_any_other_text_is_a_crash(text):
     assert reason_of(text) == Reason.CRASHED
+
+
+def test_a_lost_node_is_retried_ten_times_whatever_the_trial_did_by_itself():
+    assert Reason.NODE_LOST.is_retried(MAX_RETRIES + 1, losses=MAX_LOSSES)
+    assert not Reason.NODE_LOST.is_retried(0, losses=MAX_LOSSES + 1)
