@@ -94,10 +94,14 @@ class PackedExecutor:
         with contextlib.suppress(OSError):  # the process is dead: `wait` will say so of all its trials
             pack.line.send((START, trial))
 
+    def waited_for(self) -> Sequence[Connection | int]:
+        """Return what becomes ready where a trial ends."""
+        lines = [pack.line for pack in self._packs]
+        return [*lines, *(pack.process.sentinel for pack in self._packs)]
+
     def wait(self, timeout: float) -> list[Exit]:
         if not self._ended:
-            lines = [pack.line for pack in self._packs]
-            connection.wait([*lines, *(pack.process.sentinel for pack in self._packs)], timeout)
+            connection.wait(self.waited_for(), timeout)
             self._collect()
         exits, self._ended = self._ended, []
         return exits

@@ -26,7 +26,7 @@ class Options(Protocol):
 def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
     """Return the device by name and the number of trials at once. Loads torch only where there may be a GPU."""
     device = options.device
-    if device not in ("auto", "cpu") or (device == "auto" and _may_have_gpu()):
+    if device not in ("auto", "cpu") or (device == "auto" and may_have_gpu()):
         from resnet_lab.engine.precision import resolve_device
 
         device = str(resolve_device(device))
@@ -57,5 +57,5 @@ def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
     return best
 
 
-def _may_have_gpu() -> bool:
+def may_have_gpu() -> bool:
     return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None

@@ -62,6 +62,8 @@ def prepare(trial: Trial, settings: WorkerSettings, threads: int) -> None:
     log = os.open(trial.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    if settings.gpu:  # before this process asks for one: there it is the first, and the only one
+        os.environ["CUDA_VISIBLE_DEVICES"] = settings.gpu
     if threads:
         torch.set_num_threads(threads)
     if settings.deterministic:

@@ -13,6 +13,8 @@ class WorkerSettings:
     data_dir: Path | None
     device: str
     environment: Mapping[str, Any]
+    gpu: str = ""
+    """The one GPU that the worker sees, as CUDA_VISIBLE_DEVICES names it: an index or a UUID. Empty: all there are."""
     deterministic: bool = False
     """Only algorithms that give equal bits in equal runs: see `resnet_lab.engine.precision.be_deterministic`."""
     compiled: bool = False

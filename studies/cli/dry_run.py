@@ -20,10 +20,20 @@ from studies.plan.claims import claims_of
 from studies.plan.plan import Plan, recipe_of
 
 
-def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_json: bool, fresh: bool = False) -> None:
+def show(
+    audit: Audit,
+    trials: Sequence[Trial],
+    *,
+    device: str,
+    jobs: int,
+    as_json: bool,
+    fresh: bool = False,
+    fleet: str = "",
+) -> None:
     """Print cells, seeds, what is done already, an estimate of the time and versions that would mix. Writes nothing.
 
-    With `fresh`, what other code trained counts as still to run.
+    With `fresh`, what other code trained counts as still to run. `fleet` is where trials run, where that is more than
+    one processor or GPU: `4 nodes`.
     """
     plan = audit.plan
     code = training_code()
@@ -33,6 +43,7 @@ def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_js
     if as_json:
         content = _as_dict(plan, trials, todo, seconds, device, jobs) | {"audit": audit_text.as_dict(audit)}
         content |= {"versions": versions} if versions else {}
+        content |= {"fleet": fleet} if fleet else {}
         print(json.dumps(content, indent=2))
         return
     console = Console()
@@ -40,8 +51,10 @@ def show(audit: Audit, trials: Sequence[Trial], *, device: str, jobs: int, as_js
     console.print(
         f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {len(trials)} trials on {_data(plan)}; "
         f"{len(trials) - len(todo)} done already, {len(todo)} to run, {jobs} at once on {device}"
+        + (f" of {fleet}" if fleet else "")
     )
-    console.print(f"estimated time: {duration(seconds)} (measured on a few steps here and now)")
+    likeness = ", as if all of the fleet were like this machine" if fleet else ""
+    console.print(f"estimated time: {duration(seconds)} (measured on a few steps here and now{likeness})")
     if versions:
         console.print(versions, highlight=False, soft_wrap=True)
     console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)

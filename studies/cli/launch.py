@@ -15,10 +15,10 @@ from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
 from resnet_lab.interchange.weights import NONE
 from resnet_lab.outcomes import Status
-from resnet_lab.runner.executor import Executor
+from resnet_lab.runner.executor import Executor, Remote
+from resnet_lab.runner.fleet.placement import place
 from resnet_lab.runner.lock import driver_lock, require_writable
 from resnet_lab.runner.packed_executor import eager_lines, make_executor
-from resnet_lab.runner.resources import resources
 from resnet_lab.spec.recipes import recipe_lines
 from resnet_lab.system.environment import describe_code, describe_machine, training_code
 from resnet_lab.trials.trial import Trial
@@ -33,6 +33,7 @@ from studies.plan.study import Study
 
 if TYPE_CHECKING:
     from resnet_lab.runner.trial_store import TrialStore
+    from resnet_lab.system.energy import Meter
     from resnet_lab.tracking import LaunchRun, Tracker
     from studies.audit.audit import Audit
     from studies.modes.mode import ModeOutcome
@@ -46,8 +47,15 @@ def launch(study: Study, options: Options) -> int:
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
     _show_coverage(plan, options)
-    device, jobs = resources(options, plan.cells)
-    launch = StudyLaunch(plan=plan, options=options, mode=mode, device=device, jobs=jobs)
+    where = place(options, plan.cells)
+    launch = StudyLaunch(
+        plan=plan,
+        options=options,
+        mode=mode,
+        device=where.device,
+        jobs=where.jobs,
+        make_executor=where.make_executor,
+    )
     prepared = launch.prepare()
     require_writable(options.out)
     with driver_lock(options.out, study.name):
@@ -86,13 +94,14 @@ def preview(study: Study, options: Options) -> int:
     plan = planned(study, options)
     mode = make_mode(plan, options)
     ensure(plan.cells[0].data, options.data_dir)
-    device, jobs = resources(options, plan.cells)
+    where = place(options, plan.cells)
     checked = audit(plan, measure_networks(plan))
     show(
         checked,
         trials_of(checked.plan, options.out),
-        device=device,
-        jobs=jobs,
+        device=where.device,
+        jobs=where.slots,
+        fleet=where.text,
         as_json=options.json,
         fresh=options.fresh,
     )
@@ -167,7 +176,7 @@ class StudyLaunch:
         meter = Meter()
         outcome = self._train(driver, console)
         laps.lap("training")
-        joules = meter.stop()
+        joules = _joules(prepared.executor, meter)
         self._measure(outcome, driver, known, console)
         if driver.finished_runs != known:
             self._invalidate_reports()
@@ -355,6 +364,12 @@ class StudyLaunch:
         metrics |= {"energy/joules": joules} if joules is not None else {}
         driver.log.store.attempt(partial(driver.launch.log_metrics, metrics))
         driver.log.store.attempt(partial(driver.launch.end, "FINISHED"))
+
+
+def _joules(executor: Executor, meter: "Meter") -> float | None:
+    """Return the joules of the machines that trained, None where those of any are not known; leave other machines."""
+    here = meter.stop()
+    return executor.close() if isinstance(executor, Remote) else here
 
 
 def closing_lines(files: Sequence[Path], out: Path, seconds: Mapping[str, float]) -> list[str]:

@@ -67,9 +67,14 @@ class Options:
     recipe: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
     """A recipe preset in place of the scale's recipe and length: python -m resnet_lab.recipes lists them."""
     jobs: Annotated[int | Literal["auto"], arg(metavar="{auto,INT}")] = "auto"
-    """Trials at once. auto: one a core; on a GPU as many as pay off, measured for a few seconds."""
+    """Trials at once, on each GPU or node where there are several. auto: one a core; on a GPU as many as pay off,
+    measured for a few seconds."""
     device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
     """Where to train."""
+    devices: Annotated[str | None, arg(metavar="N,N,...", help_behavior_hint="")] = None
+    """GPUs of this machine to train on, such as 0,1,3. Default: all that are visible."""
+    cluster: Annotated[str | None, arg(metavar="{auto,HOST:PORT}", help_behavior_hint="")] = None
+    """Train on the nodes of a Ray cluster: the one of this machine, or at an address. SCALING.md has recipes."""
     precision: Annotated[Precision, arg(metavar="{" + ",".join(Precision) + "}")] = Precision.AUTO
     """auto: bf16 where the processor or GPU computes in it, else fp32."""
     deterministic: Annotated[bool, arg(help_behavior_hint="")] = False

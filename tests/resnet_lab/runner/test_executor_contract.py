@@ -5,7 +5,10 @@ import time
 import pytest
 
 from benchmarks.harness.simulated import SimulatedExecutor
+from benchmarks.harness.simulated_cluster import SimulatedCluster
 from resnet_lab.runner.executor import LocalExecutor
+from resnet_lab.runner.fleet.cluster_executor import ClusterExecutor
+from resnet_lab.runner.fleet.fleet import Fleet
 from resnet_lab.runner.packed_executor import PackedExecutor
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.trial import Trial
@@ -18,6 +21,8 @@ EXECUTORS = {
     "fake": lambda: FakeExecutor(slots=2),
     "simulated": lambda: SimulatedExecutor(slots=2, settings=SETTINGS, threads=1),
     "local": lambda: LocalExecutor(slots=2, settings=SETTINGS, threads=1),
+    "fleet": lambda: Fleet({"only": LocalExecutor(slots=2, settings=SETTINGS, threads=1)}),
+    "cluster": lambda: ClusterExecutor(SimulatedCluster.of(2), jobs=1, settings=SETTINGS, threads=1),
     "packed": lambda: PackedExecutor(slots=2, settings=SETTINGS, threads=1),
 }
 
