@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,7 @@ def describe_code() -> dict[str, Any]:
     return {
         "git_sha": sha,
         "code_sha256": training_code(),
+        "version": _version("resnet-lab"),
         "git_dirty": None if sha is None else bool(_git("status", "--porcelain")),
         "argv": sys.argv,
         "python": platform.python_version(),
@@ -63,6 +65,7 @@ def describe_torch(device: Any, dtype: Any) -> dict[str, Any]:
     return {
         "device": str(device),
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "gpu_driver": _gpu_driver() if device.type == "cuda" else None,
         "cuda": torch.version.cuda if device.type == "cuda" else None,
         "precision": str(dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
@@ -89,6 +92,15 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _gpu_driver(path: Path = Path("/proc/driver/nvidia/version")) -> str | None:
+    """Return the version of NVIDIA's driver, None where there is none that says so."""
+    try:
+        found = re.search(r"Kernel Module.*?\s(\d+\.[\d.]+)\s", path.read_text())
+    except OSError:
+        return None
+    return found.group(1) if found else None
 
 
 def _processor() -> str:

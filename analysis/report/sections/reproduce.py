@@ -10,7 +10,19 @@ from analysis.report.document import Block, Code, Items, Link, Text
 from analysis.report.traces import Traces
 from resnet_lab.trials.versions import codes_of
 
-PLAIN = ("host", "system", "processor", "cores", "memory_gib", "device", "gpu", "cuda", "precision", "threads")
+PLAIN = (
+    "host",
+    "system",
+    "processor",
+    "cores",
+    "memory_gib",
+    "device",
+    "gpu",
+    "gpu_driver",
+    "cuda",
+    "precision",
+    "threads",
+)
 ENGINE = ("step", "kernels", "compiled")
 """What computed: a captured graph or step by step; the kernels of this project or torch's, and why."""
 FLAGS = ("cpu_capability", "deterministic_algorithms", "cudnn_deterministic", "cudnn_benchmark")

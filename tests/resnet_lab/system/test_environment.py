@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from resnet_lab.system.environment import environment_set
+from resnet_lab.system.environment import _gpu_driver, environment_set
 
 
 def test_variables_are_set_within_the_block_and_put_back_after_it(monkeypatch):
@@ -28,3 +28,17 @@ def test_they_are_put_back_after_an_error_and_where_the_block_removed_them(monke
         fail()
     assert os.environ["LAB_OLD"] == "old"
     assert "LAB_NEW" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Sun May 12 19:39:15 UTC 2024", "535.183.01"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.82.07  Release Build", "580.82.07"),
+        ("something else", None),
+    ],
+)
+def test_the_version_of_the_gpu_driver_is_read(line, version, tmp_path):
+    (tmp_path / "version").write_text(line + "\nGCC version: 12.2.0\n")
+    assert _gpu_driver(tmp_path / "version") == version
+    assert _gpu_driver(tmp_path / "none") is None
