@@ -1,0 +1,466 @@
+"""Cluster executor: trials on the nodes of a cluster, which may be lost, fall silent, or join at any time.
+
+On each node, or each GPU of it, an agent hosts the executor that one machine has. An agent takes trials once it has
+answered for itself: a node that is listed and dead gets none. What it does not answer for is tried elsewhere.
+"""
+
+import contextlib
+import itertools
+import time
+import uuid
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from resnet_lab.data import transfer
+from resnet_lab.errors import DiskFullError, UserError
+from resnet_lab.runner.executor import Exit
+from resnet_lab.runner.fleet.agent import Description, News, Order
+from resnet_lab.runner.fleet.cluster import AgentSilentError, Cluster, ClusterError, Node
+from resnet_lab.runner.fleet.mirror import Files, read_files, write_files
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.fields import to_json
+from resnet_lab.system.environment import training_code
+from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker_settings import FAILED, WorkerSettings
+
+SILENCE_S = 0.1
+"""Between two calls of an agent that cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Seconds to wait for the nodes of a cluster."""
+
+    poll: float = 15.0
+    """For an answer of an agent with trials, before they are tried elsewhere."""
+    start: float = 300.0
+    """For an agent that starts: it loads torch, takes data, measures how many trials at once pay off."""
+    stop: float = 15.0
+    """For the last words of all agents, when the launch ends."""
+    look: float = 1.0
+    """Between two looks at which nodes there are."""
+    again: float = 5.0
+    """Before another agent is started where one was lost; twice as long after each that does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A place for an agent: a node, or one of its GPUs."""
+
+    node: Node
+    gpu: int | None = None
+
+    @property
+    def key(self) -> tuple[str, int | None]:
+        return self.node.id, self.gpu
+
+    @property
+    def name(self) -> str:
+        return f"node {self.node.name}" + ("" if self.gpu is None else f" GPU {self.gpu}")
+
+
+@dataclass(slots=True, eq=False)
+class Candidate:
+    """An agent that has not answered for itself yet: the call that is under way, and since when."""
+
+    seat: Seat
+    agent: Hashable
+    step: Literal["describe", "has_data", "take_data", "open"]
+    call: Hashable
+    since: float
+    description: Description | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """An agent with slots, the trials there with the numbers of their attempts, and the calls that are under way."""
+
+    seat: Seat
+    agent: Hashable
+    slots: int
+    description: Description
+    running: dict[str, tuple[Trial, int]] = field(default_factory=dict)
+    submitted: dict[Hashable, tuple[Any, ...]] = field(default_factory=dict)
+    """Calls of `submit` by their arguments, so that one can be repeated."""
+    poll: Hashable | None = None
+    seen: int = 0
+    asked_at: float | None = None
+    """When it was asked what it has not answered yet, however often that was repeated."""
+    has_polled: bool = False
+    sees_disk: bool = False
+
+    @property
+    def free(self) -> int:
+        return self.slots - len(self.running)
+
+
+class ClusterExecutor:
+    """An executor whose slots are those of the agents that answer."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        jobs: int | Literal["auto"],
+        settings: WorkerSettings,
+        threads: int,
+        runs: Iterable[RunSpec] = (),
+        patience: Patience | None = None,
+    ) -> None:
+        """Start an agent on every node, and wait for them. `jobs` are for each; `runs` are examples of what is to come.
+
+        Raises UserError where a node has other code, or none can be used.
+        """
+        self._cluster, self._settings, self._patience = cluster, settings, patience or Patience()
+        self._jobs, self._threads = jobs, threads
+        self._runs = {run.data: run for run in runs}  # one for each set of images
+        self._members: list[Member] = []
+        self._candidates: list[Candidate] = []
+        self._refused: dict[tuple[str, int | None], str] = {}
+        self._tries: dict[tuple[str, int | None], tuple[int, float]] = {}
+        """How often an agent did not come up at a seat, and when the next may be tried."""
+        self._places: dict[str, str] = {}
+        self._news: list[str] = []
+        self._exits: list[Exit] = []
+        self._joules: list[float | None] = []
+        self._attempts = itertools.count(1)
+        self._probes: set[Path] = set()
+        self._probe = f".{uuid.uuid4().hex}"
+        self._data: Any = None
+        self._looked = -self._patience.look
+        self._was_empty = self._is_silent = False
+        self._begin()
+
+    @property
+    def slots(self) -> int:
+        """The sum of the agents' slots; 0 while no node is left."""
+        return sum(member.slots for member in self._members)
+
+    def places(self) -> list[tuple[str, int, Description]]:
+        """Return name, slots and description of every agent that answers."""
+        return [(member.seat.name, member.slots, member.description) for member in self._members]
+
+    def submit(self, trial: Trial) -> None:
+        member = max(self._members, key=lambda member: member.free)
+        attempt = next(self._attempts)
+        trial.folder.mkdir(parents=True, exist_ok=True)
+        trial.failure_file.unlink(missing_ok=True)
+        files = {} if member.sees_disk else read_files(trial.folder)
+        arguments = (to_json(trial.spec), attempt, str(trial.root.absolute()), self._probe_in(trial.root), files)
+        member.submitted[self._cluster.call(member.agent, "submit", *arguments)] = arguments
+        member.running[trial.name] = (trial, attempt)
+        self._places[trial.name] = member.seat.name
+
+    def wait(self, timeout: float) -> list[Exit]:
+        """Return the trials that ended or whose node was lost, waiting at most `timeout` seconds for the first."""
+        self._recruit()
+        self._ask(timeout)
+        calls = self._calls()
+        if calls:
+            self._take(set(self._cluster.wait(list(calls), timeout)))
+        if not calls or self._is_silent:  # who cannot be reached answers so at once
+            time.sleep(timeout if not calls else min(timeout, SILENCE_S))
+        self._is_silent = False
+        self._give_up_silent()
+        self._note_emptiness()
+        exits, self._exits = self._exits, []
+        return exits
+
+    def cancel(self, name: str | None = None) -> None:
+        if name is None:
+            self._cancel_all(0.0)
+            return
+        for member in self._members:
+            if name in member.running:
+                trial, _ = member.running.pop(name)
+                with contextlib.suppress(ClusterError, OSError, DiskFullError):
+                    write_files(trial.folder, self._answer(member.agent, "cancel", name))
+        self._exits = [each for each in self._exits if each.trial.name != name]
+
+    def drain(self, seconds: float) -> None:
+        self._cancel_all(seconds)
+
+    def place_of(self, name: str) -> str:
+        """Return the node that runs a trial, or ran it last; empty where none did."""
+        return self._places.get(name, "")
+
+    def news(self) -> list[str]:
+        """Return which nodes joined and were lost since the last call."""
+        news, self._news = self._news, []
+        return news
+
+    def close(self) -> float | None:
+        """End every agent. Returns the joules of all nodes, None where those of any are not known."""
+        calls = {self._cluster.call(member.agent, "close"): member for member in self._members}
+        answers = self._answers(calls, self._patience.stop)
+        joules = self._joules + [answers.get(call) for call in calls]
+        for agent in [each.agent for each in self._members] + [each.agent for each in self._candidates]:
+            self._kill(agent)
+        self._members, self._candidates = [], []
+        self._remove_probes()
+        known = [each for each in joules if each is not None]
+        return sum(known) if known and len(known) == len(joules) else None
+
+    def _begin(self) -> None:
+        """Wait until every node that is listed has answered for itself, or was given up."""
+        self._recruit()
+        while self._candidates:
+            self._take(set(self._cluster.wait([each.call for each in self._candidates], 1.0)))
+            self._give_up_silent()
+        if self._refused:
+            self.close()
+            raise UserError(next(iter(self._refused.values())))
+        if not self._members:
+            self.close()
+            why = "; ".join(self._news) or "it lists none that may be used"
+            raise UserError(f"the cluster has no node to train on ({why}): start one, or leave out --cluster")
+
+    def _recruit(self) -> None:
+        """Start agents where there is none, and none has just failed."""
+        now = time.monotonic()
+        if now - self._looked < self._patience.look:
+            return
+        self._looked = now
+        taken = {each.seat.key for each in self._members} | {each.seat.key for each in self._candidates}
+        with contextlib.suppress(ClusterError):
+            for seat in (seat for node in self._cluster.nodes() for seat in self._seats(node)):
+                if seat.key not in taken | self._refused.keys() and self._tries.get(seat.key, (0, now))[1] <= now:
+                    agent = self._cluster.start(seat.node, gpu=seat.gpu is not None)
+                    call = self._cluster.call(agent, "describe")
+                    self._candidates.append(Candidate(seat, agent, "describe", call, now))
+
+    def _seats(self, node: Node) -> list[Seat]:
+        if self._settings.device == "cpu":
+            return [Seat(node)] if node.cpus else []
+        return [Seat(node, gpu) for gpu in range(node.gpus)]
+
+    def _ask(self, timeout: float) -> None:
+        for member in self._members:
+            if member.poll is None:
+                member.poll = self._cluster.call(member.agent, "poll", timeout, member.seen)
+                member.asked_at = member.asked_at or time.monotonic()
+
+    def _calls(self) -> list[Hashable]:
+        polls = [member.poll for member in self._members if member.poll is not None]
+        submits = [call for member in self._members for call in member.submitted]
+        return [*polls, *submits, *(candidate.call for candidate in self._candidates)]
+
+    def _take(self, ready: set[Hashable]) -> None:
+        """Take the answers that have come."""
+        for candidate in [each for each in self._candidates if each.call in ready]:
+            self._take_step(candidate)
+        for member in list(self._members):
+            for call in [call for call in member.submitted if call in ready]:
+                self._take_submit(member, call)
+            if member.poll in ready and member in self._members:
+                self._take_poll(member)
+
+    def _take_step(self, candidate: Candidate) -> None:
+        """Take a candidate's answer and ask the next thing of it; at the end it is a member."""
+        try:
+            answer = self._cluster.answer(candidate.call)
+            self._next_step(candidate, answer)
+        except UserError as error:
+            self._refuse(candidate, str(error))
+        except Exception as error:  # whatever an agent raises, on a machine that we do not know
+            self._drop(candidate, _words(error))
+
+    def _next_step(self, candidate: Candidate, answer: Any) -> None:
+        match candidate.step:
+            case "describe":
+                candidate.description = answer
+                self._require_code(candidate.seat, answer)
+                self._ask_for_data(candidate)
+            case "has_data" if not answer:
+                example = self._example()
+                self._go_on(candidate, "take_data", example, self._shared_data())
+            case "take_data" if not answer:
+                raise UserError(f"{candidate.seat.name} could not keep the data set: give --data-dir a folder it has")
+            case "has_data" | "take_data":
+                self._go_on(candidate, "open", self._order(candidate.seat))
+            case "open":
+                self._join(candidate, answer)
+
+    def _ask_for_data(self, candidate: Candidate) -> None:
+        if self._runs:
+            data_dir = self._settings.data_dir
+            self._go_on(candidate, "has_data", self._example(), data_dir and str(data_dir))
+        else:
+            self._go_on(candidate, "open", self._order(candidate.seat))
+
+    def _go_on(self, candidate: Candidate, step: Literal["has_data", "take_data", "open"], *arguments: Any) -> None:
+        candidate.step = step
+        candidate.call = self._cluster.call(candidate.agent, step, *arguments)
+
+    def _require_code(self, seat: Seat, description: Description) -> None:
+        ours = training_code()
+        if description.code != ours:
+            raise UserError(
+                f"{seat.name} has other code than this machine ({description.code[:12]}, here {ours[:12]}): install "
+                "the same version there, or share one environment"
+            )
+
+    def _example(self) -> str:
+        return to_json(next(iter(self._runs.values())))
+
+    def _shared_data(self) -> Any:
+        """Return what stands for the files of the data set, read once: they travel once to each node that lacks it."""
+        if self._data is None:
+            spec = next(iter(self._runs.values())).data
+            self._data = self._cluster.share(transfer.read_set(spec, self._settings.data_dir))
+        return self._data
+
+    def _order(self, seat: Seat) -> Order:
+        return Order(
+            settings=self._settings,
+            threads=self._threads,
+            jobs=self._jobs,
+            cpus=seat.node.cpus,
+            runs=[to_json(run) for run in self._runs.values()],
+        )
+
+    def _join(self, candidate: Candidate, slots: int) -> None:
+        assert candidate.description is not None
+        self._candidates.remove(candidate)
+        self._members.append(Member(candidate.seat, candidate.agent, slots, candidate.description))
+        self._tries.pop(candidate.seat.key, None)
+        self._news.append(f"{candidate.seat.name}: {slots} trial{'' if slots == 1 else 's'} at once")
+
+    def _drop(self, candidate: Candidate, why: str) -> None:
+        """Give a candidate up, and try the seat again later."""
+        self._candidates.remove(candidate)
+        self._kill(candidate.agent)
+        tries = self._tries.get(candidate.seat.key, (0, 0.0))[0] + 1
+        self._tries[candidate.seat.key] = (tries, time.monotonic() + self._patience.again * 2 ** min(tries, 6))
+        if tries == 1:
+            self._news.append(f"{candidate.seat.name} cannot be used: {why}")
+
+    def _refuse(self, candidate: Candidate, why: str) -> None:
+        self._candidates.remove(candidate)
+        self._kill(candidate.agent)
+        self._refused[candidate.seat.key] = why
+        self._news.append(why)
+
+    def _take_submit(self, member: Member, call: Hashable) -> None:
+        arguments = member.submitted.pop(call)
+        try:
+            self._cluster.answer(call)
+        except AgentSilentError:
+            self._is_silent = True
+            member.submitted[self._cluster.call(member.agent, "submit", *arguments)] = arguments
+        except ClusterError as error:
+            self._lose(member, _words(error))
+        except Exception as error:  # such as a full disk there: the trial does not run
+            for trial, attempt in list(member.running.values()):
+                if attempt == arguments[1]:
+                    del member.running[trial.name]
+                    lost = f"{member.seat.name} did not take it: {_words(error)}"
+                    self._exits.append(Exit(trial=trial, code=FAILED, lost=lost))
+
+    def _take_poll(self, member: Member) -> None:
+        call, member.poll = member.poll, None
+        try:
+            answers: Sequence[News] = self._cluster.answer(call)
+        except AgentSilentError:
+            self._is_silent = True  # asked again; `_give_up_silent` counts
+            return
+        except Exception as error:
+            self._lose(member, _words(error))
+            return
+        member.asked_at, member.has_polled = None, True
+        for news in answers:
+            if news.number > member.seen:
+                member.seen = news.number
+                self._take_news(member, news)
+
+    def _take_news(self, member: Member, news: News) -> None:
+        member.sees_disk = news.sees_disk
+        for (name, attempt), files in news.files.items():
+            if member.running.get(name, (None, 0))[1] == attempt:
+                write_files(member.running[name][0].folder, files)
+        for ended in news.ended:
+            if member.running.get(ended.name, (None, 0))[1] == ended.attempt:
+                trial, _ = member.running.pop(ended.name)
+                self._exits.append(Exit(trial=trial, code=ended.code, shared=ended.shared))
+
+    def _give_up_silent(self) -> None:
+        now = time.monotonic()
+        for member in list(self._members):
+            patience = self._patience.poll if member.has_polled else self._patience.start
+            if member.asked_at is not None and now - member.asked_at > patience:
+                self._lose(member, f"no answer for {patience:.0f} s")
+        for candidate in list(self._candidates):
+            if now - candidate.since > self._patience.start:
+                self._drop(candidate, f"no answer for {self._patience.start:.0f} s")
+
+    def _lose(self, member: Member, why: str) -> None:
+        """Give a member up: its trials end as lost, and another agent has to answer before the seat is used again."""
+        self._members.remove(member)
+        self._kill(member.agent)
+        self._tries[member.seat.key] = (1, time.monotonic() + self._patience.again)
+        self._joules.append(None)
+        self._news.append(f"{member.seat.name} was lost: {why}")
+        lost = f"{member.seat.name} was lost: {why}"
+        self._exits += [Exit(trial=trial, code=FAILED, lost=lost) for trial, _ in member.running.values()]
+
+    def _note_emptiness(self) -> None:
+        is_empty = not self._members
+        if is_empty and not self._was_empty:
+            self._news.append("no node is left: waiting for one to join; Ctrl-C ends, and the same command goes on")
+        self._was_empty = is_empty
+
+    def _cancel_all(self, drain_s: float) -> None:
+        """End every trial and take what its folder has, as far as the nodes answer in time."""
+        busy = [member for member in self._members if member.running]
+        calls = {self._cluster.call(member.agent, "cancel_all", drain_s): member for member in busy}
+        answers = self._answers(calls, drain_s + self._patience.stop)
+        for call, member in calls.items():
+            running, member.running = member.running, {}
+            files: dict[str, Files] = answers.get(call) or {}
+            for name, changed in files.items():
+                if name in running:
+                    with contextlib.suppress(OSError, DiskFullError):
+                        write_files(running[name][0].folder, changed)
+        self._exits = []
+        self._remove_probes()
+
+    def _answers(self, calls: Iterable[Hashable], seconds: float) -> dict[Hashable, Any]:
+        """Return the answers to calls that come within so many seconds."""
+        waiting, deadline, answers = set(calls), time.monotonic() + seconds, {}
+        while waiting and (rest := deadline - time.monotonic()) > 0:
+            for call in self._cluster.wait(list(waiting), rest):
+                waiting.discard(call)
+                with contextlib.suppress(Exception):  # one that failed is none that comes
+                    answers[call] = self._cluster.answer(call)
+        return answers
+
+    def _answer(self, agent: Hashable, method: str, *arguments: Any) -> Any:
+        """Call and wait. Raises ClusterError where no answer comes in time."""
+        call = self._cluster.call(agent, method, *arguments)
+        if not self._cluster.wait([call], self._patience.poll):
+            raise ClusterError(f"no answer for {self._patience.poll:.0f} s")
+        return self._cluster.answer(call)
+
+    def _kill(self, agent: Hashable) -> None:
+        with contextlib.suppress(Exception):  # gone already
+            self._cluster.kill(agent)
+
+    def _probe_in(self, root: Path) -> str:
+        """Return the name of a file in the trials' folder, by which an agent finds out whether it sees this disk."""
+        path = root / self._probe
+        if path not in self._probes:
+            path.touch()
+            self._probes.add(path)
+        return self._probe
+
+    def _remove_probes(self) -> None:
+        probes, self._probes = self._probes, set()
+        for probe in probes:
+            probe.unlink(missing_ok=True)
+
+
+def _words(error: BaseException) -> str:
+    """Return the first line of an error, or its kind."""
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
