@@ -11,7 +11,7 @@ from analysis.figures.axes import limits
 from analysis.figures.panels import FigureText, grid
 from analysis.figures.style import arm_style, draw_and_save
 from analysis.results.trials import TrialRow
-from analysis.tables.labels import names_label, values_label
+from analysis.tables.labels import full_label
 from resnet_lab import metrics
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import Status
@@ -101,11 +101,10 @@ def _costs(trials: Sequence[TrialRow], cell: Mapping[str, Any]) -> dict[str, flo
 
 def _figure(frame: "pd.DataFrame", rows: Sequence[ArmRow], lost: int) -> Any:
     costs = list(dict.fromkeys(frame["cost"]))
-    labels = [values_label({**row.context, **row.arm}) for row in rows]
-    name = names_label({**rows[0].context, **rows[0].arm})
+    labels = [full_label({**row.context, **row.arm}) for row in rows]
     left_out = f"; left out: {lost} without a mean, where a seed diverged or none is complete" if lost else ""
     text = FigureText("Test error against cost", CAPTION + left_out)
-    figure, axes = grid(len(costs), text, key=(name, labels), markers=True)
+    figure, axes = grid(len(costs), text, key=("", labels), markers=True)
     for panel, cost in zip(axes, costs, strict=True):
         _draw(panel, frame[frame["cost"] == cost], cost)
     return figure

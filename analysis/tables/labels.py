@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ablations.constraints import unread
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.families import unread_by
 
-_SHORTCUT = "model.block.shortcut"
+_SHORTCUT, _FAMILY = "model.block.shortcut", "model.name"
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
@@ -31,12 +32,13 @@ def names_label(names: Iterable[str]) -> str:
 
 
 def full_label(values: Mapping[str, Value]) -> str:
-    """Return `norm_position=before_add, act_position=none`, without numbers that the shortcut does not read."""
+    """Return `norm_position=before_add, act_position=none`, without what the network does not read."""
     short = short_names(values)
     return ", ".join(f"{short[name]}={value}" for name, value in read(values).items())
 
 
 def read(values: Mapping[str, Value]) -> dict[str, Value]:
-    """Return the values without the numbers that their shortcut does not read, which say nothing about the network."""
+    """Return the values without those that their shortcut or family does not read, which say nothing of the network."""
     ignored = unread(str(values[_SHORTCUT])) if _SHORTCUT in values else frozenset()
+    ignored |= unread_by(str(values[_FAMILY])) if _FAMILY in values else frozenset()
     return {name: value for name, value in values.items() if name.rpartition(".")[2] not in ignored}

@@ -72,6 +72,14 @@ def shortcut_blocks(spec: "ModelSpec") -> int:
     return 0 if spec.block.shortcut == Shortcut.NONE else sum(stages(spec))
 
 
+def unread_by(name: str) -> frozenset[str]:
+    """Return which of depth and width a family of fixed networks does not read; none of an unknown one's."""
+    families = {family.value: family for family in ModelName}
+    if name not in families or families[name] in WITH_BLOCKS:
+        return frozenset()
+    return frozenset({"depth", "width"}) - _READ.get(families[name], frozenset())
+
+
 def _check_depth(spec: "ModelSpec", depths: Iterable[int], what: str) -> None:
     if spec.depth not in depths:
         raise ValueError(f"{what} has depth {', '.join(map(str, depths))}, not {spec.depth}")

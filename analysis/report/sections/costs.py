@@ -23,7 +23,7 @@ def costs(data: ReportData) -> Iterator[Block]:
     """Yield time, speed, parameters and FLOPs of each arm, and the whole."""
     rows = data.rows
     fields = field_headers(rows, merged=False)
-    headers = ["parameters", "FLOPs/image", "training FLOPs", "s/trial", "images/s"]
+    headers = ["parameters", "FLOPs/image", "training FLOPs", "s/trial", "s/epoch", "images/s"]
     yield Table(
         caption="Cost of one trial, mean over the complete ones.",
         headers=[*fields, *headers],
@@ -59,7 +59,9 @@ def _cost(data: ReportData, row: ArmRow) -> list[str]:
     cells = (data.audit or {}).get("cells", ())
     built: Mapping[str, Any] = next((cell for cell in cells if all(cell[n] == v for n, v in names.items())), {})
     complete = [run for run in data.runs_of(row) if run["status"] == Status.COMPLETE]
-    speeds = [s for run in complete for e in data.histories[run["trial"]] if (s := e.get("time/images_per_s"))]
+    epochs = [epoch for run in complete for epoch in data.histories[run["trial"]]]
+    speeds = [speed for epoch in epochs if (speed := epoch.get("time/images_per_s"))]
+    lengths = [length for epoch in epochs if (length := epoch.get("time/epoch_s"))]
     seconds = [float(run["time/train_s"]) for run in complete if "time/train_s" in run]
     seen = _images_seen(data, complete)
     flops = built.get("flops")
@@ -68,6 +70,7 @@ def _cost(data: ReportData, row: ArmRow) -> list[str]:
         large(flops) if flops else "n/a",
         large(BACKWARD * flops * seen) if flops and seen else "n/a",
         f"{fmean(seconds):.1f}" if seconds else "n/a",
+        f"{fmean(lengths):.1f}" if lengths else "n/a",
         f"{fmean(speeds):,.0f}" if speeds else "n/a",
     ]
 

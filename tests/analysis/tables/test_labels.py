@@ -15,3 +15,9 @@ def test_a_number_that_no_shortcut_reads_is_left_out():
 def test_the_default_of_a_number_is_said_where_the_baseline_does_not_read_it():
     assert changes(GATED, A) == "shortcut=\n  exclusive_gating\ngate_bias=-6.0"
     assert changes(A, A) == "baseline"
+
+
+def test_a_depth_that_the_family_does_not_read_is_left_out():
+    cnn, resnet = ({"model.name": name, "model.depth": 20} for name in ("mnist_cnn", "cifar_resnet"))
+    assert full_label(cnn) == "name=mnist_cnn"
+    assert full_label(resnet) == "name=cifar_resnet, depth=20"
