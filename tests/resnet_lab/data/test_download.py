@@ -1,15 +1,25 @@
 """Download of a set: on first use, repaired where damaged, reported where impossible."""
 
 import gzip
+import hashlib
+import io
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlsplit
 
+import numpy as np
+import pyarrow
 import pytest
+from PIL import Image
+from pyarrow import parquet
 from torchvision.datasets import utils
 
-from resnet_lab.data import sources
+from resnet_lab.data import download, fetch, sources
+from resnet_lab.data.files import KnownFile
+from resnet_lab.data.formats import cifar_parquet
 from resnet_lab.data.load import ensure, load
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, DataSpec
@@ -33,6 +43,7 @@ def test_without_a_network_one_message_names_set_and_remedy(
 ) -> None:
     monkeypatch.setattr(utils, "download_url", refuse)
     monkeypatch.setattr(utils, "download_and_extract_archive", refuse)
+    monkeypatch.setattr(fetch, "urlopen", refuse)
     with pytest.raises(UserError) as caught:
         use(DataSpec(name=name))
     message = str(caught.value)
@@ -81,11 +92,60 @@ def test_first_use_downloads_and_a_spoilt_cache_repairs_itself(
     assert capsys.readouterr().out == "", "standard output is left to the command"
 
 
-def test_cifar_is_fetched_as_torchvision_fetches_it(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cifar_comes_from_the_first_mirror_with_torchvisions_checksum(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(utils, "download_and_extract_archive", lambda *a, **k: asked.append((a, k)))
+
+    def give(file: KnownFile, urls: tuple[str, ...], folder: Path) -> Path:
+        asked.append((file, urls, folder))
+        with tarfile.open(folder / file.name, "w:gz") as archive:
+            archive.addfile(tarfile.TarInfo("readme"))
+        return folder / file.name
+
+    monkeypatch.setattr(fetch, "fetch", give)
     with pytest.raises(UserError, match="holds no cifar100"):  # nothing was really fetched
         sources.verify(DatasetName.CIFAR100, None)
-    ((arguments, options),) = asked
-    assert arguments[1] == str(cache)
-    assert options == {"filename": "cifar-100-python.tar.gz", "md5": "eb9058c3a382ffc7106e4002c42a8d85"}
+    ((file, urls, folder),) = asked
+    assert (folder, file.name, file.digest) == (cache, "cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85")
+    assert [urlsplit(url).scheme for url in urls] == ["https", "https"]
+    assert urls[-1].startswith("https://www.cs.toronto.edu/"), "the official host is slow"
+
+
+def test_cifar10s_parquet_edition_stands_in_and_is_held_to_the_official_digests(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw = np.random.default_rng(0)
+    images = draw.integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    records = [bytes([label]) + image.transpose(2, 0, 1).tobytes() for label, image in enumerate(images)]
+    batches = [b"".join(records[start : start + 2]) for start in (0, 2, 4)]
+    known = [
+        KnownFile(name=f"{name}.bin", digest=hashlib.sha1(content).hexdigest(), algorithm="sha1", size=len(content))
+        for name, content in zip(("b1", "b2", "test"), batches, strict=True)
+    ]
+
+    def table(first: int, last: int, path: Path) -> Path:
+        encoded = []
+        for image in images[first:last]:
+            stream = io.BytesIO()
+            Image.fromarray(image).save(stream, "PNG")
+            encoded.append({"bytes": stream.getvalue(), "path": None})
+        parquet.write_table(pyarrow.table({"img": encoded, "label": list(range(first, last))}), path)
+        return path
+
+    def give(url: str, folder: Path) -> Path:
+        return table(0, 4, folder / "a") if "train" in url else table(4, 6, folder / "b")
+
+    monkeypatch.setattr(fetch, "urlopen", refuse)
+    monkeypatch.setattr(fetch, "fetch_unknown", give)
+    monkeypatch.setattr(cifar_parquet, "BATCH", 2)
+    monkeypatch.setattr(cifar_parquet, "TRAIN", tuple(reversed(known[:2])))  # in whatever order they are
+    monkeypatch.setattr(cifar_parquet, "TEST", tuple(known[2:]))
+    download.download(DatasetName.CIFAR10, cache)
+    kept = cache / "cifar-10-batches-bin"
+    assert [(kept / file.name).read_bytes() for file in known] == batches
+    assert sorted(path.name for path in cache.iterdir()) == ["cifar-10-batches-bin", "cifar10.lock"]
+    assert "its parquet edition instead" in capsys.readouterr().err
+    images[3, 0, 0, 0] ^= 1
+    with pytest.raises(UserError, match=r"no route to host.*; a holds other pixels than CIFAR-10's official batches"):
+        download.download(DatasetName.CIFAR10, cache)
