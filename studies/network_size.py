@@ -1,4 +1,4 @@
-"""Is a network of twenty times the parameters worth it? ResNet-18 beside the CIFAR nets of 6n+2 layers.
+"""Is a network of twenty times the parameters worth it? ResNet-18 against the CIFAR nets of 6n+2 layers.
 
     python -m studies.network_size                                             about 2 minutes on 2 cores
     python -m studies.network_size --only resnet32 resnet18                    some of the networks

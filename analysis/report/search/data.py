@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from analysis.figures.search_axes import Axis
+from analysis.figures.search.axes import Axis
 from analysis.report.traces import Json, Traces
 from analysis.results.report_folder import SEARCH, ReportFolder
 from resnet_lab.errors import UserError

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from analysis.figures.optimization_history import plot_progress
-from analysis.figures.parallel_coordinates import plot_parallel
+from analysis.figures.search.optimization_history import plot_progress
+from analysis.figures.search.parallel_coordinates import plot_parallel
 from analysis.report.assemble import Parts, now, picture, sections, write_document, write_launch
 from analysis.report.document import Document
 from analysis.report.exports import csv_text, tabular

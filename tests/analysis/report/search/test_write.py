@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.figures.optimization_history import plot_progress, progress_data
-from analysis.figures.parallel_coordinates import parallel_data, plot_parallel
-from analysis.figures.search_axes import Axis
+from analysis.figures.search.axes import Axis
+from analysis.figures.search.optimization_history import plot_progress, progress_data
+from analysis.figures.search.parallel_coordinates import parallel_data, plot_parallel
 from analysis.report import write_report
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.figures.axes import spans_decades
 from analysis.figures.panels import WIDTH, FigureText, grid
-from analysis.figures.search_axes import Axis
+from analysis.figures.search.axes import Axis
 from analysis.figures.style import colour, draw_and_save
 from analysis.tables.labels import short_names
 from resnet_lab.metrics import VAL_ERROR, metric

@@ -1,0 +1,1 @@
+"""Figures of an open search: its history, and its trials on parallel coordinates."""
