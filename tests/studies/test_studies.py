@@ -159,6 +159,8 @@ def test_the_small_cnns_of_the_mnist_ladder_have_the_protocol_of_its_text_and_th
     assert found["mnist_cnn_deep"] == [
         (0.70, ["recipe.iterations 10700 (published 11800)", "images 55000 (published 60000)"])
     ]
+    torchvisions = [[f.value for f in figures_for(cell)] for cell in plan.cells if cell.data.rgb]
+    assert torchvisions == [[1.64], [2.50]]  # in doubt, so without a verdict
 
 
 def test_rungs_of_the_mnist_ladder_are_chosen_by_name():

@@ -10,7 +10,7 @@ import torch
 from analysis.comparison.published import TEST_ERROR, every_figure, figures, figures_for
 from resnet_lab.networks import build_network
 from resnet_lab.networks.build import count_parameters
-from resnet_lab.spec import RunSpec
+from resnet_lab.spec import DatasetName, RunSpec
 from resnet_lab.spec.fields import replace
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"
@@ -59,7 +59,8 @@ def test_a_figure_has_a_network_of_ours_or_the_name_of_another():
     for one in every_figure():
         assert bool(one.model) != bool(one.network), one
         if one.model:
-            replace(RunSpec(), {**one.model, **one.recipe})  # raises where it cannot be
+            data = {"data.name": one.data} if one.data in set(DatasetName) else {}
+            replace(RunSpec(), {**data, **one.model, **one.recipe})  # raises where it cannot be
 
 
 def test_no_run_is_held_against_what_it_cannot_be_compared_with():
