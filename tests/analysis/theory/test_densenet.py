@@ -1,6 +1,7 @@
 """Closed forms of dense blocks against a built network and the paper's numbers."""
 
 import pytest
+import torch
 from torch import nn
 
 from analysis.theory.densenet import input_channels, links, parameters, stored_channels
@@ -29,7 +30,8 @@ def test_parameters_are_those_of_the_closed_form_and_of_the_convolutions(layers,
 
 
 def test_the_channels_of_densenet_121_as_built_are_those_of_the_closed_form():
-    network = build_network(ModelSpec(name="densenet121"), channels=3, size=64)
+    with torch.device("meta"):  # shapes alone
+        network = build_network(ModelSpec(name="densenet121"), channels=3, size=64)
     reads = {name: m.in_channels for name, m in network.named_modules() if name.endswith(".conv1")}
     for block, (layers, start) in enumerate(zip((6, 12, 24, 16), (64, 128, 256, 512), strict=True), start=1):
         for layer in range(1, layers + 1):
