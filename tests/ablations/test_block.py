@@ -83,6 +83,14 @@ def test_with_its_branch_zeroed_a_block_is_the_identity_only_while_the_norm_is_b
         assert not torch.allclose(y, x, atol=1e-2)
 
 
+@pytest.mark.parametrize("kind", BlockKind)
+def test_with_the_relu_before_the_addition_too_the_one_after_it_changes_nothing(kind):
+    """What follows a stem's ReLU is not negative, nor is what the branch adds: `before_add` is both of them."""
+    blocks = nn.Sequential(*(build_block(BlockSpec(kind=kind, act_position="before_add"), 8, 8) for _ in range(2)))
+    x = images(0, 4, 8, 5, 5).relu()
+    assert torch.equal(blocks(x).relu(), blocks(x))
+
+
 def test_a_plain_block_with_its_branch_zeroed_loses_its_input():
     block = build_block(BlockSpec(shortcut=Shortcut.NONE), 8, 8)
     nn.init.zeros_(last_convolution(block).weight)
