@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 NAMED = 20
 """Classes whose counts fit the matrix."""
-LABELLED = 60
-"""Classes whose names fit its axes; of more, every tenth has its number."""
+LARGE = 60
+"""Classes whose names fit axes of the usual size; of more, the figure grows with them."""
+LABELLED = 160
+"""Classes that all have their names on the axes; of more, as many do, evenly apart."""
+SPACING, MARGIN = 0.1, 3.0
+"""Inches for each name of a large figure, and around its cells."""
 CONTRAST = 0.35
 """Exponent of the colour scale: with a linear one, the errors of a good network would all be white."""
 
@@ -52,7 +56,7 @@ def _confusion(scores: Scores, classes: Sequence[str], about: str) -> "Figure":
 
     counts = np.array(scores.confusion)
     shares = 100 * counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure = Figure(figsize=(6.4, 5.8), layout="constrained")
+    figure = Figure(figsize=_size(len(classes)), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(CONTRAST, 0, 100))
     bar = figure.colorbar(image, ax=axes, shrink=0.8, ticks=[0, 1, 5, 20, 50, 100])
@@ -65,24 +69,24 @@ def _confusion(scores: Scores, classes: Sequence[str], about: str) -> "Figure":
     return figure
 
 
+def _size(classes: int) -> tuple[float, float]:
+    """Return width and height in inches: those of a page, or what the names of many classes take."""
+    if classes <= LARGE:
+        return 6.4, 5.8
+    side = SPACING * min(classes, LABELLED) + MARGIN
+    return side + 0.6, side
+
+
 def _ink(share: float) -> str:
     """Return a colour of text that is legible on the cell of that share."""
     return "white" if (share / 100) ** CONTRAST > 0.6 else "0.2" if share else "0.7"
 
 
 def _label_classes(axes: "Axes", classes: Sequence[str]) -> None:
-    named = len(classes) <= LABELLED
-    ticks = range(0, len(classes), 1 if named else 10)
-    labels = [classes[tick] if named else str(tick) for tick in ticks]
-    size = 9 if len(classes) <= NAMED or not named else 5
-    turned = 45 if len(classes) <= NAMED else 90
-    axes.set_xticks(
-        ticks,
-        labels,
-        rotation=turned if named else 0,
-        ha="right" if named and turned == 45 else "center",
-        fontsize=size,
-    )
+    few = len(classes) <= NAMED
+    ticks = range(0, len(classes), -(-len(classes) // LABELLED))
+    labels, size = [classes[tick] for tick in ticks], 9 if few else 5
+    axes.set_xticks(ticks, labels, rotation=45 if few else 90, ha="right" if few else "center", fontsize=size)
     axes.set_yticks(ticks, labels, fontsize=size)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
