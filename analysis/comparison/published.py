@@ -11,7 +11,7 @@ from ablations.choices import BlockKind, Shortcut
 from resnet_lab.data.catalog import info_of
 from resnet_lab.engine.schedules import warmup_of
 from resnet_lab.spec import DatasetName, RunSpec, Warmup
-from resnet_lab.spec.choices import Value
+from resnet_lab.spec.choices import PHOTOGRAPHS, Value
 from resnet_lab.spec.families import WITH_BLOCKS
 from resnet_lab.spec.fields import flatten, replace
 
@@ -220,6 +220,8 @@ def _ours(spec: RunSpec) -> dict[str, Value]:
     parts[WARMUP] = warmup_of(spec).value
     if parts[WARMUP] == Warmup.NONE:
         del parts["recipe.warmup_iterations"], parts["recipe.warmup_lr"]
+    if spec.data.name in PHOTOGRAPHS:
+        parts["data.size"] = info_of(spec.data).size
     parts[IMAGES] = spec.data.train_images or info_of(spec.data).train
     if spec.model.name in WITH_BLOCKS:
         if spec.model.block.shortcut in (Shortcut.A, Shortcut.AVG_POOL):

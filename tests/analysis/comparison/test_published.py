@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from analysis.comparison.published import TEST_ERROR, every_figure, figures, figures_for
+from analysis.comparison.published import TEST_ERROR, deviations, every_figure, figures, figures_for
 from resnet_lab.networks import build_network
 from resnet_lab.networks.build import count_parameters
 from resnet_lab.spec import DatasetName, RunSpec
@@ -68,6 +68,24 @@ def test_no_run_is_held_against_what_it_cannot_be_compared_with():
     assert {one.measure for one in beyond} > {TEST_ERROR, "top-1 error", "top-5 error", "training error", "parameters"}
     assert all(one.measure != TEST_ERROR or one.network for one in beyond)
     assert figures_for(replace(RunSpec(), {"model.name": "resnet34"})) == []  # of ImageNet alone
+
+
+@pytest.mark.parametrize(
+    ("data", "size", "errors"),
+    [("oxford_pets", 0, [13.02, 85.48]), ("oxford_pets", 224, [13.02, 85.48]), ("cifar10", 224, [36.11, 57.77])],
+)
+def test_transfer_stands_beside_its_figures_with_what_its_text_leaves_open(data, size, errors):
+    """Text T4, and only where the head alone is trained; 20 epochs of how many steps, by which schedule?"""
+    head = {"data.name": data, "data.size": size, "model.head": "hidden", "recipe.trained": "head"}
+    head |= {"recipe.optimizer": "adam", "recipe.lr": 2e-4, "recipe.batch_size": 32}
+    starts = [{"model.name": "resnet50", "recipe.weights": "torchvision"}, {"model.name": "densenet121"}]
+    specs = [replace(RunSpec(), head | start) for start in starts]
+    found = [one for spec in specs for one in figures_for(spec)]
+    assert [one.value for one in found] == errors
+    for spec, one in zip(specs, found, strict=True):
+        open_parts = [deviation.split()[0] for deviation in deviations(spec, one)]
+        assert open_parts == ["recipe.schedule", "recipe.iterations"] + ["published:"] * (data == "oxford_pets")
+    assert not figures_for(replace(specs[0], {"recipe.trained": "all"}))
 
 
 PARAMETERS = [
