@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from resnet_lab.data.catalog import info_of
+from resnet_lab.data.catalog import shape_of
 from resnet_lab.data.images import ImageData
 from resnet_lab.errors import UserError, refer
 from resnet_lab.networks import build_network
@@ -19,6 +19,7 @@ from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.provenance import MODEL_FILE, Provenance, provenance_from, provenance_to
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import flatten, from_json, to_json
+from resnet_lab.spec.protocol import normalise_of
 from resnet_lab.system import atomic
 
 
@@ -35,7 +36,7 @@ class Checkpoint:
         """Return the data with the normalisation this network was trained with: its spec's, or its provenance's."""
         own = self.provenance.normalisation if self.provenance else None
         if own is None:
-            return data.normalised(self.spec.data.normalise)
+            return data.normalised(normalise_of(self.spec))
         return replace(data, mean=data.mean.new_tensor(own.mean), std=data.std.new_tensor(own.std), normalise=None)
 
 
@@ -100,7 +101,7 @@ def from_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         spec, provenance = _described(metadata)
     except (KeyError, UserError) as error:
         raise _foreign(path, error) from None
-    info = provenance or info_of(spec.data)
+    info = provenance or shape_of(spec)
     _check_shapes(path, tensors, _shapes(path, spec, info.channels, info.classes))
     model = build_network(spec.model, channels=info.channels, classes=info.classes)
     model.load_state_dict(tensors)

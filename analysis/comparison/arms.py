@@ -8,7 +8,7 @@ from statistics import stdev
 from typing import NamedTuple
 
 from analysis.results.plain import none_if_undefined
-from analysis.results.trials import TrialRow, failure, group, is_diverged, outcomes_by_repeat, reasons
+from analysis.results.trials import FAULTS, TrialRow, failure, group, is_diverged, outcomes_by_repeat, reasons
 from analysis.stats.contrast import Contrast, dominance, rank_sum_p
 from analysis.stats.failures import direction, paired_differences, signed_rank_p, worst_median
 from analysis.stats.intervals import Interval, holm, paired_t, t_interval
@@ -67,6 +67,8 @@ class ArmRow:
     """Corrected by Benjamini and Hochberg over the same, where the study asks for it; else nan."""
     reasons: tuple[str, ...]
     """One `seed S: why: sentence` for each failed trial, and for each missing one that has a reason."""
+    faults: tuple[str, ...] = ()
+    """The faults of its trials' protocol, such as `validation=test`; none where that is correct."""
 
     @property
     def p_corrected(self) -> float:
@@ -121,7 +123,7 @@ def trials_of(trials: Sequence[TrialRow], rows: Sequence[ArmRow]) -> Callable[[A
     return of
 
 
-NOT_IN_JSON = frozenset({"arm", "context", "reasons", "direction", "repeats", "is_unpaired", "p_bh"})
+NOT_IN_JSON = frozenset({"arm", "context", "reasons", "direction", "repeats", "is_unpaired", "p_bh", "faults"})
 
 
 def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
@@ -131,7 +133,8 @@ def as_dict(row: ArmRow) -> dict[str, Value | list[str] | None]:
     plain = {name: none_if_undefined(value) for name, value in values.items()}
     asked: dict[str, Value] = {"unpaired": True} if row.is_unpaired else {}
     asked |= {} if math.isnan(row.p_bh) else {"p_bh": row.p_bh}
-    return {**row.context, **row.arm, **plain, **asked, "reasons": list(row.reasons)}
+    marked: dict[str, Value | list[str] | None] = {FAULTS: list(row.faults)} if row.faults else {}
+    return {**row.context, **row.arm, **plain, **asked, **marked, "reasons": list(row.reasons)}
 
 
 def _row(
@@ -175,6 +178,7 @@ def _row(
         p=tested.p,
         p_holm=math.nan,
         reasons=reasons(trials, metric),
+        faults=tuple(dict.fromkeys(str(trial[FAULTS]) for trial in trials if trial.get(FAULTS))),
     )
 
 

@@ -15,9 +15,11 @@ from resnet_lab.spec.choices import Value
 Json = Mapping[str, Any]
 BATCH, ORDER, PARAMETERS = "first mini-batch", "order of the first epoch", "shared parameters"
 EXPLAINED_BY: Mapping[str, tuple[str, ...]] = {
-    ORDER: ("data.",),
+    ORDER: ("data.", "protocol.seeding"),
     BATCH: (
         "data.",  # of normalise too: zero after it is the border of crops
+        "protocol.normalisation",
+        "protocol.seeding",
         "recipe.batch_size",
         "recipe.augmentation",
         "recipe.crop_padding",
@@ -26,7 +28,7 @@ EXPLAINED_BY: Mapping[str, tuple[str, ...]] = {
         "recipe.crop_scale",
         "recipe.mixup",
     ),
-    PARAMETERS: ("model.", "recipe.init", "recipe.weights"),
+    PARAMETERS: ("model.", "recipe.init", "recipe.weights", "protocol.loaded", "protocol.seeding"),
 }
 """Fields, or the beginnings of their names, that what was recorded depends on, besides the seed."""
 

@@ -14,6 +14,7 @@ from resnet_lab.spec import DatasetName, RunSpec, Warmup
 from resnet_lab.spec.choices import PHOTOGRAPHS, Value
 from resnet_lab.spec.families import WITH_BLOCKS
 from resnet_lab.spec.fields import flatten, replace
+from resnet_lab.spec.protocol import faults_of
 
 Statistic = Literal["mean", "median", "best", "unknown"]
 UNKNOWN = "unknown"
@@ -191,6 +192,7 @@ def deviations(spec: RunSpec, figure: Published) -> list[str]:
         if ours[name] != theirs[name]
     ]
     found += [f"{name} {ours[name]} (published: {UNKNOWN})" for name in DECISIVE if theirs.get(name) == UNKNOWN]
+    found += [f"{name} {value} (a fault)" for name, value in faults_of(spec).items()]
     if figure.doubt:
         found.append(f"published: {figure.doubt}")
     if not figure.runs or figure.statistic == UNKNOWN:

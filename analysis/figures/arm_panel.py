@@ -4,19 +4,23 @@ seaborn's own bars are not used: its default interval, a bootstrap, covers 75 % 
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.figures.arm_marks import draw_lane
 from analysis.figures.axes import limits, log_ticks, spans_decades
 from analysis.figures.style import arm_style
-from analysis.tables.labels import names_label
+from analysis.tables.cells import arm_label
+from analysis.tables.fault_words import FAULTY, RED
+from analysis.tables.labels import MANY, names_label
 from resnet_lab import metrics
+from resnet_lab.spec.choices import Value
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
 Key = tuple[object, ...]
 
@@ -28,14 +32,24 @@ TITLE_LETTER, LETTER, SMALL_LETTER = 0.085, 0.057, 0.05
 BELOW = 0.5
 """From the axis down to the legend, in inches: past the tick labels and the name of the context."""
 
+_MARK = f" ({FAULTY})"
 
-def draw(frame: "pd.DataFrame", *, arm: Sequence[str], context: Sequence[str], title: str, metric: str) -> "Figure":
-    """Return the figure; the metric is in per cent."""
+
+def draw(
+    frame: "pd.DataFrame",
+    *,
+    arm: Sequence[str],
+    context: Sequence[str],
+    title: str,
+    metric: str,
+    faulty: Collection[Key] = (),
+) -> "Figure":
+    """Return the figure; the metric is in per cent. Arms in `faulty`, by their values, are marked in red."""
     from matplotlib.figure import Figure
 
     settings, arms = _distinct(frame, context), _distinct(frame, arm)
     width = min(max(4.6, 1.4 + 0.45 * len(arms) * len(settings)), 10)
-    labels = [" / ".join(map(str, key)) + _baseline_mark(frame, arm, key) for key in arms]
+    labels = [_label(frame, arm, key, is_faulty=key in faulty) for key in arms]
     columns = 2 if 2 * (LETTER * max(map(len, labels), default=0) + 0.6) < width else 1
     figure = Figure(figsize=(width, 3.3 + 0.17 * -(-len(arms) // columns)), layout="constrained")
     axes = figure.add_subplot()
@@ -43,7 +57,7 @@ def draw(frame: "pd.DataFrame", *, arm: Sequence[str], context: Sequence[str], t
     _format_axes(axes, settings, context, metric)
     _draw_arms(axes, frame, (context, settings), (arm, arms))
     axes.set_title(textwrap.fill(title, int(width / TITLE_LETTER)), loc="left")
-    _legend(figure, axes, names_label(arm), labels, columns)
+    _legend(figure, axes, key_title(arm), labels, columns)
     caption = textwrap.fill("; ".join(_notes(axes, frame)), int(width / SMALL_LETTER))
     figure.supxlabel(caption, x=0.01, ha="left", fontsize=7, color="0.35")
     return figure
@@ -75,8 +89,15 @@ def _where(frame: "pd.DataFrame", names: Sequence[str], key: Key) -> "pd.DataFra
     return frame
 
 
-def _baseline_mark(frame: "pd.DataFrame", arm: Sequence[str], key: Key) -> str:
-    return " (baseline)" if _where(frame, arm, key)["is_baseline"].any() else ""
+def _label(frame: "pd.DataFrame", arm: Sequence[str], key: Key, *, is_faulty: bool) -> str:
+    base = next(iter(_distinct(frame[frame["is_baseline"]], arm)), key)
+    values, reference = (dict(zip(arm, each, strict=True)) for each in (key, base))
+    return legend_label(
+        values,  # type: ignore[arg-type]  # cells of a frame
+        reference,  # type: ignore[arg-type]
+        is_baseline=bool(_where(frame, arm, key)["is_baseline"].any()),
+        is_faulty=is_faulty,
+    )
 
 
 def _set_scale(axes: "Axes", frame: "pd.DataFrame") -> None:
@@ -111,7 +132,7 @@ def _legend(figure: "Figure", axes: "Axes", title: str, labels: Sequence[str], c
     styles = [arm_style(index) for index in range(len(labels))]
     handles = [Line2D([], [], color=c, marker=m, mec="black", mew=0.6, ms=6, lw=1.6) for c, m in styles]
     below = ScaledTranslation(0, -BELOW, figure.dpi_scale_trans)
-    axes.legend(
+    legend = axes.legend(
         handles,
         labels,
         title=title,
@@ -125,6 +146,7 @@ def _legend(figure: "Figure", axes: "Axes", title: str, labels: Sequence[str], c
         fontsize=8,
         title_fontsize=8,
     )
+    redden(legend)
 
 
 def _notes(axes: "Axes", frame: "pd.DataFrame") -> list[str]:
@@ -139,3 +161,25 @@ def _notes(axes: "Axes", frame: "pd.DataFrame") -> list[str]:
         (axes.get_yscale() == "log", "log scale"),
     ]
     return [text for holds, text in parts if holds]
+
+
+def key_title(arm: Iterable[str]) -> str:
+    """Return the title of a legend of arms: the names of their fields, where they are few."""
+    names = list(arm)
+    return names_label(names) if len(names) <= MANY else ""
+
+
+def legend_label(
+    arm: Mapping[str, Value], reference: Mapping[str, Value], *, is_baseline: bool, is_faulty: bool
+) -> str:
+    """Return an arm's label; of many fields, those that differ from `reference`, the baseline."""
+    label = arm_label(arm, reference)
+    named = is_baseline and label != "baseline"
+    return label + (" (baseline)" if named else "") + (_MARK if is_faulty else "")
+
+
+def redden(legend: "Legend") -> None:
+    """Set the labels of faulty arms in red."""
+    for text in legend.get_texts():
+        if text.get_text().endswith(_MARK):
+            text.set_color(RED)

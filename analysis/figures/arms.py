@@ -33,7 +33,9 @@ def plot_arms(
     """
     frame = plot_data(trials, rows, arm=arm, context=context, metric=metric)
     with figure_style():
-        return save(draw(frame, arm=arm, context=context, title=title, metric=metric), out, frame=frame)
+        faulty = {tuple(row.arm.values()) for row in rows if row.faults}
+        figure = draw(frame, arm=arm, context=context, title=title, metric=metric, faulty=faulty)
+        return save(figure, out, frame=frame)
 
 
 COLUMNS = ("is_baseline", "shows", "seed", "value", "n", "mean", "low", "high", "reason")

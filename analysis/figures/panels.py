@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from analysis.comparison.arms import ArmRow
-from analysis.figures.arm_panel import LETTER, SMALL_LETTER, TITLE_LETTER
+from analysis.figures.arm_panel import LETTER, SMALL_LETTER, TITLE_LETTER, key_title, legend_label, redden
 from analysis.figures.style import arm_style
-from analysis.tables.labels import full_label, names_label, values_label
+from analysis.tables.labels import full_label
 from resnet_lab.spec.choices import Value
 
 if TYPE_CHECKING:
@@ -61,13 +61,14 @@ def arm_lines(
     """Return the key of the arms for `grid`, and the colour and line of each row; all lines are solid if so asked."""
     arms = arms_of(rows)
     baseline = next((row.arm for row in rows if row.is_baseline), {})
-    labels = [values_label(arm) + (" (baseline)" if arm == baseline else "") for arm in arms]
+    faulty = [row.arm for row in rows if row.faults]
+    labels = [legend_label(arm, baseline, is_baseline=arm == baseline, is_faulty=arm in faulty) for arm in arms]
     places = [arms.index(row.arm) for row in rows]
     lines = LINES[:1] if solid else LINES
     styles: list[Mapping[str, object]] = [
         {"color": arm_style(place)[0], "linestyle": lines[place % len(lines)]} for place in places
     ]
-    return (names_label(arms[0]) if arms else "", labels), styles
+    return (key_title(arms[0]) if arms else "", labels), styles
 
 
 def grid(
@@ -111,7 +112,7 @@ def _legend(foot: "SubFigure", key: tuple[str, Sequence[str]], columns: int, lin
     from matplotlib.lines import Line2D
 
     drawn = [(*arm_style(i), lines[i % len(lines)]) for i in range(len(key[1]))]
-    foot.legend(
+    legend = foot.legend(
         [Line2D([], [], color=c, ls=line, lw=1.6, marker=m if line == "none" else None) for c, m, line in drawn],
         key[1],
         title=key[0],
@@ -122,3 +123,4 @@ def _legend(foot: "SubFigure", key: tuple[str, Sequence[str]], columns: int, lin
         fontsize=8,
         title_fontsize=8,
     )
+    redden(legend)

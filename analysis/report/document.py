@@ -7,10 +7,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph; a note is set smaller, under the table or figure it explains."""
+    """A paragraph; a note is set smaller, under the table or figure it explains; what warns is in red."""
 
     text: str
     note: bool = False
+    red: bool = False
     kind: str = "text"
 
 
@@ -27,6 +28,8 @@ class Table:
     """Rows to stress: the baselines."""
     breaks: frozenset[int] = frozenset()
     """Rows above which a line is drawn: a new context begins."""
+    red: frozenset[int] = frozenset()
+    """Rows in red: of trials whose protocol is not correct."""
     kind: str = "table"
 
 

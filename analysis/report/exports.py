@@ -10,6 +10,7 @@ from analysis.comparison.arms import ArmRow
 from analysis.comparison.compare import Comparison
 from analysis.results.plain import none_if_nan
 from analysis.tables.cells import context_breaks, field_cells, field_headers, number_cells, number_headers
+from analysis.tables.fault_words import faulty_rows
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -32,30 +33,34 @@ def to_latex(rows: Sequence[ArmRow]) -> str:
     headers = field_headers(rows, merged=False)
     cells = zip(field_cells(rows, merged=False), number_cells(rows), strict=True)
     breaks = context_breaks([row.context for row in rows])
-    return tabular(
-        [*headers, *number_headers(rows)], [fields + values for fields, values in cells], len(headers), breaks
-    )
+    lines = [fields + values for fields, values in cells]
+    return tabular([*headers, *number_headers(rows)], lines, len(headers), breaks, faulty_rows(rows))
 
 
 def tabular(
-    headers: Sequence[str], rows: Sequence[Sequence[str]], left: int, breaks: frozenset[int] = frozenset()
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: int,
+    breaks: frozenset[int] = frozenset(),
+    red: frozenset[int] = frozenset(),
 ) -> str:
     """Return rows of text as a tabular: `left` columns of text, then numbers; a rule above the rows in `breaks`."""
     lines = [
-        "% needs \\usepackage{booktabs}",
+        "% needs \\usepackage{booktabs}" + (" and \\usepackage{xcolor}" if red else ""),
         rf"\begin{{tabular}}{{{'l' * left}{'r' * (len(headers) - left)}}}",
         r"\toprule",
         _line(headers),
         r"\midrule",
     ]
     for index, row in enumerate(rows):
-        lines += [r"\midrule", _line(row)] if index in breaks else [_line(row)]
+        line = _line(row, r"\textcolor{red}{%s}" if index in red else "%s")
+        lines += [r"\midrule", line] if index in breaks else [line]
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def _line(cells: Sequence[str]) -> str:
+def _line(cells: Sequence[str], form: str = "%s") -> str:
     # A bracket at the head of a line would be read as the space after the line before.
-    return " & ".join(_number(latex(cell)) for cell in cells) + r" \\"
+    return " & ".join(form % _number(latex(cell)) for cell in cells) + r" \\"
 
 
 def latex(text: str) -> str:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from analysis.report.document import Block, Code, Document, Items, Link, Picture, Table, Text
+from analysis.tables.fault_words import RED_SIGN
 
 TEMPLATES = Path(__file__).parent / "templates"
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
@@ -47,7 +48,8 @@ def escape(text: str) -> str:
 def _block(block: Block) -> str:
     match block:
         case Text():
-            return "  \n".join(map(escape, block.text.splitlines()))
+            sign = f"{RED_SIGN} " if block.red else ""
+            return sign + "  \n".join(map(escape, block.text.splitlines()))
         case Table():
             return _table(block)
         case Picture():
@@ -66,6 +68,8 @@ def _table(table: Table) -> str:
     rule = ["---"] * table.left + ["---:"] * (len(table.headers) - table.left)
     rows = [[("**{}**" if i in table.strong and cell else "{}").format(cell) for cell in map(_cell, row)]
             for i, row in enumerate(table.rows)]  # fmt: skip
+    for index in table.red:
+        rows[index][0] = f"{RED_SIGN} {rows[index][0]}"
     lines = [[_cell(header) for header in table.headers], rule, *rows]
     return f"{escape(table.caption)}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -24,6 +24,8 @@ from resnet_lab.spec.choices import Value
 TrialRow = Mapping[str, Any]
 REPEAT = "repeat"
 """The key of the number of the repeat that a trial is of; where it is absent, that is the seed."""
+FAULTS = "faults"
+"""The key of what is wrong with a trial's protocol, in words; absent where it is correct."""
 
 
 def group(trials: Sequence[TrialRow], names: Sequence[str]) -> dict[tuple[Value, ...], list[TrialRow]]:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from analysis.comparison.arms import ArmRow, correction_of
-from analysis.tables.labels import read, short_names
+from analysis.tables.fault_words import COLUMN, faulty_rows, mark
+from analysis.tables.labels import MANY, read, short_names
 from resnet_lab.metrics import TEST_ERROR, metric
 from resnet_lab.spec.choices import Value
 
@@ -13,20 +14,27 @@ LONG = 24
 
 
 def field_headers(rows: Sequence[ArmRow], *, merged: bool) -> list[str]:
-    """Return the headings of the context and arm fields; `merged` has one column for the arm."""
+    """Return the headings of the context and arm fields; `merged` has one column for the arm, as arms of many have.
+
+    Tables with faulty protocols have a column that marks them.
+    """
     if not rows:
         return []
     short = short_names([*rows[0].context, *rows[0].arm])
-    return [short[name] for name in rows[0].context] + (["arm"] if merged else [short[n] for n in rows[0].arm])
+    merged = merged or len(rows[0].arm) > MANY
+    names = ["arm"] if merged else [short[name] for name in rows[0].arm]
+    return [*(short[name] for name in rows[0].context), *names, *([COLUMN] if faulty_rows(rows) else [])]
 
 
 def field_cells(rows: Sequence[ArmRow], *, merged: bool) -> list[list[str]]:
     """Return the values under `field_headers`; the merged column says what differs from the baseline."""
     reference = next((row.arm for row in rows if row.is_baseline), {})
+    merged, marked = merged or any(len(row.arm) > MANY for row in rows), bool(faulty_rows(rows))
     return [
         [
             *map(str, row.context.values()),
             *([changes(row.arm, reference)] if merged else map(str, row.arm.values())),
+            *([mark(row)] if marked else []),
         ]
         for row in rows
     ]
@@ -76,6 +84,13 @@ def changes(arm: Mapping[str, Value], reference: Mapping[str, Value]) -> str:
     changed = [f"{short[name]}={value}" for name, value in read(arm).items() if base.get(name) != value]
     lines = [line if len(line) <= LONG else line.replace("=", "=\n  ", 1) for line in changed]
     return "\n".join(lines) or "baseline"
+
+
+def arm_label(arm: Mapping[str, Value], reference: Mapping[str, Value], between: str = " / ") -> str:
+    """Return an arm in one line: its values, or, of many, what it changes in the baseline."""
+    if len(arm) <= MANY:
+        return between.join(map(str, arm.values()))
+    return ", ".join(changes(arm, reference).replace("=\n  ", "=").split("\n"))
 
 
 def errors_text(row: ArmRow, gap: str = " ") -> str:

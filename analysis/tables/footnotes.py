@@ -7,6 +7,7 @@ from analysis.comparison.arms import ArmRow, correction_of
 from analysis.stats.intervals import t_factor
 from analysis.stats.multiplicity import Correction
 from analysis.tables.cells import difference_unit, heading
+from analysis.tables.fault_words import fault_sentence
 from analysis.tables.labels import full_label, short_names
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
@@ -19,7 +20,13 @@ def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value], metric: str =
     """Return unit, interval, test, correction, sensitivity and failures in words, one sentence per line."""
     if not rows:
         return "No trials."
-    parts = [_means(rows, metric), _differences(rows, baseline, metric), _unpaired(rows), _repeats(rows)]
+    parts = [
+        fault_sentence(rows),
+        _means(rows, metric),
+        _differences(rows, baseline, metric),
+        _unpaired(rows),
+        _repeats(rows),
+    ]
     parts += [_diverged(rows), _sensitivity(rows), _undefined(rows)]
     parts.append(_failures(rows))
     return "\n".join(part for part in parts if part)

@@ -5,6 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from ablations.constraints import unread
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.families import unread_by
+from resnet_lab.spec.protocol import is_correct
+
+MANY = 6
+"""Fields of an arm; one of more is given by what it changes, for most of its values are the baseline's."""
 
 _SHORTCUT, _FAMILY = "model.block.shortcut", "model.name"
 
@@ -27,14 +31,19 @@ def values_label(values: Mapping[str, Value]) -> str:
 
 
 def names_label(names: Iterable[str]) -> str:
-    """Return the short names, in the order of `values_label`."""
+    """Return the short names in their order, `norm_position / act_position`."""
     return " / ".join(short_names(names).values())
 
 
 def full_label(values: Mapping[str, Value]) -> str:
-    """Return `norm_position=before_add, act_position=none`, without what the network does not read."""
+    """Return `norm_position=before_add, act_position=none`, without what the network does not read.
+
+    Of many fields, those of a correct protocol are left out as well.
+    """
     short = short_names(values)
-    return ", ".join(f"{short[name]}={value}" for name, value in read(values).items())
+    shown = {name: value for name, value in read(values).items() if len(values) <= MANY or not is_correct(name, value)}
+    named = [f"{short[name]}={value}" for name, value in shown.items()]
+    return ", ".join(named or (["correct protocol"] if values else []))
 
 
 def read(values: Mapping[str, Value]) -> dict[str, Value]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from analysis.comparison.arms import ArmRow
 from analysis.tables.cells import context_breaks, field_cells, field_headers, number_cells, number_headers
+from analysis.tables.fault_words import RED, RED_SIGN, faulty_rows
 from resnet_lab.metrics import TEST_ERROR
 
 
@@ -50,6 +51,8 @@ def markdown(rows: Sequence[ArmRow], metric: str = TEST_ERROR) -> str:
     headers = field_headers(rows, merged=False) + number_headers(rows, metric)
     cells = zip(field_cells(rows, merged=False), number_cells(rows), strict=True)
     lines = [headers, ["---"] * len(headers), *(fields + numbers for fields, numbers in cells)]
+    for index in faulty_rows(rows):
+        lines[index + 2][0] = f"{RED_SIGN} {lines[index + 2][0]}"
     return "".join(f"| {' | '.join(map(_escaped, line))} |\n" for line in lines)
 
 
@@ -71,7 +74,8 @@ def _build(rows: Sequence[ArmRow], title: str, layout: Layout, metric: str) -> T
     for index, row in enumerate(rows):
         if index in breaks:
             table.add_section()
-        table.add_row(*map(Text, fields[index] + numbers[index]), style="bold" if row.is_baseline else None)
+        style = RED if row.faults else "bold" if row.is_baseline else None
+        table.add_row(*map(Text, fields[index] + numbers[index]), style=style)
     return table
 
 
@@ -80,4 +84,5 @@ def _header(name: str, layout: Layout) -> Text:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    line = cell.replace("=\n  ", "=").replace("\n", ", ")
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")

@@ -6,7 +6,9 @@ from types import MappingProxyType
 
 from resnet_lab.data.photographs.contents import Contents
 from resnet_lab.errors import RefusedError, UserError
-from resnet_lab.spec import DatasetName, DataSpec
+from resnet_lab.spec import DatasetName, DataSpec, RunSpec
+from resnet_lab.spec.choices import HeadClasses, LossMean
+from resnet_lab.spec.protocol import IMAGENET_CLASSES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,25 @@ def info_of(spec: DataSpec) -> DatasetInfo:
     channels = 3 if spec.rgb else info.channels
     train = info.train + info.val if spec.trainval else info.train
     return replace(info, size=spec.size or info.size, channels=channels, train=train)
+
+
+def shape_of(run: RunSpec) -> ImageShape:
+    """Return what a run's network is built for: the shape of its images, and the classes of its head."""
+    shape = info_of(run.data).shape
+    return shape if run.protocol.head_classes == HeadClasses.OWN else replace(shape, classes=IMAGENET_CLASSES)
+
+
+def check_faults(run: RunSpec) -> None:
+    """Raise RefusedError where a fault of a run's protocol would have no meaning on its images."""
+    classes, steps = info_of(run.data).classes, steps_per_epoch(train_images(run.data), run.recipe.batch_size)
+    if run.protocol.head_classes != HeadClasses.OWN and classes >= IMAGENET_CLASSES:
+        raise RefusedError(
+            f"protocol.head_classes=1000 has no meaning on {classes} classes: take images of fewer than 1,000"
+        )
+    if run.protocol.loss_mean != LossMean.STEPS and steps < 2:
+        raise RefusedError(
+            "protocol.loss_mean=steps_less_1 has no meaning in epochs of one step: set a smaller recipe.batch_size"
+        )
 
 
 def _folder_info(spec: DataSpec) -> DatasetInfo:

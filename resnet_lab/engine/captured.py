@@ -21,7 +21,8 @@ from resnet_lab.engine.optimizers.make_optimizer import set_rate
 from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep, wrong_predictions
 from resnet_lab.rng import draws_noise, epoch_noise
-from resnet_lab.spec import Optimizer, RecipeSpec, RunSpec
+from resnet_lab.spec import Optimizer, ProtocolSpec, RecipeSpec, RunSpec
+from resnet_lab.spec.choices import TrainMode
 
 WARM_UP = 3  # steps, as torch recommends: they make the optimiser's state and let cuDNN and cuBLAS choose and allocate
 # Optimisers of torch that count or scale on the host, so that a replay would repeat the numbers of the first step.
@@ -30,9 +31,13 @@ _ON_HOST = {
     Optimizer.ADAGRAD: "torch's Adagrad counts its steps on the host",
 }
 
+_CORRECT = ProtocolSpec()
 
-def why_eager(recipe: RecipeSpec, *, host_noise: bool) -> str | None:
+
+def why_eager(recipe: RecipeSpec, *, host_noise: bool, protocol: ProtocolSpec = _CORRECT) -> str | None:
     """Return why a run's step cannot be captured, or None where it can."""
+    if protocol.train_mode == TrainMode.FIRST_EPOCH:
+        return "protocol.train_mode=first_epoch changes the step after its first epoch"
     if host_noise:
         return "stochastic depth draws on the host for each mini-batch"
     if recipe.effective_blocks:

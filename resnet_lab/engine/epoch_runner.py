@@ -64,7 +64,7 @@ def make_epoch_runner(
     """
     recipe, device = spec.recipe, settings.device
     capture = settings.capture or (CudaGraphCapture(device) if device.type == "cuda" else None)
-    reason = why_eager(recipe, host_noise=draws_on_host(model)) if capture else None
+    reason = why_eager(recipe, host_noise=draws_on_host(model), protocol=spec.protocol) if capture else None
     captures = capture is not None and reason is None and settings.features is None
     rate = rate_tensor(device) if captures else None
     train_step = TrainStep(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from resnet_lab.spec import ModelName, RecipeSpec, RunSpec, Schedule, Warmup
+from resnet_lab.spec.choices import Stepping
 from resnet_lab.spec.history import WARMUP_DEPTH
 
 # Smith and Topin 2017 (arXiv 1708.07120), with the numbers of torch's OneCycleLR.
@@ -16,7 +17,8 @@ _BETTER, _SMALLEST = 1 - 1e-4, 1e-8
 def lr_at(spec: RunSpec, iteration: int, rate: float | None = None) -> float:
     """Return the learning rate of step `iteration` (from 0): the warm-up, then the schedule.
 
-    `rate` is what the plateau schedule has come to (`Plateau.rate`); other schedules do not read it.
+    `rate` is what the plateau schedule has come to (`Plateau.rate`); other schedules do not read it. A schedule that a
+    faulty protocol never steps stays where it begins.
     """
     recipe = spec.recipe
     kind = warmup_of(spec)
@@ -24,6 +26,8 @@ def lr_at(spec: RunSpec, iteration: int, rate: float | None = None) -> float:
         if kind == Warmup.CONSTANT:
             return recipe.warmup_lr
         return recipe.warmup_lr + (recipe.lr - recipe.warmup_lr) * iteration / recipe.warmup_iterations
+    if spec.protocol.schedule == Stepping.NEVER_STEPPED:
+        return recipe.lr * _factor(recipe, 0)
     if recipe.schedule == Schedule.PLATEAU and rate is not None:
         return rate
     return recipe.lr * _factor(recipe, iteration)

@@ -21,6 +21,7 @@ from resnet_lab.data.load import load
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.epoch_runner import ComputeSettings, make_epoch_runner
 from resnet_lab.engine.evaluate import Evaluation, evaluate
+from resnet_lab.engine.faults import evaluate_augmented, faulty_images, with_own_seed
 from resnet_lab.engine.frozen.features import FrozenFeatures, are_frozen
 from resnet_lab.engine.frozen.parts import freeze
 from resnet_lab.engine.graph_capture import GraphCapture
@@ -38,6 +39,7 @@ from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.networks.heads import head_of
 from resnet_lab.rng import GLOBAL_RNG_LOCK
 from resnet_lab.spec import EffectiveTest, RunSpec, Schedule, Select
+from resnet_lab.spec.choices import FrozenMode, LossMean, PlateauWatches, Reported, TrainMode, ViewAtTest
 
 if TYPE_CHECKING:
     from resnet_lab.interchange.coverage import Coverage
@@ -49,7 +51,10 @@ class DivergenceError(ArithmeticError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """The epoch of least validation error so far, the first of equal ones, with the network's state after it."""
+    """The epoch of least validation error so far, the first of equal ones, with the network's state after it.
+
+    Under the fault protocol.reported=best_test it is the epoch of least test error.
+    """
 
     epoch: int
     error: float
@@ -81,6 +86,7 @@ class Session:
         On a GPU the step is captured where it can be; `capture` asks for that on any device. `compiled` trains
         through torch.compile.
         """
+        spec, data = with_own_seed(spec), faulty_images(spec, data)
         self.spec, self.data, self.device = spec, data, device
         self.dtype = resolve_dtype(spec.recipe.precision, device)
         # torch draws weights while it builds; the caller's state stays.
@@ -147,14 +153,15 @@ class Session:
             raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
         self.epoch += 1
         with self.average.in_place() if self.average else contextlib.nullcontext():
-            val = self._validate()
+            val, looked_at = self._validate()
         if self.spec.recipe.schedule == Schedule.PLATEAU:
-            self.plateau = self.plateau.after(val.error, self.spec.recipe)
+            watched = looked_at if self.spec.protocol.plateau == PlateauWatches.TEST else val
+            self.plateau = self.plateau.after(watched.error, self.spec.recipe)
         return EpochRecord(
             epoch=self.epoch,
             iteration=self.iteration,
             lr=lr_at(self.spec, self.iteration - 1, rate),
-            train_loss=loss / (self.iteration - first),
+            train_loss=self._mean_loss(loss, self.iteration - first),
             train_error=100 * int(self.wrong_by_batch.sum()) / seen,
             val_loss=val.loss,
             val_error=val.error,
@@ -162,13 +169,31 @@ class Session:
             images_per_s=seen / seconds,
         )
 
-    def _validate(self) -> Evaluation:
-        """Evaluate the network as it would be tested now, and keep it where it is the best so far and asked for."""
+    def _mean_loss(self, loss: float, steps: int) -> float:
+        """Return the mean of a loss summed over steps; a fault divides an epoch's by one step too few."""
+        mean = loss / steps
+        if self.spec.protocol.loss_mean == LossMean.STEPS:
+            return mean
+        whole = steps_per_epoch(len(self.data.train), self.spec.recipe.batch_size)
+        return mean * whole / (whole - 1)
+
+    def _validate(self) -> tuple[Evaluation, Evaluation]:
+        """Evaluate the network as it would be tested now, and keep it where it is the best so far and asked for.
+
+        Returns what validation images say, and what a faulty protocol looks at: the test images where it does, else
+        the same.
+        """
+        recipe, protocol = self.spec.recipe, self.spec.protocol
         self._prepare_for_test()
         val = self._evaluate(self.data.val)
-        if self.spec.recipe.select == Select.BEST_VALIDATION and (self.best is None or val.error < self.best.error):
-            self.best = Best(epoch=self.epoch, error=val.error, weights=_copied(self.model.state_dict()))
-        return val
+        by_test = protocol.reported == Reported.BEST_TEST
+        peeks = by_test or protocol.plateau == PlateauWatches.TEST
+        looked_at = self._evaluate_test(self.epoch) if peeks else val
+        error = looked_at.error if by_test else val.error
+        kept = by_test or recipe.select == Select.BEST_VALIDATION
+        if kept and (self.best is None or error < self.best.error):
+            self.best = Best(epoch=self.epoch, error=error, weights=_copied(self.model.state_dict()))
+        return val, looked_at
 
     def run_steps(self, steps: int) -> None:
         """Train at most `steps` steps of the epoch, for timing: nothing is recorded or validated."""
@@ -177,12 +202,18 @@ class Session:
     def _train_until(self, stop: int) -> tuple[float, torch.Tensor]:
         """Train to the end of the epoch or to iteration `stop`; return the summed loss, and each step's wrong ones."""
         count = min(stop - self.iteration, steps_per_epoch(len(self.data.train), self.spec.recipe.batch_size))
-        self.network.train()
-        for module in self.frozen:
-            module.eval()
+        self._set_modes()
         sums = self.runner.run(epoch=self.epoch, iteration=self.iteration, count=count, rate=self.plateau.rate)
         self.iteration += count
         return sums
+
+    def _set_modes(self) -> None:
+        """Put the network into train mode and what is frozen into eval mode, as far as the protocol is correct."""
+        protocol = self.spec.protocol
+        self.network.train(protocol.train_mode == TrainMode.EVERY_EPOCH or self.epoch == 0)
+        if protocol.frozen_mode == FrozenMode.EVAL:
+            for module in self.frozen:
+                module.eval()
 
     def test(self) -> Evaluation:
         """Evaluate on the test set: once, after the last epoch, so that nothing can be picked by it.
@@ -197,6 +228,12 @@ class Session:
         elif self.average is not None:
             self.average.keep()
         self._prepare_for_test()
+        return self._evaluate_test(self.selected_epoch)
+
+    def _evaluate_test(self, epoch: int) -> Evaluation:
+        """Evaluate on the test images, or on what a faulty protocol makes of them after an epoch."""
+        if self.spec.protocol.test_view == ViewAtTest.AUGMENTED:
+            return evaluate_augmented(self.network, self.data, self.spec, epoch, self.dtype)
         return self._evaluate(self.data.test)
 
     def _evaluate(self, images: Images) -> Evaluation:
@@ -208,7 +245,7 @@ class Session:
         """Evaluate the network of this epoch on the test set, for a curve that nothing is chosen by."""
         with self.average.in_place() if self.average else contextlib.nullcontext():
             self._prepare_for_test()
-            return self._evaluate(self.data.test)
+            return self._evaluate_test(self.epoch)
 
     def _prepare_for_test(self) -> None:
         """Estimate batch-norm statistics with every block, where the recipe says so.
@@ -249,7 +286,7 @@ def _load_weights(model: nn.Module, spec: RunSpec) -> "Coverage | None":
         return None
     from resnet_lab.interchange.pretrained import load_backbone
 
-    return load_backbone(model, spec.model, spec.recipe.weights)
+    return load_backbone(model, spec.model, spec.recipe.weights, spec.protocol.loaded)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

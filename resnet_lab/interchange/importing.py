@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from resnet_lab.checkpoint import from_tensors, save_model
-from resnet_lab.data.catalog import info_of
+from resnet_lab.data.catalog import shape_of
 from resnet_lab.errors import UserError
 from resnet_lab.interchange.coverage import Coverage, compare, matching
 from resnet_lab.interchange.files import TensorFile, read_tensors
@@ -140,7 +140,7 @@ def _listed(phrases: Sequence[str]) -> str:
 def _own(file: TensorFile, normalise: Normalise) -> Imported:
     """Import a checkpoint of this project from the file that was read already."""
     checkpoint = from_tensors(file.path, file.tensors, file.metadata, file.sha256)
-    info = info_of(checkpoint.spec.data)
+    info = shape_of(checkpoint.spec)
     coverage = compare(checkpoint.model, file.tensors)
     provenance = checkpoint.provenance or Provenance(
         channels=info.channels, classes=info.classes, origin=_origin(file, Format.RESNET_LAB, coverage)

@@ -40,8 +40,11 @@ def coverage_lines(found: Mapping[str, Coverage]) -> list[str]:
     return [line for what, coverage in found.items() for line in (f"{what}:", *coverage.lines())]
 
 
-def load_backbone(network: nn.Module, spec: ModelSpec, weights: str) -> Coverage:
+def load_backbone(network: nn.Module, spec: ModelSpec, weights: str, share: float = 1.0) -> Coverage:
     """Fill a network but its head from `recipe.weights`, on the network's device; return the coverage of that part.
+
+    `share` is of the tensors, the first ones, that are loaded: less than 1 is a fault of the protocol, and the coverage
+    what it leaves.
 
     Raises UserError where the file does not fill all of it: a network filled in part is another network.
     """
@@ -53,6 +56,9 @@ def load_backbone(network: nn.Module, spec: ModelSpec, weights: str) -> Coverage
     lacking = [name for name in coverage.missing if not name.startswith(head)]
     if lacking or coverage.differing or coverage.unexpected:
         raise UserError(_refusal(path, spec, coverage, lacking))
+    if share < 1:
+        theirs = dict(list(theirs.items())[: round(share * len(theirs))])
+        coverage = compare(network, theirs)
     network.load_state_dict({**network.state_dict(), **theirs})
     return coverage
 

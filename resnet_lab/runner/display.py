@@ -32,6 +32,11 @@ def make_display(console: Console, metric: Metric = METRICS[TEST_ERROR]) -> Disp
     return LiveView(console, metric) if console.is_terminal else Lines(console, metric)
 
 
+def style_of(identity: TrialIdentity | None) -> str:
+    """Return the style of what is said of a trial: red where its protocol is not correct."""
+    return "red" if identity is not None and identity.faults else ""
+
+
 class Lines:
     """One line per trial that ends."""
 
@@ -47,7 +52,7 @@ class Lines:
     def started(self, identity: TrialIdentity, attempt: int, place: str = "") -> None:
         self._places[identity.name] = f"  {place}" if place else ""
         if attempt > 1:
-            self._print(f"attempt {attempt}: {identity.label}{self._places[identity.name]}")
+            self._print(f"attempt {attempt}: {identity.label}{self._places[identity.name]}", identity)
 
     def epoch(self, identity: TrialIdentity, record: Mapping[str, float]) -> None:
         """Epochs are in history.jsonl and in MLflow; a log of them would bury the rest."""
@@ -56,17 +61,19 @@ class Lines:
         self._done += 1
         self._print(
             f"{self._done}/{self._total}  {identity.label}  {self._metric.text(result[self._metric.name])}"
-            f"  {result['time/train_s']:.0f} s{self._places.get(identity.name, '')}"
+            f"  {result['time/train_s']:.0f} s{self._places.get(identity.name, '')}",
+            identity,
         )
 
     def failed(self, identity: TrialIdentity, reason: str, *, again: bool) -> None:
         self._done += not again
-        self._print(f"failed: {identity.label}: {reason}" + ("; trying again" if again else ""))
+        self._print(f"failed: {identity.label}: {reason}" + ("; trying again" if again else ""), identity)
 
     def pruned(self, identity: TrialIdentity) -> None:
         self._done += 1
         self._print(
-            f"{self._done}/{self._total}  {identity.label}  pruned after {len(identity.trial.history())} epochs"
+            f"{self._done}/{self._total}  {identity.label}  pruned after {len(identity.trial.history())} epochs",
+            identity,
         )
 
     def note(self, text: str) -> None:
@@ -75,8 +82,8 @@ class Lines:
     def end(self) -> None:
         """Nothing to close."""
 
-    def _print(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+    def _print(self, text: str, identity: TrialIdentity | None = None) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True, style=style_of(identity))
 
 
 class LiveView:
@@ -138,7 +145,7 @@ class LiveView:
             table.add_column("where", no_wrap=True)
         for identity, record in rows:
             where = (self._places[identity.name],) if has_places else ()
-            table.add_row(identity.label, *_progress_of(identity, record), *where)
+            table.add_row(identity.label, *_progress_of(identity, record), *where, style=style_of(identity))
         return Group(self._progress, table, Text(self._last))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.fingerprint import cell_fingerprint, fingerprint
+from resnet_lab.spec.protocol import PREFIX, fault_words
 from resnet_lab.trials.trial import Trial
 
 
@@ -23,6 +24,8 @@ class TrialIdentity:
     """Their values, short: `56 before_add none seed 1`."""
     tags: Mapping[str, str]
     """Those of its run in MLflow that depend on the spec and on who runs it alone."""
+    faults: str = ""
+    """What is wrong with its protocol; empty where that is correct."""
 
     @property
     def name(self) -> str:
@@ -33,16 +36,31 @@ def identify(trial: Trial, names: Iterable[str], tags: Mapping[str, str]) -> Tri
     """Return the identity of a trial that its fields `names` distinguish; `tags` join those of its spec."""
     params = flatten(trial.spec)
     varied = {name: params[name] for name in names}
-    label = label_of(list(varied.values()), trial.spec.seed)
+    label = label_of(_values(trial, varied), trial.spec.seed)
+    faults = fault_words(trial.spec)
     own = {
         "mlflow.runName": label,
         "cell": cell_fingerprint(trial.spec),
         "seed": str(trial.spec.seed),
         "fingerprint": fingerprint(trial.spec),
     }
+    own |= {"protocol": f"faulty: {faults}"} if faults else {}
     return TrialIdentity(
-        trial=trial, params=params, varied=varied | {"seed": trial.spec.seed}, label=label, tags=own | dict(tags)
+        trial=trial,
+        params=params,
+        varied=varied | {"seed": trial.spec.seed},
+        label=label,
+        tags=own | dict(tags),
+        faults=faults,
     )
+
+
+def _values(trial: Trial, varied: Mapping[str, Value]) -> list[Value]:
+    """Return what is called in a label: the varied fields, and in place of a protocol's what is wrong with it."""
+    values = [value for name, value in varied.items() if not name.startswith(PREFIX)]
+    if faults := fault_words(trial.spec):
+        return [*values, f"faulty: {faults}"]
+    return values if len(values) == len(varied) else [*values, "correct"]
 
 
 def run_tags(identity: TrialIdentity, attempt: int, environment: Mapping[str, Any]) -> dict[str, str]:

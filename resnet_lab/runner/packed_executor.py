@@ -62,7 +62,9 @@ def eager_lines(cells: Sequence[RunSpec], device: str) -> list[str]:
         return []
     from resnet_lab.engine.captured import why_eager
 
-    reasons = Counter(why_eager(cell.recipe, host_noise=cell.model.block.drop_path > 0) for cell in cells)
+    reasons = Counter(
+        why_eager(cell.recipe, host_noise=cell.model.block.drop_path > 0, protocol=cell.protocol) for cell in cells
+    )
     return [f"{count} of {len(cells)} cells train eagerly: {reason}" for reason, count in reasons.items() if reason]
 
 

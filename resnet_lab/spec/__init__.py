@@ -1,4 +1,4 @@
-"""The specification of a run: model, data, recipe and seed, each field by one dotted name. Imports no torch."""
+"""Specification of a run: model, data, recipe, protocol and seed, each field by one dotted name. Imports no torch."""
 
 from resnet_lab.spec.choices import (
     Augmentation,
@@ -19,6 +19,7 @@ from resnet_lab.spec.choices import (
     Trained,
     Warmup,
 )
+from resnet_lab.spec.protocol import ProtocolSpec
 from resnet_lab.spec.run_spec import DataSpec, ModelSpec, RecipeSpec, RunSpec
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Optimizer",
     "Pooling",
     "Precision",
+    "ProtocolSpec",
     "RecipeSpec",
     "Resize",
     "RunSpec",

@@ -148,6 +148,61 @@ class Init(StrEnum):
     DEFAULT = "default"
 
 
+class TrainMode(StrEnum):
+    EVERY_EPOCH = "every_epoch"
+    FIRST_EPOCH = "first_epoch"
+
+
+class ViewAtTest(StrEnum):
+    ORIGINAL = "original"
+    AUGMENTED = "augmented"
+
+
+class FrozenMode(StrEnum):
+    EVAL = "eval"
+    TRAIN = "train"
+
+
+class LossMean(StrEnum):
+    STEPS = "steps"
+    STEPS_LESS_1 = "steps_less_1"
+
+
+class Reported(StrEnum):
+    SELECTED = "selected"
+    BEST_TEST = "best_test"
+
+
+class Validation(StrEnum):
+    HELD_OUT = "held_out"
+    TEST = "test"
+
+
+class HeadClasses(StrEnum):
+    OWN = "own"
+    IMAGENET = "1000"
+
+
+class PlateauWatches(StrEnum):
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class Stepping(StrEnum):
+    STEPPED = "stepped"
+    NEVER_STEPPED = "never_stepped"
+
+
+class Normalisation(StrEnum):
+    APPLIED = "applied"
+    FORGOTTEN = "forgotten"
+
+
+class Seeding(StrEnum):
+    PAIRED = "paired"
+    UNPAIRED = "unpaired"
+
+
 class Precision(StrEnum):
     AUTO = "auto"
     FP32 = "fp32"

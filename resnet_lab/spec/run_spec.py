@@ -1,4 +1,4 @@
-"""RunSpec: network, images, recipe and seed of one run.
+"""RunSpec: network, images, recipe, protocol and seed of one run.
 
 Every field has one dotted name (`model.block.norm_position`), the same on the command line, in Optuna, in MLflow,
 in checkpoints, in tables and on axes. The default of each field is the baseline of He et al. 2015, section 4.2.
@@ -23,16 +23,20 @@ from resnet_lab.spec.choices import (
     MomentumKind,
     NormaliseKind,
     Optimizer,
+    PlateauWatches,
     Pooling,
     Precision,
+    Reported,
     Resize,
     Schedule,
     Select,
     Stem,
     Trained,
+    Validation,
     Warmup,
 )
 from resnet_lab.spec.families import check, shortcut_blocks
+from resnet_lab.spec.protocol import ProtocolSpec, check_protocol
 
 MAX_SEED = 2**31 - 1
 # Bounds that no experiment reaches: what lies above them is a slip of the hand, or a file that is not to be believed.
@@ -245,10 +249,12 @@ class RunSpec:
     model: ModelSpec = ModelSpec()
     data: DataSpec = DataSpec()
     recipe: RecipeSpec = RecipeSpec()
+    protocol: ProtocolSpec = ProtocolSpec()
     seed: Seed = 0
     """Seed of the init, order, augmentation and noise streams."""
 
     def __post_init__(self) -> None:
+        check_protocol(self)
         count, blocks = self.recipe.effective_blocks, shortcut_blocks(self.model)
         if count > blocks:
             remedy = f"choose at most {blocks}" if blocks else "choose a network with residual blocks, or leave it at 0"
@@ -256,8 +262,7 @@ class RunSpec:
                 f"recipe.effective_blocks={count} needs {count} blocks with a shortcut, and this {self.model.name} has "
                 f"{blocks}: {remedy}"
             )
-        chosen = self.recipe.select == Select.BEST_VALIDATION or self.recipe.schedule == Schedule.PLATEAU
-        if self.data.trainval and chosen:
+        if self.data.trainval and _chooses_by_validation(self):
             raise ValueError(
                 "data.trainval=true trains on the validation images, and select=best_validation or schedule=plateau "
                 "choose by their error: leave trainval out, or set another select and schedule"
@@ -273,3 +278,11 @@ class RunSpec:
                 "branch_init=fixup_authors trains biases and scalars at a tenth of the rate, and muon has one rate: "
                 "choose another recipe.optimizer, or branch_init=fixup"
             )
+
+
+def _chooses_by_validation(run: RunSpec) -> bool:
+    """Whether the validation images decide: an epoch or a rate, unless a fault of the protocol asks the test images."""
+    protocol = run.protocol
+    watched = run.recipe.schedule == Schedule.PLATEAU and protocol.plateau == PlateauWatches.VALIDATION
+    selected = run.recipe.select == Select.BEST_VALIDATION and protocol.reported == Reported.SELECTED
+    return protocol.validation == Validation.HELD_OUT and (watched or selected)

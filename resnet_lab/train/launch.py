@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from resnet_lab.data.catalog import info_of, steps_per_epoch, train_images
+from resnet_lab.data.catalog import check_faults, info_of, shape_of, steps_per_epoch, train_images
 from resnet_lab.data.load import ensure
+from resnet_lab.errors import UserError
 from resnet_lab.inspect.facts import NetworkFacts, inspect
 from resnet_lab.interchange.weights import NONE
 from resnet_lab.networks.sizes import check_size
@@ -23,6 +24,7 @@ from resnet_lab.runner.packed_executor import eager_lines, make_executor
 from resnet_lab.runner.resources import resources
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fingerprint import fingerprint
+from resnet_lab.spec.protocol import fault_words
 from resnet_lab.spec.recipes import find_recipe, recipe_lines, recipe_record
 from resnet_lab.system.environment import describe_code, describe_machine, training_code
 from resnet_lab.tracking import Tracker, TrackingError
@@ -46,6 +48,7 @@ def launch(spec: RunSpec, options: Options) -> int:
 
     Raises UserError before writing anything.
     """
+    _require_correct(spec, options)
     facts = check(spec, options)
     device, _ = resources(options, [spec])
     trial = Trial(root=options.out.absolute() / "trials", spec=spec)
@@ -57,14 +60,23 @@ def launch(spec: RunSpec, options: Options) -> int:
         return TrainLaunch(trial=trial, facts=facts, options=options, device=device).run()
 
 
+def _require_correct(spec: RunSpec, options: Options) -> None:
+    faulty = fault_words(spec)
+    if faulty and not options.accept_faults:
+        raise UserError(
+            f"protocol.{faulty.partition(',')[0]} is a fault of the protocol: leave it out, or give --accept-faults"
+        )
+
+
 def check(spec: RunSpec, options: Options) -> NetworkFacts:
     """Return the facts of a run's network. Raises UserError where it cannot be built or its images are not there."""
     check_size(spec.model.name, info_of(spec.data).size)
     steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
+    check_faults(spec)
     ensure(spec.data, options.data_dir)
     if spec.recipe.weights != NONE:
         _show_coverage(spec)
-    return inspect(spec.model, info_of(spec.data).shape)
+    return inspect(spec.model, shape_of(spec))
 
 
 def recipe_of(spec: RunSpec, name: str | None) -> dict[str, Any] | None:
@@ -168,10 +180,12 @@ class TrainLaunch:
 
     def _print(self, driver: TrainDriver, tracker: Tracker, console: Console) -> None:
         """Print how the trial ended and where it is."""
+        from resnet_lab.runner.display import style_of
+
         identity: TrialIdentity = driver.identify(self.trial)
         recipe = recipe_of(self.trial.spec, self.options.recipe)
         run_id = driver.finished_runs.get(self.trial.name)
         if self.options.json:
             print(json.dumps(text.as_dict(identity, run_id, recipe), indent=2))
         for line in text.closing_lines(identity, self.options.out, tracker, run_id, recipe):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            console.print(line, highlight=False, markup=False, soft_wrap=True, style=style_of(identity))

@@ -36,6 +36,8 @@ class Options:
     """Train through torch.compile: pays off in long runs on a GPU."""
     fresh: Annotated[bool, arg(help_behavior_hint="")] = False
     """Train again what other versions of the code trained; it is set aside, not lost."""
+    accept_faults: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Train by a protocol that is not correct (--protocol.*); the trial is marked as faulty wherever it appears."""
     dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print what would be trained and how long it takes, and stop; nothing is written."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False

@@ -11,6 +11,7 @@ from resnet_lab.outcomes import Status, with_sentence
 from resnet_lab.runner.identity import TrialIdentity
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import flatten
+from resnet_lab.spec.protocol import fault_words
 from resnet_lab.spec.recipes import recipe_lines
 from resnet_lab.tracking import Tracker
 from resnet_lab.trials.cost import duration, estimate
@@ -39,6 +40,8 @@ def show_plan(
     print(f"network:    {spec.model.name}, {facts.parameters:,} parameters, {facts.flops / 1e6:,.1f} MFLOPs an image")
     print(f"iterations: {spec.recipe.iterations} of {spec.recipe.batch_size} images of {spec.data.name} on {device}")
     print(f"fields:     {', '.join(f'{name}={value}' for name, value in changed(spec).items()) or 'the baseline'}")
+    if faults := fault_words(spec):
+        print(f"protocol:   FAULTY: {faults}")
     for line in recipe_lines(recipe) if recipe else ():
         print(line)
     print(f"estimated time: {duration(seconds)} (measured on a few steps here and now)")

@@ -125,7 +125,7 @@ def _finish(trial: Trial, session: "Session", progress: Progress) -> None:
     if test.correct is not None:
         image_record.write(trial.folder, test.correct.cpu().numpy())
     _write_history(trial, progress)
-    figures = _result(trial, session, progress.history, test, digest)
+    figures = _result(session, progress.history, test, digest)
     atomic.write_json(trial.result_file, sign(trial.folder, figures))
     for state in (trial.state_file, trial.earlier_state_file):
         state.unlink(missing_ok=True)
@@ -159,7 +159,7 @@ class OrphanedError(RuntimeError):
     """The driver died: the worker stops at the end of an epoch, so that nothing computed is lost."""
 
 
-def _result(trial: Trial, session: "Session", history: list[Json], test: Any, digest: str) -> Json:
+def _result(session: "Session", history: list[Json], test: Any, digest: str) -> Json:
     selected = session.selected_epoch
     last = history[selected - 1]
     return {
@@ -170,7 +170,7 @@ def _result(trial: Trial, session: "Session", history: list[Json], test: Any, di
         **{name: last[name] for name in ("train/loss", "train/error", "val/loss", VAL_ERROR) if name in last},
         "time/train_s": sum(record["time/epoch_s"] for record in history),
         "epochs": session.epoch,
-        **({"selected_epoch": selected} if trial.spec.recipe.select != "last" else {}),
+        **({"selected_epoch": selected} if session.best is not None else {}),
         "iterations": session.iteration,
         "sha256": digest,
     }

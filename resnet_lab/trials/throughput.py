@@ -7,7 +7,7 @@ from functools import partial
 
 import torch
 
-from resnet_lab.data.catalog import info_of
+from resnet_lab.data.catalog import info_of, shape_of
 from resnet_lab.data.images import ImageData, Images
 from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.precision import resolve_device
@@ -20,8 +20,8 @@ from resnet_lab.trials.worker_settings import MAX_PACKED_TRIALS
 
 def forward_flops(spec: RunSpec) -> int:
     """Return the multiplications and additions of one image's forward pass, counted on the meta device."""
-    info = info_of(spec.data)
-    return trace(spec.model, channels=info.channels, classes=info.classes, size=info.size).flops
+    shape = shape_of(spec)
+    return trace(spec.model, channels=shape.channels, classes=shape.classes, size=shape.size).flops
 
 
 def seconds_per_flop(spec: RunSpec, device: str, steps: int = 3) -> float:

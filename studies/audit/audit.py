@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from resnet_lab.data.catalog import ImageShape, info_of
+from resnet_lab.data.catalog import ImageShape, shape_of
 from resnet_lab.errors import RefusedError
 from resnet_lab.inspect.facts import NetworkFacts
 from resnet_lab.spec import ModelSpec, RunSpec
@@ -109,7 +109,7 @@ class Audit:
 
 def network_of(spec: RunSpec) -> Network:
     """Return the part of a run that its facts depend on."""
-    return spec.model, info_of(spec.data).shape
+    return spec.model, shape_of(spec)
 
 
 def inspect_networks(networks: Sequence[Network]) -> dict[Network, NetworkFacts | str]:
@@ -142,7 +142,7 @@ def audit(plan: Plan, measured: Measured) -> Audit:
                     raise RefusedError(found)
                 refused.append(Refused(fields=plan.cell_fields(cell), reason=found))
                 continue
-            twin = seen.setdefault((found.signature, cell.data, cell.recipe), cell)
+            twin = seen.setdefault((found.signature, cell.data, cell.recipe, cell.protocol), cell)
             if twin is cell:
                 kept.append(cell)
             else:

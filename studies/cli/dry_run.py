@@ -8,7 +8,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from analysis.tables.cells import arm_label
 from analysis.tables.claim_words import statement
+from analysis.tables.fault_words import RED
+from analysis.tables.labels import MANY
+from resnet_lab.spec.protocol import fault_words
 from resnet_lab.spec.recipes import recipe_lines
 from resnet_lab.system.environment import training_code
 from resnet_lab.trials.cost import duration, estimate
@@ -77,16 +81,24 @@ def _data(plan: Plan) -> str:
 
 def _table(plan: Plan, trials: Sequence[Trial], todo: Sequence[Trial]) -> Table:
     table = Table(title=plan.study.question, box=None, pad_edge=False, title_justify="left")
-    names = [name.rpartition(".")[2] for name in (*plan.context, *plan.arm)]
+    wide = len(plan.arm) > MANY
+    names = [*(name.rpartition(".")[2] for name in plan.context), *(["arm"] if wide else map(_short, plan.arm))]
     for name in (*names, "seeds", "done", "iterations"):
         table.add_column(name, justify="right" if name in ("seeds", "done", "iterations") else "left")
     done = {trial.spec for trial in trials} - {trial.spec for trial in todo}
     for cell in plan.cells:
-        values = [str(value) for name, value in plan.fields(cell).items() if name != "seed"]
+        arm = plan.arm_of(cell)
+        context = [str(value) for value in plan.context_of(cell).values()]
+        values = [*context, *([arm_label(arm, plan.baseline())] if wide else map(str, arm.values()))]
         seeds = plan.runs_of(cell)
         count = sum(spec in done for spec in seeds)
-        table.add_row(*values, str(len(seeds)), str(count), str(cell.recipe.iterations))
+        style = RED if fault_words(cell) else ""
+        table.add_row(*values, str(len(seeds)), str(count), str(cell.recipe.iterations), style=style)
     return table
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _as_dict(

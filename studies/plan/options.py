@@ -136,6 +136,8 @@ class Options:
     """With --tune and --search: what stops a trial early; it compares trials of one search only."""
     grace: Annotated[float, arg(metavar="SECONDS")] = 0.0
     """On SIGTERM, as Slurm's --signal sends it some time before the end: how long running epochs get to finish."""
+    accept_faults: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Run a protocol that is not correct (protocol.*); the report marks every such trial in red."""
     dry_run: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print the plan and stop; nothing is written."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.stats.multiplicity import Correction
-from resnet_lab.data.catalog import info_of, steps_per_epoch, train_images
+from resnet_lab.data.catalog import check_faults, info_of, steps_per_epoch, train_images
 from resnet_lab.data.load import resolve
 from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.interchange.weights import resolve_weights
@@ -18,6 +18,7 @@ from resnet_lab.networks.sizes import check_size
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten, parse_assignments, parse_value, pick, replace
+from resnet_lab.spec.protocol import fault_words
 from resnet_lab.spec.recipes import find_recipe, recipe_record
 from resnet_lab.trials.trial import Trial
 from studies.plan.controls import Control
@@ -175,6 +176,7 @@ def make_plan(study: Study, options: Options) -> Plan:
             refused.append(Refused(fields=fields, reason=str(error)))
     require_baseline_and_one_arm(arm, [fields for fields, _ in cells], refused, changes.names)
     specs = tuple(dict.fromkeys(spec for _, spec in cells))
+    _require_correct(study, specs, options)
     seeds = tuple(dict.fromkeys(options.seeds or scale.seeds))
     require_dealt("splits", options.splits, seeds)
     return Plan(
@@ -258,9 +260,23 @@ def _levels(specs: Sequence[RunSpec], names: Iterable[str]) -> dict[str, tuple[V
     return {name: tuple(dict.fromkeys(row[name] for row in rows)) for name in names}
 
 
+def _require_correct(study: Study, specs: Sequence[RunSpec], options: Options) -> None:
+    """Raise UserError for a faulty protocol that nobody asked for, and for a search that would choose among faults."""
+    faulty = next((words for spec in specs if (words := fault_words(spec))), "")
+    if faulty and not (study.accepts_faults or options.accept_faults):
+        raise UserError(
+            f"{study.name} compares correct protocols, and protocol.{faulty.partition(',')[0]} is a fault: leave it "
+            "out, give --accept-faults, or ask python -m studies.protocol_faults what it costs"
+        )
+    if faulty and (options.search or options.tune):
+        asked = "--search" if options.search else "--tune"
+        raise UserError(f"{asked} looks for a good network, and {faulty} is a fault, not a choice: leave out one")
+
+
 def _check_image(spec: RunSpec) -> None:
     try:
         check_size(spec.model.name, info_of(spec.data).size)
+        check_faults(spec)
     except UserError as error:
         raise RefusedError(str(error)) from None
 

@@ -54,6 +54,9 @@ class Study:
     measures: tuple[Measure, ...] = ()
     """What is measured on the trained networks besides their test error: a table, a figure and a section each."""
 
+    accepts_faults: bool = False
+    """Whether it compares faulty protocols; every other study refuses them unless `--accept-faults` is given."""
+
     claims: tuple[Claim, ...] = ()
     """What `--check-claims` answers, by `worse_than` and `equivalent` of `studies.plan.claims`."""
 

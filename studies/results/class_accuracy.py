@@ -20,8 +20,8 @@ def class_accuracy(trial: Trial, data_dir: Path | None) -> dict[str, float]:
     from resnet_lab.checkpoint import load_model
     from resnet_lab.data.load import load
 
-    data, device = load(trial.spec.data, data_dir), torch.device("cpu")
-    model = load_model(trial.folder).model
+    checkpoint, device = load_model(trial.folder), torch.device("cpu")
+    data, model = checkpoint.prepare(load(trial.spec.data, data_dir)), checkpoint.model
     target = Target(name=trial.name, model=model, spec=trial.spec, data=data, device=device)
     scores = score(*predict(target, torch.float32, lambda *_: lambda *_: None))
     classes = [data.class_name(label) for label in range(data.classes)]

@@ -14,7 +14,7 @@ def lesion_damage(trial: Trial, data_dir: Path | None) -> dict[str, float]:
     from resnet_lab.data.load import load
 
     checkpoint = load_model(trial.folder)
-    data = load(trial.spec.data, data_dir)
+    data = checkpoint.prepare(load(trial.spec.data, data_dir))
     pixels, labels = data.test.pixels.split(250), data.test.labels.split(250)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     batches = [(normalise(data.view(x), data.mean, data.std), y) for x, y in zip(pixels, labels, strict=True)]
     damages = [row["damage"] for row in run(checkpoint.model, loader=batches) if row["experiment"] == "single"]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from analysis.comparison.arms import ArmRow, summarise
-from analysis.results.trials import REPEAT
+from analysis.results.trials import FAULTS, REPEAT
+from resnet_lab.spec.protocol import fault_words
 from resnet_lab.trials.trial import Trial
 from studies.plan.plan import Plan
 from studies.results.measures import metrics_of
@@ -32,6 +33,8 @@ def _outcome(plan: Plan, trial: Trial) -> Row:
     row: Row = plan.fields(trial.spec) | {"trial": trial.name, "status": outcome.status.value, "reason": outcome.reason}
     if outcome.sentence:
         row["detail"] = outcome.sentence
+    if faults := fault_words(trial.spec):
+        row[FAULTS] = faults
     if plan.dealt > 1:
         row |= {REPEAT: plan.repeat_of(trial.spec.seed), "data.split": trial.spec.data.split}
     measured = metrics_of(plan.study.measures, trial) if outcome.result else {}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from analysis.figures.learning_curves import points_of
 from analysis.report.stamp import mark_fresh
+from analysis.tables.cells import arm_label
+from analysis.tables.fault_words import FAULTY
 from studies.results.search_report import SearchReport
 from studies.results.write import StudyReport
 
@@ -77,9 +79,10 @@ def _log_arms(report: StudyReport, launch_run: "LaunchRun") -> None:
         for each in data.measured:
             metrics |= {f"{each.metric}/{name}": value for name, value in _numbers(each.rows[index]).items()}
         fields = {**row.context, **row.arm}
-        arm, context = " ".join(map(str, row.arm.values())), " ".join(map(str, row.context.values()))
+        arm, context = arm_label(row.arm, data.baseline, " "), " ".join(map(str, row.context.values()))
+        marked = {"protocol": f"{FAULTY}: {'; '.join(row.faults)}"} if row.faults else {}
         name, curves = f"{context} {arm}".strip(), points_of(data.curves, fields)
-        launch_run.log_arm(name, fields, metrics, {**tags, "arm": arm}, curves)
+        launch_run.log_arm(name, fields, metrics, {**tags, **marked, "arm": arm}, curves)
 
 
 def _numbers(row: "ArmRow") -> dict[str, float]:

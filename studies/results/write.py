@@ -18,7 +18,10 @@ from analysis.report.sections.identity import identity_lines
 from analysis.report.stamp import fresh_files
 from analysis.report.write import table_texts, write_page, write_tables
 from analysis.results.plan_record import SEQUENTIAL, PlanRecord, ReportSection
+from analysis.results.trials import FAULTS
 from analysis.tables import bootstrap_words, claim_words, control_words
+from analysis.tables.cells import arm_label
+from analysis.tables.fault_words import RED, fault_sentence
 from analysis.tables.footnotes import explain
 from analysis.tables.table import render
 from resnet_lab.outcomes import Status, with_sentence
@@ -109,7 +112,9 @@ class PlanOutcome:
         plan, rows = self.audit.plan, written.rows
         console.print()
         console.print(render(rows, title=plan.study.question, width=console.width))
-        console.print(explain(rows, plan.baseline()), highlight=False, style="dim")
+        if faulty := fault_sentence(rows):
+            console.print(faulty, highlight=False, style=RED)
+        console.print(explain(rows, plan.baseline()).removeprefix(f"{faulty}\n"), highlight=False, style="dim")
         if plan.margin and not any(section.name == SEQUENTIAL for section in self.sections):
             alike = equivalent_arms(written.data.comparisons, plan.margin)
             console.print(alike, highlight=False, markup=False)
@@ -119,8 +124,8 @@ class PlanOutcome:
         if (recipe := recipe_of(plan)) is not None:
             for line in recipe_lines(recipe, (*plan.arm, *plan.context)):
                 console.print(line, highlight=False, markup=False)
-        for line in _failures(plan, written.runs):
-            console.print(line, highlight=False, markup=False)
+        for line, style in _failures(plan, written.runs):
+            console.print(line, highlight=False, markup=False, style=style)
         for each in written.data.measured:
             console.print()
             console.print(render(each.rows, title=each.title, width=console.width, metric=each.metric))
@@ -161,15 +166,23 @@ def _with_section(data: ReportData, section: ReportSection) -> ReportData:
     return dataclasses.replace(data, plan=dataclasses.replace(data.plan, sections=(section, *data.plan.sections)))
 
 
-def _failures(plan: Plan, runs: Sequence[Row]) -> list[str]:
-    """Return a line per failed run."""
+def _failures(plan: Plan, runs: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return a line per failed run, and its style."""
     failed = [run for run in runs if run["status"] == Status.FAILED]
-    names = (*plan.context, *plan.arm)
     return [
-        f"failed: {' '.join(str(run[name]) for name in names)} seed {run['seed']}: "
-        f"{with_sentence(run['reason'], run.get('detail', ''))} ({run['trial']})"
+        (
+            f"failed: {_name(plan, run)} seed {run['seed']}: "
+            f"{with_sentence(run['reason'], run.get('detail', ''))} ({run['trial']})",
+            RED if run.get(FAULTS) else "",
+        )
         for run in failed
     ]
+
+
+def _name(plan: Plan, run: Row) -> str:
+    """Return the context and the arm of a run in a line."""
+    arm = {name: run[name] for name in plan.arm}
+    return " ".join([*(str(run[name]) for name in plan.context), arm_label(arm, plan.baseline(), " ")])
 
 
 def _measures(plan: Plan, trials: Sequence[Trial]) -> list[dict[str, Any]]:

@@ -1,6 +1,8 @@
 """Every study in the house can be planned at both scales, and is what its docstring says."""
 
+import dataclasses
 import importlib
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +11,8 @@ from analysis.comparison.published import deviations, figures_for
 from resnet_lab.errors import UserError
 from resnet_lab.networks import build_network
 from resnet_lab.networks.build import count_parameters
-from resnet_lab.spec import RunSpec
+from resnet_lab.spec import ProtocolSpec, RunSpec
+from resnet_lab.spec.protocol import faults_of
 from resnet_lab.trials.throughput import forward_flops
 from studies.cli.power import PowerOptions, plan_seeds
 from studies.plan.design import Design
@@ -18,6 +21,8 @@ from studies.plan.plan import make_plan
 from studies.plan.study import Study, find_study, questions
 
 NAMES = questions()
+WEIGHTS = Path(__file__)
+"""Any file: a plan asks for its digest alone."""
 
 
 @pytest.mark.parametrize("scale", ["quick", "paper"])
@@ -29,8 +34,27 @@ def test_every_study_is_named_after_its_file_and_plans_at_both_scales(name, scal
     assert f"python -m studies.{name}" in module.__doc__
     assert "Expect" in module.__doc__
     plan = make_plan(module.STUDY, Options(scale=scale))
-    assert plan.refused == ()
+    assert name == "protocol_faults" or plan.refused == ()
     assert plan.baseline() in [plan.arm_of(cell) for cell in plan.cells]
+
+
+def test_each_of_twelve_faults_stands_alone_beside_the_correct_protocol_at_the_same_seeds():
+    weights = ("recipe.trained=last_stage", "model.head=hidden", f"recipe.weights={WEIGHTS}")
+    plan = make_plan(find_study("protocol_faults"), Options(assignments=weights))
+    assert [list(faults_of(cell)) for cell in plan.cells] == [[], *([name] for name in plan.arm)]
+    assert (len(plan.arm), plan.refused) == (12, ())
+    same = {dataclasses.replace(cell, protocol=ProtocolSpec()) for cell in plan.cells}
+    assert len(same) == 1
+    assert {tuple(run.seed for run in plan.runs_of(cell)) for cell in plan.cells} == {plan.seeds}
+
+
+def test_faults_of_transfer_are_left_out_with_the_reason_where_nothing_is_transferred():
+    plan = make_plan(find_study("protocol_faults"), Options())
+    assert len(plan.cells) == 11
+    assert [each.reason.partition(" has no meaning ")[0] for each in plan.refused] == [
+        "protocol.frozen_mode=train",
+        "protocol.loaded=0.011",
+    ]
 
 
 def test_a_scale_that_a_study_lacks_is_refused_with_those_it_has():

@@ -7,6 +7,7 @@ from analysis.report.data import ReportData
 from analysis.report.document import Block, Items, Table, Text
 from analysis.results.plan_record import PlanRecord
 from analysis.tables import audit_words
+from analysis.tables.fault_words import fault_sentence
 from analysis.tables.labels import full_label, short_names
 from resnet_lab.spec.at_test import words_at_test
 from resnet_lab.spec.choices import Value
@@ -24,6 +25,7 @@ def design(data: ReportData) -> Iterator[Block]:
             ("Factors", "\n".join(map(_levels, plan.arm.items()))),
             *((("Crossed with", "\n".join(map(_levels, plan.context.items()))),) if plan.context else ()),
             ("Baseline", full_label(data.baseline)),
+            *((("Not correct", faulty),) if (faulty := fault_sentence(data.rows)) else ()),
             *((("Goes with a level", goes_with),) if (goes_with := "\n".join(map(_implied, plan.implies))) else ()),
             ("Seeds", f"{', '.join(map(str, plan.seeds))} ({_unit(plan)})"),
             *((("Margin", f"{data.margin:g} points: a smaller difference does not matter"),) if data.margin else ()),

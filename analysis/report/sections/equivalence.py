@@ -6,6 +6,7 @@ from analysis.comparison.compare import ALPHA, Comparison
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
 from analysis.tables.cells import changes, context_breaks, estimate, p_text
+from analysis.tables.fault_words import faulty_rows
 from analysis.tables.labels import full_label, short_names
 
 
@@ -28,6 +29,7 @@ def equivalence(data: ReportData) -> Iterator[Block]:
         rows=[_row(data, each) for each in tested],
         left=len(data.context) + 2,
         breaks=context_breaks([each.row.context for each in tested]),
+        red=faulty_rows([each.row for each in tested]),
     )
     yield Text(
         "p TOST: two one-sided paired t tests (Schuirmann 1987) of a difference beyond the margin; p Holm: corrected"

@@ -5,6 +5,7 @@ from typing import Any
 
 from analysis.report.data import ReportData
 from analysis.report.document import Block, Table, Text
+from analysis.results.trials import FAULTS
 from analysis.tables.labels import full_label
 from resnet_lab.outcomes import Status
 
@@ -28,7 +29,9 @@ def failures(data: ReportData) -> Iterator[Block]:
         yield Text("None: every planned trial is complete.")
         return
     headers = ["trial of", "seed", "status", "reason", "what it said", "folder"]
-    yield Table(caption="Trials without a result; no mean counts them.", headers=headers, rows=rows, left=6)
+    lost = [run for run in data.runs if run["status"] != Status.COMPLETE]
+    red = frozenset(index for index, run in enumerate(lost) if run.get(FAULTS))
+    yield Table(caption="Trials without a result; no mean counts them.", headers=headers, rows=rows, left=6, red=red)
 
 
 def _why(run: Mapping[str, Any]) -> str:

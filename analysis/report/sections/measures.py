@@ -7,6 +7,7 @@ from analysis.report.assemble import picture
 from analysis.report.data import Measured, ReportData
 from analysis.report.document import Block, Table, Text
 from analysis.tables.cells import context_breaks, field_cells, field_headers, number_cells, number_headers
+from analysis.tables.fault_words import faulty_rows
 from analysis.tables.footnotes import explain
 
 
@@ -24,6 +25,7 @@ def measure(data: ReportData, found: Measured, folder: Path) -> Iterator[Block]:
         left=len(fields),
         strong=frozenset(i for i, row in enumerate(rows) if row.is_baseline),
         breaks=context_breaks([row.context for row in rows]),
+        red=faulty_rows(rows),
     )
     yield Text(explain(rows, data.baseline, found.metric), note=True)
     for sentence in found.failures:

@@ -8,6 +8,7 @@ from analysis.report.document import Block, Table, Text
 from analysis.report.exports import csv_text
 from analysis.stats.two_way import TwoWay
 from analysis.tables.cells import context_breaks, estimate, field_cells, field_headers
+from analysis.tables.fault_words import faulty_rows
 from analysis.tables.labels import full_label
 
 
@@ -34,6 +35,7 @@ def over_images(data: ReportData) -> Iterator[Block]:
             left=len(fields),
             strong=frozenset(i for i, row in enumerate(rows) if row.is_baseline),
             breaks=context_breaks([row.context for row in rows]),
+            red=faulty_rows(rows),
         )
         yield Text(
             "[seeds]: 95 % interval over seeds on exactly these test images, as in the table above. [seeds x images]:"

@@ -11,6 +11,7 @@ from analysis.report.data import ReportData
 from analysis.report.document import Block, Items, Table, Text
 from analysis.results.trials import outcomes_by_repeat
 from analysis.tables.cells import changes, errors_text
+from analysis.tables.fault_words import faulty_rows
 from analysis.tables.labels import full_label
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec import DatasetName
@@ -80,6 +81,7 @@ def published(data: ReportData) -> Iterator[Block]:
         rows=[_row(data, row, verdict, notes) for row, verdict in judged],
         left=4,
         breaks=_breaks([row for row, _ in judged]),
+        red=faulty_rows([row for row, _ in judged]),
     )
     if notes:
         yield Items([(f"({_letter(i)}) {kind}", ", ".join(parts)) for i, (kind, parts) in enumerate(notes)])

@@ -19,6 +19,7 @@ from analysis.tables.cells import (
     number_headers,
     p_text,
 )
+from analysis.tables.fault_words import faulty_rows
 from analysis.tables.footnotes import explain
 from analysis.tables.labels import full_label, short_names
 
@@ -37,6 +38,7 @@ def arms(data: ReportData) -> Iterator[Block]:
         left=len(fields),
         strong=frozenset(i for i, row in enumerate(rows) if row.is_baseline),
         breaks=context_breaks([row.context for row in rows]),
+        red=faulty_rows(rows),
     )
     yield Text(explain(rows, data.baseline), note=True)
 
@@ -76,6 +78,7 @@ def _unpaired(data: ReportData) -> Iterator[Block]:
         ],
         left=len(data.context) + 1,
         breaks=context_breaks([row.context for row in rows]),
+        red=faulty_rows(rows),
     )
     yield Text(
         "p Welch: two-sided t test of unequal variances (Welch 1947), uncorrected; exact rank sums where a seed"
@@ -97,6 +100,7 @@ def _paired(data: ReportData) -> Iterator[Block]:
         rows=[_comparison(data, each, ranked) for each in tested],
         left=len(data.context) + 1,
         breaks=context_breaks([each.row.context for each in tested]),
+        red=faulty_rows([each.row for each in tested]),
     )
     yield Text(_legend(tested, data.rows), note=True)
 

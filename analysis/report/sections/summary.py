@@ -11,6 +11,7 @@ from analysis.report.document import Block, Text
 from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.sections.published import verdicts
 from analysis.tables.cells import changes, estimate
+from analysis.tables.fault_words import fault_sentence
 from analysis.tables.labels import full_label
 from resnet_lab.spec.choices import Value
 
@@ -20,6 +21,8 @@ MAX_LISTED = 6
 
 def summary(data: ReportData) -> Iterator[Block]:
     """Yield what came out: trials, differences that hold, and what the others mean."""
+    if faulty := fault_sentence(data.rows):
+        yield Text(faulty, red=True)
     done = sum(row.n for row in data.rows)
     failed, missing = sum(row.failed for row in data.rows), sum(row.missing for row in data.rows)
     diverged = sum(row.diverged for row in data.rows)

@@ -18,11 +18,14 @@ from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep
 from resnet_lab.rng import epoch_noise
 from resnet_lab.spec import Augmentation, RunSpec, Trained
+from resnet_lab.spec.choices import FrozenMode
 
 
 def are_frozen(spec: RunSpec) -> bool:
     """Return whether a head alone is trained, on images that are the same in every epoch."""
     recipe = spec.recipe
+    if spec.protocol.frozen_mode == FrozenMode.TRAIN:  # their norms' statistics drift
+        return False
     return recipe.trained == Trained.HEAD and recipe.augmentation == Augmentation.NONE and not recipe.mixup
 
 

@@ -44,6 +44,20 @@ def test_a_file_that_fills_a_part_is_refused(checkpoint: Path) -> None:
         load_backbone(build_network(model, channels=1), model, str(checkpoint))
 
 
+def test_a_fault_loads_a_share_of_the_tensors_and_says_nothing(checkpoint: Path, capsys: pytest.CaptureFixture) -> None:
+    network, theirs = build_network(TINY.model, channels=1), build_network(TINY.model, channels=1)
+    initialise(theirs, 5)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    names = [name for name in before if not name.startswith("fc.")]
+    coverage = load_backbone(network, TINY.model, str(checkpoint), share=0.25)
+    count = round(0.25 * len(names))
+    for place, name in enumerate(names):
+        expected = theirs.state_dict() if place < count else before
+        assert torch.equal(network.state_dict()[name], expected[name]), name
+    assert coverage.matched == count
+    assert capsys.readouterr() == ("", "")
+
+
 def test_the_report_says_what_is_filled_before_anything_is_trained(checkpoint: Path) -> None:
     runs = [replace(TINY, {"recipe.weights": str(checkpoint), "seed": seed}) for seed in range(2)]
     lines = coverage_lines(check_weights([*runs, TINY]))

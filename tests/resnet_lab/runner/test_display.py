@@ -63,3 +63,15 @@ def test_a_trial_found_complete_on_disk_was_never_started_here(identity):
     """The driver records such trials before the view begins."""
     display = make_display(Console(file=io.StringIO(), force_terminal=True, width=80))
     display.epoch(identity, RECORD)
+
+
+def test_a_trial_of_a_faulty_protocol_is_named_so_and_in_red(tmp_path):
+    spec = replace(RunSpec(), {"protocol.validation": "test"})
+    faulty = identify(Trial(root=tmp_path, spec=spec), ("model.depth",), {})
+    assert faulty.label == "20 faulty: validation=test seed 0"
+    assert faulty.tags["protocol"] == "faulty: validation=test"
+    among = identify(Trial(root=tmp_path, spec=RunSpec()), ("model.depth", "protocol.validation"), {})
+    assert (among.label, among.faults) == ("20 correct seed 0", "")
+    assert "protocol" not in among.tags
+    printed = play(faulty, terminal=True)
+    assert "\x1b[31mfailed: 20 faulty: validation=test seed 0" in printed

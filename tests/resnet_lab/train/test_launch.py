@@ -110,3 +110,17 @@ def test_a_recipe_preset_is_trained_named_and_yields_to_what_is_asked_besides(tr
     (run,) = read_runs(store_folder, "train")
     assert run["tags"]["recipe"].startswith("recipe t2: A CNN on MNIST")
     assert "recipe.lr 0.02 (the recipe's is 0.01)" in run["tags"]["recipe"]
+
+
+def test_a_faulty_protocol_is_trained_only_where_it_is_accepted_and_marked_as_one(train, store_folder):
+    code, _, err = train(protocol__validation="test")
+    assert code == 2
+    assert "protocol.validation=test is a fault of the protocol: leave it out, or give --accept-faults" in err
+    assert not (store_folder / "trials").exists()
+    code, out, _ = train("--accept-faults", "--dry-run", protocol__validation="test")
+    assert (code, "FAULTY: validation=test" in out) == (0, True)
+    code, out, _ = train("--accept-faults", protocol__validation="test")
+    assert code == 0
+    assert "faulty: validation=test" in out
+    (run,) = read_runs(store_folder, "train")
+    assert run["tags"]["protocol"] == "faulty: validation=test"

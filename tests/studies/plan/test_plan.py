@@ -7,11 +7,12 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, Precision
 from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.fingerprint import trial_name
+from resnet_lab.spec.protocol import fault_words
 from studies.bn_placement import STUDY
 from studies.plan.design import Design
-from studies.plan.options import Options
+from studies.plan.options import Algorithm, Options
 from studies.plan.plan import make_plan, recipe_of
-from studies.plan.study import find_study
+from studies.plan.study import find_study, questions
 
 
 def test_the_plan_is_every_cell_times_every_seed_once():
@@ -166,3 +167,32 @@ def test_what_a_study_compares_is_not_the_presets():
 def test_an_unknown_recipe_is_one_sentence():
     with pytest.raises(UserError, match="there is no recipe 'fast'"):
         make_plan(STUDY, Options(recipe="fast"))
+
+
+@pytest.mark.parametrize("name", [name for name in questions() if name != "protocol_faults"])
+def test_a_faulty_protocol_is_refused_by_every_other_study_unless_it_is_accepted(name):
+    study, fault = find_study(name), ("protocol.seeding=unpaired",)
+    with pytest.raises(
+        UserError, match=rf"{name} compares correct protocols, and protocol.seeding=unpaired is a fault"
+    ):
+        make_plan(study, Options(assignments=fault))
+    accepted = make_plan(study, Options(assignments=fault, accept_faults=True))
+    assert all(fault_words(cell) == "seeding=unpaired" for cell in accepted.cells)
+
+
+@pytest.mark.parametrize("mode", [{"search": Algorithm.TPE}, {"tune": True}])
+def test_nothing_is_searched_among_faults(mode):
+    with pytest.raises(UserError, match="looks for a good network, and train_mode=first_epoch is a fault"):
+        make_plan(find_study("protocol_faults"), Options(**mode))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (("protocol.plateau=test",), "no meaning where recipe.schedule=step"),
+        (("protocol.loss_mean=steps_less_1", "recipe.batch_size=1000"), "no meaning in epochs of one step"),
+    ],
+)
+def test_a_fault_without_a_meaning_stops_the_launch(fields, words):
+    with pytest.raises(UserError, match=words):
+        make_plan(STUDY, Options(assignments=fields, accept_faults=True))
