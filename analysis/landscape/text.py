@@ -41,8 +41,8 @@ def notes(landscape: Landscape) -> list[str]:
         f"Conventions: mean cross-entropy of the first {c.images} training images of {c.dataset}, unaugmented; two "
         "random directions, each filter as long as the network's own (Li et al. 2018), biases and norms unmoved, their "
         f"cosine {totals['cosine']:.1e}; batch norms of the surface with {STATISTICS[c.bn]} (--bn). Gradients: the "
-        f"first {c.gradient_images} of these images as one mini-batch, batch norms with its statistics, as in "
-        f"training; initial weights: {c.init} from seed {c.init_seed}.",
+        f"first {c.gradient_images} of these images as one mini-batch in float32, batch norms with its statistics, "
+        f"as in training; initial weights: {c.init} from seed {c.init_seed}.",
         *(f"Not compared: {name}: {reason}." for name, reason in totals["left_out"].items()),
     ]
 
