@@ -2,6 +2,8 @@
 
 python benchmarks/study_scale.py                              100 and 1,000 trials
 python benchmarks/study_scale.py --trials 100 1000 10000      the target's size, minutes
+python benchmarks/study_scale.py --trials 1000 --nodes 4      on simulated nodes, and the ratio to one machine
+python benchmarks/study_scale.py --trials 10000 --nodes 50 --dying 0.05    nodes die under 5 % of the trials
 
 Trials take no time: an executor writes their files at once. All else is what a study runs: plan, audit, Optuna, MLflow,
 driver, tables, page. Each figure is of a process of its own.
@@ -19,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,6 +44,10 @@ class Options:
 
     trials: Annotated[tuple[int, ...], arg(metavar="INT ...")] = (100, 1000)
     """Sizes of the studies: four arms, with more depths and more seeds in larger ones."""
+    nodes: Annotated[int, arg(metavar="INT")] = 0
+    """Run on so many simulated nodes too, without a common disk, and print the cost to that of one machine."""
+    dying: Annotated[float, arg(metavar="SHARE")] = 0.0
+    """With --nodes: the share of trials under which the agent of the node dies."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print one JSON object on stdout, and nothing else there."""
 
@@ -49,10 +56,14 @@ class Options:
             raise UserError(f"--trials {' '.join(map(str, self.trials))}: give sizes of {ARMS} or more")
 
 
-def measure(trials: int) -> Figures:
-    """Run a study of about `trials` trials, run it again, write its report again; return the figures."""
+def measure(trials: int, nodes: int = 0, dying: float = 0.0) -> Figures:
+    """Run a study of about `trials` trials, run it again, write its report again; return the figures.
+
+    With `nodes` it runs on so many simulated ones, and the agent dies under a share of the trials.
+    """
+    launch_on = partial(launch_study, nodes=nodes, dying=dying)
     with tempfile.TemporaryDirectory() as out:
-        first, again, report = (_apart(step, out, trials) for step in (launch_study, launch_study, write_reports))
+        first, again, report = (_apart(step, out, trials) for step in (launch_on, launch_on, write_reports))
     count = first["trials"]
     driving = first["training_s"] - first["executor_s"]
     driving_cpu = first["training_cpu_s"] - first["executor_cpu_s"]
@@ -75,20 +86,21 @@ def _apart(step: Callable[[str, int], Figures], out: str, trials: int) -> Figure
         return pool.submit(step, out, trials).result()
 
 
-def launch_study(out: str, trials: int) -> Figures:
+def launch_study(out: str, trials: int, nodes: int = 0, dying: float = 0.0) -> Figures:
     """Launch the study in this process, as its command does."""
     from benchmarks.harness.simulated import SimulatedExecutor
+    from benchmarks.harness.simulated_cluster import SimulatedFleet
     from studies.bn_placement import STUDY
     from studies.cli.launch import StudyLaunch
     from studies.modes.mode import Planned
     from studies.plan.options import Options as StudyOptions
     from studies.plan.plan import make_plan
 
-    made: list[SimulatedExecutor] = []
+    made: list[SimulatedExecutor | SimulatedFleet] = []
     clock = Clock()
 
-    def make(**arguments: Any) -> SimulatedExecutor:
-        made.append(SimulatedExecutor(**arguments))
+    def make(**arguments: Any) -> SimulatedExecutor | SimulatedFleet:
+        made.append(SimulatedFleet(nodes, dying, **arguments) if nodes else SimulatedExecutor(**arguments))
         return made[0]
 
     class Watched(Planned):
@@ -179,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not options.json:
             print(head(), flush=True)
         for trials in options.trials:
-            sizes.append(measure(trials))
+            sizes.append(measure(trials, options.nodes, options.dying))
             if not options.json:
                 print(line(sizes[-1]), flush=True)
         flat = sizes[-1]["trial_cpu_ms"] / sizes[0]["trial_cpu_ms"]

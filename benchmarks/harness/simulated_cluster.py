@@ -4,14 +4,19 @@ An agent is a real one but for its executor; calls are carried out where they ar
 killed, frozen, thawed, and can join.
 """
 
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from resnet_lab.runner.fleet.agent import Agent
+from benchmarks.harness.simulated import SimulatedExecutor
+from resnet_lab.runner.fleet.agent import Agent, Order
 from resnet_lab.runner.fleet.cluster import AgentLostError, AgentSilentError, Node
+from resnet_lab.runner.fleet.cluster_executor import ClusterExecutor, Patience
+from resnet_lab.runner.fleet.mirror import Files
+from resnet_lab.trials.trial import Trial
 
 
 @dataclass(eq=False)
@@ -120,3 +125,42 @@ class SimulatedCluster:
             call.error = error
         if node in self.silent:
             call.error = AgentSilentError("the actor is unavailable")
+
+
+class SimulatedFleet(ClusterExecutor):
+    """A fleet of simulated nodes without a common disk; `wall` and `cpu` are the seconds that writing trials took."""
+
+    def __init__(self, nodes: int, dying: float = 0.0, **arguments: Any) -> None:
+        """The agent of a node dies under a share `dying` of the trials, each time before it has answered."""
+        self._draw, self._dying = random.Random(0), dying
+        self._made: list[SimulatedExecutor] = []
+        self.nodes = SimulatedCluster.of(nodes, cpus=arguments.pop("slots"), make_agent=lambda _: self._agent())
+        patience = Patience(look=0.0, again=0.0)
+        super().__init__(self.nodes, jobs="auto", patience=patience, **arguments)
+
+    @property
+    def wall(self) -> float:
+        return sum(each.wall for each in self._made)
+
+    @property
+    def cpu(self) -> float:
+        return sum(each.cpu for each in self._made)
+
+    def submit(self, trial: Trial) -> None:
+        super().submit(trial)
+        if self._draw.random() < self._dying:
+            self.nodes.kill_agent(self.place_of(trial.name).removeprefix("node "))
+
+    def _agent(self) -> Agent:
+        made = self._made
+
+        class Hosting(Agent):
+            def open(self, order: Order) -> int:
+                made.append(SimulatedExecutor(slots=order.cpus, settings=order.settings, threads=1))
+                self._executor = made[-1]
+                return order.cpus
+
+            def submit(self, spec: str, attempt: int, root: str, probe: str, files: Files) -> None:  # noqa: ARG002
+                super().submit(spec, attempt, root, "unseen", files)
+
+        return Hosting()

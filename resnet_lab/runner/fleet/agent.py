@@ -5,6 +5,7 @@ that an answer that was lost on the way loses nothing.
 """
 
 import contextlib
+import os
 import shutil
 import sys
 import tempfile
@@ -51,6 +52,8 @@ class Description:
     code: str
     """SHA-256 of the code that trains."""
     machine: Mapping[str, Any]
+    pid: int
+    """Of the agent, on that machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ class Agent:
         # Workers are forked, and would run the script of the process that hosts the agent again.
         with contextlib.suppress(AttributeError):
             del sys.modules["__main__"].__file__
-        return Description(code=training_code(), machine=describe_machine())
+        return Description(code=training_code(), machine=describe_machine(), pid=os.getpid())
 
     def has_data(self, spec: str, data_dir: str | None) -> bool:
         """Return whether this node holds a run's images, intact: in the folder of that name, or in its cache."""

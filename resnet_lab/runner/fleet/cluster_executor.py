@@ -397,6 +397,8 @@ class ClusterExecutor:
 
     def _lose(self, member: Member, why: str) -> None:
         """Give a member up: its trials end as lost, and another agent has to answer before the seat is used again."""
+        if member not in self._members:  # another call that was under way has said so
+            return
         self._members.remove(member)
         self._kill(member.agent)
         self._tries[member.seat.key] = (1, time.monotonic() + self._patience.again)

@@ -4,13 +4,14 @@ A cluster asks for a token (ray's `RAY_AUTH_MODE=token`) unless the environment 
 here listens on this machine alone, without a dashboard and without usage statistics.
 """
 
+import contextlib
 import os
 import re
 import secrets
 import signal
 import socket
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,14 +120,53 @@ def _connect(ray: Any, address: str) -> None:
     else:
         require_token(make=not os.environ.get("RAY_ADDRESS"))
     try:
-        ray.init(address=address, **quiet)
+        with _loopback_as_it_is(ray, address):
+            ray.init(address=address, **_own_address(address), **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         if address != AUTO or os.environ.get("RAY_ADDRESS"):
             raise UserError(f"--cluster {address}: {_first_sentence(error)}") from None
+        _start(ray, quiet)
+
+
+def _start(ray: Any, quiet: dict[str, Any]) -> None:
+    """Start a cluster of this machine alone, which ends with this process. Raises UserError where ray cannot."""
+    try:
         # Busy cores keep a node from answering the head in time, and here nothing can be lost but all of it. And
         # ray gives its workers a niceness of 15, where those of a launch without a cluster have none.
         patient = {"health_check_failure_threshold": 60, "worker_niceness": 0}
         ray.init(num_cpus=cores(), include_dashboard=False, _node_ip_address=LOOPBACK, _system_config=patient, **quiet)
+    except Exception as error:  # ray raises Exception itself where a node does not come up in time
+        raise UserError(
+            f"--cluster auto: ray cannot start here ({_first_sentence(error)}): leave out --cluster, or try again when "
+            "the machine is less busy"
+        ) from None
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def _own_address(address: str) -> dict[str, str]:
+    return {"_node_ip_address": LOOPBACK} if _is_loopback(address) else {}
+
+
+@contextlib.contextmanager
+def _loopback_as_it_is(ray: Any, address: str) -> Iterator[None]:
+    """Have ray connect to a head that listens on loopback alone: it would look for it at this machine's other address.
+
+    Where a later ray has no such function, nothing is changed.
+    """
+    services = getattr(ray._private, "services", None)
+    before = getattr(services, "resolve_ip_for_localhost", None)
+    if before is None or not _is_loopback(address):
+        yield
+        return
+    services.resolve_ip_for_localhost = lambda host: LOOPBACK if host == "localhost" else host  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        services.resolve_ip_for_localhost = before  # type: ignore[union-attr]
 
 
 def _require_answer(address: str) -> None:

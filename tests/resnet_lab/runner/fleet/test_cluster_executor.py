@@ -72,6 +72,17 @@ def test_the_trials_of_a_lost_node_end_as_lost_and_go_on_elsewhere(fault, trials
     assert any("node n1 was lost" in text for text in executor.news())
 
 
+def test_all_trials_of_a_node_are_lost_once_each_however_many_calls_say_so(trials, make_cluster, make_executor):
+    cluster = make_cluster(1, cpus=3)
+    executor = make_executor(cluster)
+    for trial in trials[:3]:
+        executor.submit(trial)
+    cluster.dead.add("n1")
+    exits = ended(executor, 3)
+    assert sorted(each.trial.name for each in exits if each.lost) == sorted(trial.name for trial in trials[:3])
+    assert sum("was lost" in text for text in executor.news()) == 1
+
+
 def test_a_dead_agent_on_a_living_node_is_replaced(trials, make_cluster, make_executor):
     cluster = make_cluster(1)
     executor = make_executor(cluster)
