@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test test-slow check ui install clean
+.PHONY: study test test-slow test-ray check ui install clean
 study: install
 	$(BIN)/python -m studies.bn_placement
 
@@ -10,7 +10,11 @@ test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
 test-slow: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not ray"
+
+test-ray: install
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	OMP_NUM_THREADS=1 timeout 480 $(BIN)/python -m pytest -m ray
 
 check: install
 	$(BIN)/ruff check .
