@@ -1,4 +1,4 @@
-"""Provenance of a checkpoint: classes, channels and normalisation of its images, and the file it was imported from."""
+"""Provenance of a checkpoint: size, classes and normalisation of its images, and the file it was imported from."""
 
 from typing import Annotated
 
@@ -19,6 +19,22 @@ class Normalisation:
 
     mean: tuple[Annotated[float, Field(ge=0, le=1)], ...]
     std: tuple[Annotated[float, Field(gt=0)], ...]
+
+
+Numbers = tuple[float, ...] | tuple[tuple[tuple[float, ...], ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=FROZEN)
+class SeenImages:
+    """The images that a network was trained on, as it saw them: uint8 [N, size, size, channels].
+
+    On the 0..1 scale they become (x - mean) / std; `mean` is [C], or [H, W, C] by pixel, `std` [C].
+    """
+
+    size: Count
+    mean: Numbers
+    std: tuple[Annotated[float, Field(gt=0)], ...]
+    class_names: tuple[str, ...] = ()
 
 
 # The figures torchvision documents for its pretrained networks; public CIFAR networks use them too.
@@ -73,6 +89,15 @@ def provenance_from(content: object) -> Provenance:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise UserError(f"its provenance is not valid: {where} {first['msg']}") from None
+
+
+def seen_images_from(content: object) -> SeenImages:
+    """Read what images a network saw from what JSON holds of it. Raises UserError where it is none."""
+    try:
+        return TypeAdapter(SeenImages).validate_python(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise UserError(f"what it says of its images is not valid: {first['msg']}") from None
 
 
 def provenance_to(provenance: Provenance) -> dict[str, object]:

@@ -1,12 +1,14 @@
 """Sets of images as tensors, resident on one device."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from resnet_lab.data.distort import resized
 from resnet_lab.data.statistics import normalisation
+from resnet_lab.provenance import SeenImages
 from resnet_lab.spec import DatasetName, NormaliseKind
 
 
@@ -69,6 +71,12 @@ class ImageData:
     def channels(self) -> int:
         return self.train.pixels.shape[3]
 
+    @property
+    def seen(self) -> SeenImages:
+        """What a checkpoint keeps of the images that its network saw."""
+        mean, std = self.mean.cpu().tolist(), self.std.cpu().tolist()
+        return SeenImages(size=self.size, mean=_tuples(mean), std=tuple(std), class_names=self.class_names)
+
     def view(self, pixels: Tensor) -> Tensor:
         """Return uint8 [B, size, size, C], the original view of stored images: the centre, at the set's size."""
         inner = slice(self.margin, pixels.shape[1] - self.margin)
@@ -92,3 +100,7 @@ class ImageData:
             return self
         parts = {name: getattr(self, name).to(device) for name in ("train", "val", "test", "mean", "std")}
         return replace(self, **parts)
+
+
+def _tuples(nested: Any) -> Any:
+    return tuple(map(_tuples, nested)) if isinstance(nested, list) else nested

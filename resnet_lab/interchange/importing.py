@@ -79,7 +79,7 @@ def import_checkpoint(
     if path.is_dir():
         path = path / MODEL_FILE
     file = read_tensors(path)
-    if file.metadata.keys() & {"spec", "imported"}:
+    if file.metadata.keys() & {"spec", "imported", "trained"}:
         _check_format(path, format, (Format.RESNET_LAB,))
         return _own(file, normalise)
     bared = bare(file.tensors)

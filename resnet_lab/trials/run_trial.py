@@ -121,7 +121,7 @@ def _finish(trial: Trial, session: "Session", progress: Progress) -> None:
     from resnet_lab.checkpoint import save_model
 
     test = session.test()
-    digest = save_model(trial.folder, trial.spec, session.model)
+    digest = save_model(trial.folder, trial.spec, session.model, images=session.data.seen)
     if test.correct is not None:
         image_record.write(trial.folder, test.correct.cpu().numpy())
     _write_history(trial, progress)

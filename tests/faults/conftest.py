@@ -23,7 +23,7 @@ from tests.specs import TINY
 EPOCHS = 3
 SPEC = replace(TINY, {"recipe.iterations": EPOCHS})
 SETTINGS = WorkerSettings(data_dir=None, device="cpu", environment={"git_sha": "abc"})
-DATA = SimpleNamespace(name="digits", sha256="ab" * 32, class_names=(), unreadable=())
+DATA = SimpleNamespace(name="digits", sha256="ab" * 32, class_names=(), unreadable=(), seen=None)
 TIMES = ("time/epoch_s", "time/images_per_s", "time/train_s")
 
 
