@@ -1,7 +1,7 @@
 """An audit in words: audit.json as lines of at most 80 columns, one difference as text or as table cells."""
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from analysis.tables.labels import full_label
@@ -73,12 +73,18 @@ def left_out_lines(
     arm, context = tuple(arm), tuple(context)
     texts = [
         *((cell["fields"], f"refused: {cell['reason']}") for cell in refused),
-        *(
-            (cell["fields"], f"merged: builds the same network as {full_label(_part(cell['same_as'], arm))}")
-            for cell in merged
-        ),
+        *((cell["fields"], f"merged: builds the same network as {_asked(cell['same_as'], arm)}") for cell in merged),
     ]
-    return _wrapped(_grouped(texts, arm, context))
+    return _wrapped(_grouped(texts, arm, context, label=_asked))
+
+
+def _asked(fields: Mapping[str, Value], arm: Iterable[str]) -> str:
+    """Return the arm as it was asked for: what its network does not read is why it is left out."""
+    return full_label(_part(fields, arm), unread_too=True)
+
+
+def _read(fields: Mapping[str, Value], arm: Iterable[str]) -> str:
+    return full_label(_part(fields, arm))
 
 
 def control_lines(controls: Sequence[Json], context: Sequence[str]) -> list[str]:
@@ -141,16 +147,21 @@ def change(baseline: float, found: float) -> str:
     return f"{share:+.1f} %" if abs(share) >= 0.1 else f"{share:+.1g} %"
 
 
-def _grouped(texts: Iterable[tuple[Mapping[str, Value], str]], arm: Sequence[str], context: Sequence[str]) -> list[str]:
+def _grouped(
+    texts: Iterable[tuple[Mapping[str, Value], str]],
+    arm: Sequence[str],
+    context: Sequence[str],
+    label: Callable[[Mapping[str, Value], Iterable[str]], str] = _read,
+) -> list[str]:
     """Join the contexts in which one text holds for the same arm: `act_position=none (depth 20, 44): ...`."""
     groups: dict[tuple[str, str], list[str]] = {}
     for fields, text in texts:
         where = "/".join(map(str, _part(fields, context).values()))
-        groups.setdefault((full_label(_part(fields, arm)), text), []).append(where)
+        groups.setdefault((label(fields, arm), text), []).append(where)
     names = "/".join(name.rpartition(".")[2] for name in context)
     return [
-        f"{label} ({names} {', '.join(places)}): {text}" if names else f"{label}: {text}"
-        for (label, text), places in groups.items()
+        f"{name} ({names} {', '.join(places)}): {text}" if names else f"{name}: {text}"
+        for (name, text), places in groups.items()
     ]
 
 

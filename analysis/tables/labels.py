@@ -35,13 +35,13 @@ def names_label(names: Iterable[str]) -> str:
     return " / ".join(short_names(names).values())
 
 
-def full_label(values: Mapping[str, Value]) -> str:
+def full_label(values: Mapping[str, Value], *, unread_too: bool = False) -> str:
     """Return `norm_position=before_add, act_position=none`, without what the network does not read.
 
     Of many fields, those of a correct protocol are left out as well.
     """
-    short = short_names(values)
-    shown = {name: value for name, value in read(values).items() if len(values) <= MANY or not is_correct(name, value)}
+    short, known = short_names(values), values if unread_too else read(values)
+    shown = {name: value for name, value in known.items() if len(values) <= MANY or not is_correct(name, value)}
     named = [f"{short[name]}={value}" for name, value in shown.items()]
     return ", ".join(named or (["correct protocol"] if values else []))
 
