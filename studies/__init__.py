@@ -1,1 +1,55 @@
-"""The questions: one module is one question and one table; `python -m studies.<question>` answers it."""
+"""The questions: one module is one question and one table; `python -m studies.<question>` answers it.
+
+A study of one's own is a file that declares a `Study` and calls `main`: see `Own studies` in the README.
+"""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from studies.cli.command import main
+    from studies.plan.claims import equivalent, worse_than
+    from studies.plan.design import Design
+    from studies.plan.measure import Measure
+    from studies.plan.spaces import Tune, loguniform, uniform
+    from studies.plan.study import Scale, Study
+
+_PLACES = {
+    "main": "cli.command",
+    "equivalent": "plan.claims",
+    "worse_than": "plan.claims",
+    "Design": "plan.design",
+    "Measure": "plan.measure",
+    "Tune": "plan.spaces",
+    "loguniform": "plan.spaces",
+    "uniform": "plan.spaces",
+    "Scale": "plan.study",
+    "Study": "plan.study",
+}
+__all__ = [
+    "Design",
+    "Measure",
+    "Scale",
+    "Study",
+    "Tune",
+    "equivalent",
+    "loguniform",
+    "main",
+    "uniform",
+    "worse_than",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for on first use: `import studies` alone loads nothing."""
+    if name in _PLACES:
+        from importlib import import_module
+
+        return getattr(import_module(f"studies.{_PLACES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if sys.argv[:1] == ["-m"]:  # the interpreter is looking for a module to run
+    from studies.cli.suggestion import Suggestion
+
+    sys.meta_path.append(Suggestion)

@@ -3,6 +3,7 @@
 import runpy
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from resnet_lab.errors import UserError
 from resnet_lab.listings.output import JsonOption, print_json, print_table
@@ -40,3 +41,12 @@ def run_module(module: str, arguments: Sequence[str]) -> None:
     """Run a module as `python -m MODULE ARGUMENTS` does, in this process."""
     sys.argv = [sys.argv[0], *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def run_file(path: Path, arguments: Sequence[str]) -> None:
+    """Run a file as `python FILE ARGUMENTS` does, in this process. Raises UserError where there is none."""
+    if not path.is_file():
+        raise UserError(f"there is no file {path}: name one that exists, or a command")
+    sys.argv = [str(path), *arguments]
+    sys.path.insert(0, str(path.parent.absolute()))
+    runpy.run_path(str(path), run_name="__main__")

@@ -82,7 +82,18 @@ def unread_by(name: str) -> frozenset[str]:
 
 def _check_depth(spec: "ModelSpec", depths: Iterable[int], what: str) -> None:
     if spec.depth not in depths:
-        raise ValueError(f"{what} has depth {', '.join(map(str, depths))}, not {spec.depth}")
+        raise ValueError(
+            f"{what} has depth {', '.join(map(str, depths))}, not {spec.depth}: set model.depth{_other(spec)}"
+        )
+
+
+def _other(spec: "ModelSpec") -> str:
+    """Return how the other kind of block is asked for, where it has the depths of its own."""
+    if spec.name != ModelName.IMAGENET_RESNET:
+        return ""
+    others = {kind: depths for kind, depths in IMAGENET_STAGES.items() if kind != spec.block.kind}
+    kinds = (f"{', '.join(map(str, depths))} with block.kind={kind}" for kind, depths in others.items())
+    return f" (or {'; '.join(kinds)})"
 
 
 def _check_units(spec: "ModelSpec", unit: int) -> None:

@@ -124,19 +124,25 @@ def _shown(value: object) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
+_LISTED = {"field": "python -m resnet_lab.train --help", "network": "python -m resnet_lab.networks"}
+
+
 def _unknown(kind: str, name: str, valid: list[str]) -> str:
-    close = difflib.get_close_matches(name, valid, n=1)
-    hint = f" Perhaps you meant {close[0]}." if close else ""
-    return f"there is no {kind} {name!r}.{hint} The {kind}s are: {', '.join(valid)}"
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.75)
+    if close:
+        return f"there is no {kind} {name!r}. Perhaps you meant {close[0]}. {_LISTED[kind]} lists all"
+    return f"there is no {kind} {name!r}. The {kind}s are: {', '.join(valid)}"
 
 
 def parse_assignments(assignments: tuple[str, ...]) -> dict[str, str]:
-    """Turn ("model.depth=56", ...) into {"model.depth": "56"}. Raises UserError where there is no `=`."""
+    """Turn ("model.depth=56", ...) into {"model.depth": "56"}. Raises UserError without `=`, or for a name twice."""
     changes: dict[str, str] = {}
     for text in assignments:
         name, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"{text!r} is not NAME=VALUE: write, for example, model.depth=56")
+        if name.strip() in changes:
+            raise UserError(f"{name.strip()} is set twice: give it once")
         changes[name.strip()] = value.strip()
     return changes
 
@@ -155,9 +161,17 @@ def parse_value(name: str, text: str) -> Value:
     try:
         value = _adapter(name).validate_python(text)
     except ValidationError as error:
-        raise UserError(f"{name}={_shown(text)}: {error.errors(include_url=False)[0]['msg']}") from None
+        raise UserError(f"{name}={_shown(text)}: {_plainly(error)}") from None
     found: Value = value.value if isinstance(value, StrEnum) else value
     return found
+
+
+def _plainly(error: ValidationError) -> str:
+    """Return what is wrong with a value, without the words of the parser."""
+    first = error.errors(include_url=False)[0]
+    kind = {"float_parsing": "a number", "int_parsing": "a whole number", "bool_parsing": "true or false"}
+    expected = kind.get(first["type"])
+    return f"it takes {expected}" if expected else first["msg"]
 
 
 @cache

@@ -26,6 +26,7 @@ def parse(
     """
     import tyro
 
+    _require_values(sys.argv[1:] if argv is None else argv, prog)
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
@@ -43,10 +44,31 @@ def parse(
     raise UserError(_error_message(captured.getvalue(), prog))
 
 
+_UNREAD = re.compile(r"Error parsing (--[\w-]+): Could not find valid parse for arguments: \[(.*?)\]")
+
+
+def _require_values(argv: Sequence[str], prog: str) -> None:
+    """Raise UserError for what tyro would take without a word: an option with no value, and the word None."""
+    for option, following in zip(argv, [*argv[1:], "--"], strict=True):
+        if option in _LISTS and following.startswith("--"):
+            raise UserError(f"{option} has no value: give one or more, or leave it out. See {prog} --help")
+        if option.startswith("--") and following == "None":
+            raise UserError(f"{option} None: None is no value, leave the option out. See {prog} --help")
+
+
+_LISTS = ("--seeds", "--set", "--arm", "--only", "--blocks", "--experiment", "--mode")
+"""Options that take several values, and for which none would pass for the default."""
+
+
 def _error_message(box: str, prog: str) -> str:
     """Reduce tyro's box to its message and the names it suggests."""
-    lines = [line.strip("│|╭╮╰╯ ") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()[1:]]
-    message, _, rest = " ".join(lines).partition("───")
+    lines = [line.strip("│|╭╮╰╯+ ") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()[1:]]
+    parts = [part.strip() for part in re.split(r"[─-]{3,}", " ".join(lines)) if part.strip()]
+    message, rest = parts[0], " ".join(parts[1:])
+    if unread := _UNREAD.search(message):
+        option, values = unread.groups()
+        values = re.sub("[',]", "", values)
+        return f"{option} {values}: it takes another kind of value. See {prog} --help"
     similar = re.findall(r"(--[a-z][a-z-]*)", rest.partition("For full helptext")[0]) if "meant" in rest else []
     hint = f" Perhaps you meant {' or '.join(dict.fromkeys(similar))}." if similar else ""
     return f"{' '.join(message.split()).rstrip('.')}.{hint} See {prog} --help"

@@ -1,12 +1,13 @@
 """The command of every study: `main` parses its options and launches it."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
 from studies.plan.options import Options
-from studies.plan.study import Study
+from studies.plan.study import Study, command_of
 
 INTERRUPTED = "interrupted: the same command goes on from the last finished epochs"
 
@@ -14,7 +15,8 @@ INTERRUPTED = "interrupted: the same command goes on from the last finished epoc
 def main(study: Study, argv: Sequence[str] | None = None) -> None:
     """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C."""
     with reporting(), interruptible(INTERRUPTED):
-        options = parse(Options, prog=f"python -m studies.{study.name}", description=study.question, argv=argv)
+        prog = shlex.join(command_of(study))
+        options = parse(Options, prog=prog, description=study.question, argv=argv)
         # Planning and running import more than --help may.
         from studies.cli.launch import launch, preview
 

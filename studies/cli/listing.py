@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from resnet_lab.listings.commands import run_module
+from resnet_lab.listings.commands import run_file, run_module
 from resnet_lab.listings.output import JsonOption, Row, print_entries, print_json
 from resnet_lab.system.command import parse, reporting
 from studies.plan.options import Options as StudyOptions
@@ -31,10 +31,13 @@ class Options(JsonOption):
 def main(argv: Sequence[str]) -> None:
     """List the studies, or run the one that is named: `python -m studies NAME ...` is `python -m studies.NAME ...`.
 
-    Exits with 2 for a mistake of the user's.
+    A file of one's own runs as `python FILE ...` does. Exits with 2 for a mistake of the user's.
     """
     with reporting():
         if argv and not argv[0].startswith("-"):
+            if argv[0].endswith(".py"):
+                run_file(Path(argv[0]), argv[1:])
+                return
             require_question(argv[0])
             run_module(f"studies.{argv[0]}", argv[1:])
             return

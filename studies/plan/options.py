@@ -1,6 +1,8 @@
 """Options of every study's command."""
 
-from dataclasses import dataclass
+import re
+from collections import Counter
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -47,6 +49,7 @@ class Match(StrEnum):
 
 
 MAX_GRACE_S = 86_400
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,8 @@ class Options:
     """Record the test error after every epoch, for its curve; nothing is chosen by it."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     """Folder for trials, databases and reports."""
+    name: Annotated[str, arg(metavar="NAME", help_behavior_hint="")] = ""
+    """Ending of the report's name, in place of what differs from the study's defaults: depth56-seeds0-4."""
     fresh: Annotated[bool, arg(help_behavior_hint="")] = False
     """Train again by today's code what other code has trained; the earlier trials are set aside, not deleted."""
     design: Annotated[Design | None, arg(metavar="{" + ",".join(Design) + "}", help_behavior_hint="")] = None
@@ -99,6 +104,9 @@ class Options:
     """With --design random or sobol: arms that are drawn, besides the baseline."""
     resolution: Annotated[int, arg(metavar="INT")] = 3
     """With --design fractional: 3 keeps main effects apart; 4 keeps them clear of pairs, too."""
+    arm: Annotated[tuple[str, ...], arg(metavar="NAME=VALUES ...", help_behavior_hint="")] = ()
+    """Cross a further switch with the study's, the baseline first: recipe.optimizer=sgd,adam:recipe.lr=0.001; what
+    follows a colon goes with that value."""
     splits: Annotated[int, arg(metavar="K")] = 1
     """Train/validation splits that the seeds are dealt over: as many as seeds give each its own, so that intervals hold
     for other splits too. 1: the fixed split for all."""
@@ -149,6 +157,11 @@ class Options:
         if any(not 0 <= seed <= MAX_SEED for seed in self.seeds):
             wrong = next(seed for seed in self.seeds if not 0 <= seed <= MAX_SEED)
             raise UserError(f"--seeds {wrong}: a seed is a whole number from 0 to {MAX_SEED}")
+        if twice := [seed for seed, count in Counter(self.seeds).items() if count > 1]:
+            raise UserError(f"--seeds holds {twice[0]} twice, which is one run: give each seed once")
+        if self.name and not _NAME.fullmatch(self.name):
+            raise UserError(f"--name {self.name!r} is part of a folder's name: up to 60 letters, digits, '.', '_', '-'")
+        self._require_its_option()
         if not 0 <= self.grace <= MAX_GRACE_S:
             raise UserError(f"--grace {self.grace:g}: seconds, from 0 to {MAX_GRACE_S}")
         if not 0 <= self.margin <= 100:
@@ -189,6 +202,19 @@ class Options:
             if isinstance(value, int) and value < 1:
                 raise UserError(f"--{name} {value}: it must be 1 or more")
 
+    def _require_its_option(self) -> None:
+        """Raise UserError for a number that only another option would read."""
+        searched, tuned = self.search is not None, self.tune
+        for name, read, by in (
+            ("trials", searched, "--search"),
+            ("pruner", searched or tuned, "--search and --tune"),
+            ("tune_trials", tuned, "--tune"),
+            ("max_seeds", self.until_decided, "--until-decided"),
+        ):
+            if not read and getattr(self, name) != _DEFAULTS[name]:
+                asked = name.replace("_", "-")
+                raise UserError(f"--{asked} is read by {by} alone, which was not asked for: give both, or neither")
+
     @property
     def mode(self) -> LaunchMode:
         """How the launch spends its trials."""
@@ -201,3 +227,18 @@ class Options:
             LaunchMode.SEARCH: self.search is not None,
         }
         return [mode for mode, given in asked.items() if given]
+
+
+_DEFAULTS = {field.name: field.default for field in fields(Options)}
+
+
+def require_design(options: Options, design: Design) -> None:
+    """Raise UserError for an option that another design than this one reads."""
+    for name, readers in (
+        ("orders", (Design.LADDER,)),
+        ("cells", (Design.RANDOM, Design.SOBOL)),
+        ("resolution", (Design.FRACTIONAL,)),
+    ):
+        if design not in readers and getattr(options, name) != _DEFAULTS[name]:
+            which = " or ".join(readers)
+            raise UserError(f"--{name} is read by --design {which} alone, and the design is {design}: leave it out")

@@ -22,9 +22,11 @@ from resnet_lab.spec.protocol import fault_words
 from resnet_lab.spec.recipes import find_recipe, recipe_record
 from resnet_lab.trials.trial import Trial
 from studies.plan.controls import Control
+from studies.plan.crossing import cross
 from studies.plan.design import Design, Levels, levels_of, make_design
+from studies.plan.differences import differences
 from studies.plan.exclusions import Fields, Merged, Refused, require_baseline_and_one_arm
-from studies.plan.options import Options
+from studies.plan.options import Options, require_design
 from studies.plan.quick_recipes import QUICK
 from studies.plan.study import Scale, Study
 
@@ -66,6 +68,8 @@ class Plan:
     """Name of the recipe preset that the options ask for."""
     variant: str = ""
     """What distinguishes this plan's report from that of the same cells under another recipe: `tuned`."""
+    differences: str = ""
+    """What the options change in the study's defaults, in short, or the user's `--name`: `depth56-seeds0-4`."""
 
     def runs(self) -> tuple[RunSpec, ...]:
         """Return every run in the order of execution: all cells of a seed before the next seed, deepest first.
@@ -117,10 +121,10 @@ class Plan:
 
     @property
     def title(self) -> str:
-        """Return the name of this plan's report: `bn_placement-quick-digits`."""
-        design = "" if self.design == self.study.design else f"-{self.design}"
-        variant = f"-{self.variant}" if self.variant else ""
-        return f"{self.study.name}-{self.scale}-{self.cells[0].data.name}{design}{variant}"
+        """Return the name of this plan's report: `bn_placement-quick-digits`, and what differs from the defaults."""
+        design = "" if self.design == self.study.design else self.design.value
+        parts = (self.study.name, self.scale, self.cells[0].data.name.value, design, self.differences, self.variant)
+        return "-".join(part for part in parts if part)
 
     def fields(self, spec: RunSpec) -> dict[str, Value]:
         """Return the fields of a run that this study varies, and its seed."""
@@ -148,11 +152,14 @@ def make_plan(study: Study, options: Options) -> Plan:
 
     Raises UserError for an unknown field or a bad value, and where what is refused leaves nothing to compare.
     """
-    scale, changes = study.scale(options.scale), parse_changes(study, options)
+    scale = study.scale(options.scale)
+    study = cross(study, options.arm, tuple(scale.context))
+    changes = parse_changes(study, options)
     listed = study.named(options.only)
     arms = levels_of(listed) if options.only else study.arm
     arm, context = {**arms, **scale.arm, **changes.arm}, {**scale.context, **changes.context}
     design = options.design or study.design
+    require_design(options, design)
     designed = make_design(
         design,
         arm,
@@ -195,6 +202,7 @@ def make_plan(study: Study, options: Options) -> Plan:
         aliases=designed.aliases,
         refused=tuple(refused),
         recipe=options.recipe or "",
+        differences=options.name or differences(options, scale.seeds),
     )
 
 
@@ -238,12 +246,22 @@ def parse_changes(study: Study, options: Options) -> Changes:
         if name in study.arm or name in context:
             levels[name] = tuple(parse_value(name, part.strip()) for part in text.split(","))
         else:
-            fixed[name] = parse_value(name, text)
+            fixed[name] = _fixed(name, text)
     return Changes(
         arm={name: values for name, values in levels.items() if name in study.arm},
         context={name: values for name, values in levels.items() if name not in study.arm},
         fixed=fixed,
     )
+
+
+def _fixed(name: str, text: str) -> Value:
+    """Return the value of a field that every run takes. Raises UserError, for a list with the option that takes it."""
+    try:
+        return parse_value(name, text)
+    except UserError as error:
+        if "," in text:
+            raise UserError(f"{name}={text}: this study does not vary it: cross it by --arm {name}={text}") from error
+        raise
 
 
 def _implied(study: Study, cell: Mapping[str, Value]) -> dict[str, Value]:
@@ -293,6 +311,8 @@ def _with_length(spec: RunSpec, scale: Scale, options: Options, changes: Changes
     """Turn a length in epochs into iterations; `recipe.iterations` given by the user wins over preset and scale."""
     steps = steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
     default = find_recipe(options.recipe).epochs if options.recipe else scale.epochs
+    if options.epochs and "recipe.iterations" in changes.names:
+        raise UserError("--epochs and --set recipe.iterations both say how long a run is: give one of them")
     epochs = options.epochs or (None if "recipe.iterations" in changes.names else default)
     if epochs is None:
         return spec

@@ -1,5 +1,8 @@
 """A study's declaration: its question, the switches it compares, and at what scales."""
 
+import difflib
+import runpy
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -29,6 +32,11 @@ class Scale:
     """Fields that differ from the baseline of He et al. 2015 in every run."""
     arm: Levels = field(default_factory=dict)
     """Levels of the study's switches that are this scale's own, such as a number of blocks at its depth."""
+
+    def __post_init__(self) -> None:
+        if self.dataset not in list(DatasetName):
+            raise UserError(f"there is no data set {self.dataset!r}: there are {', '.join(DatasetName)}")
+        object.__setattr__(self, "dataset", DatasetName(self.dataset))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +93,36 @@ def questions() -> list[str]:
 
 
 def require_question(name: str) -> None:
-    """Raise UserError that lists the studies where none has that name."""
-    if name not in questions():
-        raise UserError(f"there is no study {name!r}: the studies are {', '.join(questions())}")
+    """Raise UserError, with the likeliest name, where no study has that one."""
+    known = questions()
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"perhaps you meant {close[0]}; " if close else ""
+        raise UserError(f"there is no study {name!r}: {hint}the studies are {', '.join(known)}")
 
 
 def find_study(name: str) -> Study:
-    """Return a study by its name. Raises UserError that lists the names."""
+    """Return a study by its name, or the STUDY of a file of one's own. Raises UserError that lists the names."""
+    if name.endswith(".py"):
+        return _study_of_file(Path(name))
     require_question(name)
     found: Study = import_module(f"studies.{name}").STUDY
     return found
+
+
+def _study_of_file(path: Path) -> Study:
+    if not path.is_file():
+        raise UserError(f"there is no file {path}: name a study, or a Python file that declares a STUDY")
+    sys.path.insert(0, str(path.parent.absolute()))  # as `python FILE` does: it may import its neighbours
+    found = runpy.run_path(str(path), run_name=path.stem).get("STUDY")
+    if not isinstance(found, Study):
+        raise UserError(f"{path} declares no STUDY: write STUDY = Study(...) in it, as studies/bn_placement.py does")
+    return found
+
+
+def command_of(study: Study) -> tuple[str, ...]:
+    """Return the words that start a study: its module's, or those of the file that declares it."""
+    own = Path(sys.argv[0])
+    if study.name not in questions() and own.suffix == ".py" and own.stem not in ("__main__", "-m"):
+        return ("python", sys.argv[0])
+    return ("python", "-m", f"studies.{study.name}")

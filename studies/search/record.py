@@ -11,6 +11,7 @@ from studies.plan.design import Design
 from studies.plan.options import Options
 from studies.plan.plan import Plan, make_plan
 from studies.plan.spaces import Choose, Space, start_of
+from studies.plan.study import command_of
 from studies.search.optuna_search import Search
 from studies.search.rows import importance, rows
 
@@ -72,7 +73,7 @@ def confirm(plan: Plan, winner: RunSpec) -> str:
     )
     known = flatten(make_plan(plan.study, options).cells[0])
     rest = {name: value for name, value in flat.items() if value != known[name] and name != "seed"}
-    words = ["python", "-m", f"studies.{plan.study.name}", "--scale", plan.scale, "--dataset", winner.data.name.value]
+    words = [*command_of(plan.study), "--scale", plan.scale, "--dataset", winner.data.name.value]
     words += [] if plan.study.design == Design.FULL else ["--design", Design.FULL.value]
     return shlex.join([*words, "--seeds", *map(str, seeds), "--set", *_assigned({**varied, **rest})])
 

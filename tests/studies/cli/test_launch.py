@@ -60,11 +60,11 @@ def page(folder):
 
 
 def test_the_plan_is_frozen_logged_and_compared(launch, store_folder):
-    folder = launch(seeds=(0, 1))
+    folder = launch(seeds=(0, 1), name="mine")
     first = (folder / FILE).read_bytes()
     assert read_plans(folder).first.results == 0
     assert f"Analysis plan: as planned on {read_plans(folder).first.frozen}" in page(folder)
-    launch(seeds=(0, 1, 2), margin=0.5)
+    launch(seeds=(0, 1, 2), margin=0.5, name="mine")
     assert (folder / FILE).read_bytes() == first
     assert "| seeds | 0, 1 | 0, 1, 2 | 4 |" in page(folder)
     assert "| margin | 0.0 | 0.5 | 4 |" in page(folder)
@@ -78,7 +78,7 @@ def test_the_plan_is_frozen_logged_and_compared(launch, store_folder):
 
 
 def test_a_plan_that_cannot_be_read_stops_a_launch_before_any_trial(launch, store_folder):
-    folder = store_folder / "reports" / "bn_placement-quick-digits"
+    folder = store_folder / "reports" / "bn_placement-quick-digits-act_positionafter_add-depth8-seeds0-1"
     folder.mkdir(parents=True)
     (folder / FILE).write_text("[]")
     with pytest.raises(UserError, match="holds no JSON object"):
@@ -101,9 +101,9 @@ def test_versions_that_would_mix_are_said_and_fresh_trains_them_again_by_todays_
     def printed():
         return " ".join(capsys.readouterr().out.split())
 
-    folder = launch(code="0" * 64, seeds=(0, 1))
+    folder = launch(code="0" * 64, seeds=(0, 1), name="mine")
     assert "versions:" not in printed()
-    launch(code=training_code(), seeds=(0, 1, 2))
+    launch(code=training_code(), seeds=(0, 1, 2), name="mine")
     mixed = "this study mixes versions of the code: 4 trials by 000000000000; 2 are still to be trained by today's"
     assert mixed in printed()
     today = training_code()[:12]
@@ -111,7 +111,7 @@ def test_versions_that_would_mix_are_said_and_fresh_trains_them_again_by_todays_
         f"WARNING: this study mixes versions of the code that trains: 4 trials by 000000000000, 2 by {today}."
         in page(folder)
     )
-    launch(code=training_code(), seeds=(0, 1, 2), fresh=True)
+    launch(code=training_code(), seeds=(0, 1, 2), name="mine", fresh=True)
     assert "--fresh: 4 trials of other code to be trained by today's, set aside in" in printed()
     assert len(list((store_folder / "superseded").glob("*/result.json"))) == 4
     assert len(list((store_folder / "trials").glob("*/result.json"))) == 6

@@ -125,10 +125,10 @@ def test_a_refusal_that_takes_the_baseline_or_a_level_asked_for_is_a_mistake(ass
 
 def test_designs_take_their_options_from_the_command_line():
     ladder = find_study("reproduction_ladder")
-    assert len(make_plan(ladder, Options()).cells) == 5
-    assert len(make_plan(ladder, Options(orders=24)).cells) == 16
-    with pytest.raises(UserError, match="ask for 1 to 24"):
-        make_plan(ladder, Options(orders=25))
+    assert len(make_plan(ladder, Options()).cells) == 6
+    assert len(make_plan(ladder, Options(orders=120)).cells) == 32
+    with pytest.raises(UserError, match="ask for 1 to 120"):
+        make_plan(ladder, Options(orders=121))
     factorial = find_study("placement_factorial")
     assert len(make_plan(factorial, Options(design=Design.SOBOL, cells=3)).cells) <= 4
     with pytest.raises(UserError, match="resolution 9"):

@@ -13,7 +13,8 @@ from studies.plan.options import Algorithm, Options
 from studies.plan.plan import make_plan
 from studies.results.frozen_plan import change_lines, freeze_plans, plan_files
 
-TITLE = "bn_placement-quick-digits"
+TITLE = "bn_placement-quick-digits-depth8-width8"
+UNTIL = f"{TITLE}-until_decided"
 
 
 def frozen(out, **options):
@@ -53,9 +54,9 @@ def test_the_correction_that_was_asked_for_is_frozen(tmp_path):
 
 def test_seeds_until_decided_freeze_their_looks(tmp_path):
     _, plans = frozen(tmp_path, until_decided=True, max_seeds=7, margin=0.3)
-    assert plans[TITLE]["looks"] == [3, 5, 7]
-    assert plans[TITLE]["mode"] == "until_decided"
-    assert "corrected for looks" in plans[TITLE]["tests"]["p"]
+    assert plans[UNTIL]["looks"] == [3, 5, 7]
+    assert plans[UNTIL]["mode"] == "until_decided"
+    assert "corrected for looks" in plans[UNTIL]["tests"]["p"]
 
 
 def test_tuning_freezes_both_comparisons(tmp_path):
@@ -84,19 +85,20 @@ def test_a_search_freezes_its_space_and_budget(tmp_path):
     ("content", "changed"), [({"test/error": 1.0}, 1), ({"reason": "diverged"}, 1), ({"reason": "out_of_memory"}, 0)]
 )
 def test_a_result_or_a_divergence_is_data_and_a_fault_is_not(tmp_path, content, changed):
-    plan, _ = frozen(tmp_path)
+    plan, _ = frozen(tmp_path, name="mine")
     end(tmp_path, plan.runs()[0], **content)
-    frozen(tmp_path, seeds=(5, 6, 7))  # none of its own trials has ended: those of the first plan count
-    plans = read_plans(tmp_path / "reports" / TITLE)
+    frozen(tmp_path, name="mine", seeds=(5, 6, 7))  # none of its own trials has ended: those of the first plan count
+    folder = tmp_path / "reports" / plan.title
+    plans = read_plans(folder)
     assert (len(plans.changed), len(plans.replaced)) == (changed, 1 - changed)
-    assert (tmp_path / "reports" / TITLE / HISTORY).exists()
+    assert (folder / HISTORY).exists()
 
 
 def test_another_plan_under_an_old_report_is_told_with_the_fields_that_differ(tmp_path):
     _, plans = frozen(tmp_path, margin=0.5)
     assert change_lines(plans, tmp_path) == []
-    asked = Options(assignments=("model.depth=8", "model.width=8"), margin=0.5, seeds=(0,))
+    asked = Options(assignments=("model.depth=8", "model.width=8"), margin=0.2, correction=Correction.BH)
     plan = make_plan(STUDY, asked)
     (line,) = change_lines(make_mode(plan, asked).frozen(plan), tmp_path)
     assert line.startswith(f"the plan of {TITLE} has changed: ")
-    assert "seeds [0, 1, 2] -> [0]" in line
+    assert "margin 0.5 -> 0.2" in line

@@ -31,7 +31,7 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(store_folder, go, re
     spent = {"seconds": {"setup": 1.0, "training": 2.0}, "energy_j": 7200.0}
     written = publish(reports, tracker, parent, spent, Availability(tracker.client, print))
 
-    folder = store_folder / "reports" / "bn_placement-quick-digits"
+    folder = store_folder / "reports" / "bn_placement-quick-digits-depth8-seeds0-1"
     assert folder / "report.html" in written
     page = (folder / "report.html").read_text()
     for words in (
