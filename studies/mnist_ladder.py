@@ -19,7 +19,8 @@ without resnet101: it shows that every rung trains; its few steps of 512 images 
 
 Expect (test accuracy %, single runs of the text): cnn_64 99.11; cnn_256 99.01 (best epoch on the test images 99.07);
 cnn_512 99.00 (99.03), 5.77 s an epoch; deep 99.30 (99.51); resnet 99.30; resnet18 98.36 and resnet101 97.50, with
-their 1,000-way heads.
+their 1,000-way heads, a fault that these options repeat: `--scale paper --only resnet18 resnet101 --set
+protocol.head_classes=1000 --accept-faults`.
 """
 
 from resnet_lab.spec import DatasetName

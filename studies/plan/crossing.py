@@ -28,7 +28,11 @@ def _with(study: Study, name: str, levels: Mapping[Value, Implied]) -> Study:
     implies = {(name, value): implied for value, implied in levels.items() if implied}
     listed = tuple({**cell, name: value} for value, cell in itertools.product(levels, study.listed))
     return dataclasses.replace(
-        study, arm={**study.arm, name: tuple(levels)}, implies={**study.implies, **implies}, listed=listed
+        study,
+        arm={**study.arm, name: tuple(levels)},
+        implies={**study.implies, **implies},
+        listed=listed,
+        names=study.names * len(levels),
     )
 
 

@@ -157,7 +157,8 @@ def make_plan(study: Study, options: Options) -> Plan:
     changes = parse_changes(study, options)
     listed = study.named(options.only)
     arms = levels_of(listed) if options.only else study.arm
-    arm, context = {**arms, **scale.arm, **changes.arm}, {**scale.context, **changes.context}
+    arm = {**arms, **_levels_of_scale(scale, options, arms), **changes.arm}
+    context = {**scale.context, **changes.context}
     design = options.design or study.design
     require_design(options, design)
     designed = make_design(
@@ -204,6 +205,19 @@ def make_plan(study: Study, options: Options) -> Plan:
         recipe=options.recipe or "",
         differences=options.name or differences(options, scale.seeds),
     )
+
+
+def _levels_of_scale(scale: Scale, options: Options, arms: Levels) -> Levels:
+    """Return the levels that are the scale's own, of the arms that were asked for by name only theirs.
+
+    Raises UserError where the scale has none of those arms.
+    """
+    if not options.only:
+        return scale.arm
+    own = {name: tuple(value for value in values if value in arms[name]) for name, values in scale.arm.items()}
+    if not all(own.values()):
+        raise UserError(f"--scale {options.scale} leaves out {', '.join(options.only)}: take another --scale")
+    return own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

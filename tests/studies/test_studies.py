@@ -202,6 +202,15 @@ def test_rungs_of_the_mnist_ladder_are_chosen_by_name():
         make_plan(find_study("depth"), Options(only=("deep",)))
 
 
+def test_arms_that_are_asked_for_by_name_are_those_that_the_scale_has():
+    study = find_study("mnist_ladder")
+    assert [cell.model.depth for cell in make_plan(study, Options(only=("resnet18",))).cells] == [18]
+    with pytest.raises(UserError, match="--scale quick leaves out resnet101"):
+        make_plan(study, Options(only=("resnet101",)))
+    crossed = Options(only=("cnn_64", "deep"), arm=("recipe.momentum=0.5,0.9",))
+    assert len(make_plan(study, crossed).cells) == 4
+
+
 def test_the_figures_of_the_text_of_the_ladder_stand_by_its_rungs():
     """61 has no stated schedule, so no verdict; the others agree in all that is stated."""
     plan = make_plan(find_study("reproduction_ladder"), Options(scale="paper"))
