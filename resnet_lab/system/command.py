@@ -49,7 +49,7 @@ _UNREAD = re.compile(r"Error parsing (--[\w-]+): Could not find valid parse for 
 
 def _require_values(argv: Sequence[str], prog: str) -> None:
     """Raise UserError for what tyro would take without a word: an option with no value, and the word None."""
-    for option, following in zip(argv, [*argv[1:], "--"], strict=True):
+    for option, following in zip(argv, [*argv[1:], "--"], strict=False):
         if option in _LISTS and following.startswith("--"):
             raise UserError(f"{option} has no value: give one or more, or leave it out. See {prog} --help")
         if option.startswith("--") and following == "None":

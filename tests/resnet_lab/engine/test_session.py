@@ -43,7 +43,9 @@ SWITCHES = [
     *({"recipe.init": name} for name in Init if name != "kaiming_fan_out"),
     {"recipe.label_smoothing": 0.1},
     *({"recipe.momentum_kind": "caffe", "recipe.optimizer": name} for name in ("sgd", "nesterov")),
-    *({"data.normalise": name} for name in NormaliseKind if name != "channel"),
+    *(
+        {"data.normalise": name} for name in NormaliseKind if name not in ("channel", "fixed")
+    ),  # digits have no fixed ones
     {"recipe.select": "best_validation"},
     STOCHASTIC,
     STOCHASTIC | {"recipe.optimizer": "muon", "recipe.lr": 0.01},

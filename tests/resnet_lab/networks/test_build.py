@@ -107,9 +107,11 @@ def test_other_networks_have_no_residual_blocks(name):
         assert residual_blocks(build_network(smallest_run(name).model)) == []
 
 
-def test_an_unknown_network_is_refused_with_every_name_there_is():
-    with pytest.raises(UserError, match=r"there is no network 'resnet51'\. Perhaps you meant resnet") as caught:
+def test_an_unknown_network_is_refused_with_the_likeliest_name_or_every_one_there_is():
+    with pytest.raises(UserError, match=r"there is no network 'resnet51'\. Perhaps you meant resnet"):
         replace(RunSpec(), {"model.name": "resnet51"})
+    with pytest.raises(UserError, match="there is no network 'mine'") as caught:
+        replace(RunSpec(), {"model.name": "mine"})
     assert all(name in str(caught.value) for name in (*ModelName, *PRESETS))
 
 

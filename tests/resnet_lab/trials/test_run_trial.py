@@ -155,7 +155,7 @@ def test_a_vanished_data_folder_is_the_users_to_mend_and_the_trial_is_trained_on
 
 
 def test_a_full_disk_is_the_users_to_mend(tmp_path, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     trial = Trial(root=tmp_path, spec=TINY)
