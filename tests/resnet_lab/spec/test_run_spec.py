@@ -12,7 +12,7 @@ from resnet_lab.spec.fields import replace
     [
         ({"data.rgb": True}, r"cifar10 has colours: rgb=true repeats grey images, those of digits, fashion_mnist"),
         ({"data.name": "oxford_pets", "data.trainval": True}, r"trainval=true is read by sets with a fixed split"),
-        ({"data.name": "digits", "data.normalise": "fixed"}, r"no one fixed constants for the digits"),
+        ({"data.name": "digits", "data.normalise": "fixed"}, r"the digits have no constants"),
         ({"data.trainval": True, "recipe.schedule": "plateau"}, r"choose by their error: leave trainval out"),
         ({"data.trainval": True, "recipe.select": "best_validation"}, r"choose by their error: leave trainval out"),
     ],
