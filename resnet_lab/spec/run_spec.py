@@ -142,7 +142,9 @@ def _check_fixed_sets(spec: "DataSpec") -> None:
     if spec.trainval and spec.name in PHOTOGRAPHS:
         raise ValueError(f"trainval=true is read by sets with a fixed split: leave it out, {spec.name} has its own")
     if spec.normalise == NormaliseKind.FIXED and spec.name == DatasetName.DIGITS:
-        raise ValueError("the digits have no constants that the field has fixed: set data.normalise=measured, or another data.name")
+        raise ValueError(
+            "the digits have no constants that are fixed: set data.normalise=measured, or another data.name"
+        )
 
 
 _FIELDS = DataSpec.__dataclass_fields__

@@ -104,7 +104,8 @@ OWN = {"data__normalise": "channel"}
 
 
 def test_a_recipe_preset_is_trained_named_and_yields_to_what_is_asked_besides(train, trained, store_folder):
-    plan = json.loads(train("--dry-run", "--json", "--recipe=t2", recipe__batch_size=32, recipe__iterations=12, **OWN)[1])
+    changes = {"recipe__batch_size": 32, "recipe__iterations": 12, **OWN}
+    plan = json.loads(train("--dry-run", "--json", "--recipe=t2", **changes)[1])
     assert plan["spec"]["recipe.momentum"] == 0.5
     assert plan["recipe"]["name"] == "t2"
     assert plan["recipe"]["changed"]["epochs"] == {"value": 10, "runs": [3.0]}
