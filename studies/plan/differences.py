@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from analysis.tables.labels import short_names
-from resnet_lab.spec import Precision
 from resnet_lab.spec.fields import parse_assignments
-from studies.plan.options import Options
+from studies.plan.options import DEFAULTS, Options
 
 LONGEST = 80
 
@@ -23,24 +22,30 @@ def differences(options: Options, seeds: Sequence[int]) -> str:
 
 
 def _parts(options: Options) -> Iterator[str]:
-    yield from (text.partition("=")[0].rpartition(".")[2] for text in options.arm)
+    yield from (f"{name.rpartition('.')[2]}{levels}" for name, levels in parse_assignments(options.arm).items())
     changes = parse_assignments(options.assignments)
     short = short_names(changes)
     yield from (f"{short[name]}{text}" for name, text in sorted(changes.items()))
-    for name, value, default in (
-        ("", options.recipe, None),
-        ("epochs", options.epochs, None),
-        ("", options.precision.value, Precision.AUTO.value),
-        ("splits", options.splits, 1),
-        ("orders", options.orders, 1),
-        ("cells", options.cells, 16),
-        ("resolution", options.resolution, 3),
-        ("matched_", options.match, None),
-        ("tune_seeds", options.tune_seeds, 1),
-        ("until_decided", "" if options.until_decided else None, None),
-    ):
-        if value != default:
-            yield f"{name}{value}"
+    yield from options.only
+    for name, shown in _SHOWN.items():
+        if (value := getattr(options, name)) != DEFAULTS[name]:
+            yield f"{shown}{value}"
+    if options.until_decided:
+        yield "until_decided"
+
+
+_SHOWN = {
+    "recipe": "",
+    "epochs": "epochs",
+    "precision": "",
+    "splits": "splits",
+    "orders": "orders",
+    "cells": "cells",
+    "resolution": "resolution",
+    "match": "matched_",
+    "tune_seeds": "tune_seeds",
+}
+"""Options of one value that make other trials or arms, and what stands before the value."""
 
 
 def _seeds(options: Options, default: Sequence[int]) -> str:

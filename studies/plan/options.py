@@ -211,7 +211,7 @@ class Options:
             ("tune_trials", tuned, "--tune"),
             ("max_seeds", self.until_decided, "--until-decided"),
         ):
-            if not read and getattr(self, name) != _DEFAULTS[name]:
+            if not read and getattr(self, name) != DEFAULTS[name]:
                 asked = name.replace("_", "-")
                 raise UserError(f"--{asked} is read by {by} alone, which was not asked for: give both, or neither")
 
@@ -229,7 +229,7 @@ class Options:
         return [mode for mode, given in asked.items() if given]
 
 
-_DEFAULTS = {field.name: field.default for field in fields(Options)}
+DEFAULTS = {field.name: field.default for field in fields(Options)}
 
 
 def require_design(options: Options, design: Design) -> None:
@@ -239,6 +239,6 @@ def require_design(options: Options, design: Design) -> None:
         ("cells", (Design.RANDOM, Design.SOBOL)),
         ("resolution", (Design.FRACTIONAL,)),
     ):
-        if design not in readers and getattr(options, name) != _DEFAULTS[name]:
+        if design not in readers and getattr(options, name) != DEFAULTS[name]:
             which = " or ".join(readers)
             raise UserError(f"--{name} is read by --design {which} alone, and the design is {design}: leave it out")

@@ -7,6 +7,7 @@ from studies.bn_placement import STUDY
 from studies.plan.differences import LONGEST
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
+from studies.plan.study import find_study
 
 DEFAULT = "bn_placement-quick-digits"
 
@@ -26,12 +27,17 @@ def title(*assignments, **options):
         (("model.depth=56",), {}, "-depth56"),
         (("model.depth=20,56", "recipe.lr=0.05"), {"epochs": 2}, "-depth20_56-lr0.05-epochs2"),
         ((), {"until_decided": True}, "-until_decided"),
-        ((), {"arm": ("recipe.optimizer=sgd,adam",)}, "-optimizer"),
+        ((), {"arm": ("recipe.optimizer=sgd,adam",)}, "-optimizersgd_adam"),
         (("model.depth=56",), {"name": "mine"}, "-mine"),
     ],
 )
 def test_a_report_is_named_by_what_differs(assignments, options, ending):
     assert title(*assignments, **options) == DEFAULT + ending
+
+
+def test_arms_chosen_by_name_are_reported_apart():
+    ladder = find_study("mnist_ladder")
+    assert make_plan(ladder, Options(only=("cnn_64", "deep"))).title == "mnist_ladder-quick-digits-cnn_64-deep"
 
 
 def test_a_long_name_ends_with_a_digest_that_tells_it_from_its_like():
