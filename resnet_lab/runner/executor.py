@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from resnet_lab.spec import RunSpec
 from resnet_lab.system.environment import environment_set
-from resnet_lab.system.interrupt import deferred
+from resnet_lab.system.interrupt import SIGNALS, deferred
 from resnet_lab.trials import preload
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
@@ -150,16 +150,19 @@ def start_server(threads: int, preloaded: Mapping[str, str]) -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([preload.__name__])
     wanted = WORKER_ENVIRONMENT | dict(preloaded) | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
-    with environment_set(wanted), _sigint_blocked():
+    with environment_set(wanted), _signals_blocked():
         forkserver.ensure_running()
     return context
 
 
 @contextlib.contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    """Start processes that SIGINT does not reach, nor their children: the server does not ignore it while it loads."""
-    resource_tracker.ensure_running()  # starting it would unblock the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _signals_blocked() -> Iterator[None]:
+    """Start processes that no signal to the group reaches: where the server dies, its workers seem to, and are killed.
+
+    Slurm and systemd send SIGTERM to all processes of a job. Workers let it through again.
+    """
+    resource_tracker.ensure_running()  # starting it would unblock the signals
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:

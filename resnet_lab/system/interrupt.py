@@ -14,9 +14,13 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
+from resnet_lab.errors import UserError
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 DEBOUNCE_S = 0.2
 """Signals that come closer together are one: a terminal and a wrapper such as `make` both pass on a Ctrl-C."""
+MAX_GRACE_S = 86_400
+"""The longest that running epochs may be given on SIGTERM: a day."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -112,6 +116,12 @@ class _Handler:
 
 
 _handler = _Handler()
+
+
+def require_grace(seconds: float) -> None:
+    """Check the option --grace. Raises UserError for a time that is none, or over a day."""
+    if not 0 <= seconds <= MAX_GRACE_S:
+        raise UserError(f"--grace {seconds:g}: seconds, from 0 to {MAX_GRACE_S}")
 
 
 def end_at_once(number: int) -> None:

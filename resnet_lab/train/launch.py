@@ -157,6 +157,7 @@ class TrainLaunch:
             environment=environment,
             data_source=str(self.options.data_dir or "default"),
             tags=self._tags(),
+            grace=self.options.grace,
         )
 
     def _tags(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from tyro.conf import arg
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.system.environment import cores
+from resnet_lab.system.interrupt import require_grace
 
 _BASELINE = RunSpec()
 
@@ -34,6 +35,8 @@ class Options:
     """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
     compile: Annotated[bool, arg(help_behavior_hint="")] = False
     """Train through torch.compile: pays off in long runs on a GPU."""
+    grace: Annotated[float, arg(metavar="SECONDS")] = 0.0
+    """On SIGTERM, as Slurm's --signal sends it some time before the end: how long the running epoch gets to finish."""
     fresh: Annotated[bool, arg(help_behavior_hint="")] = False
     """Train again what other versions of the code trained; it is set aside, not lost."""
     accept_faults: Annotated[bool, arg(help_behavior_hint="")] = False
@@ -48,6 +51,7 @@ class Options:
         for name, value in (("epochs", self.epochs), ("threads", self.threads)):
             if isinstance(value, int) and value < 1:
                 raise UserError(f"--{name} {value}: it must be 1 or more")
+        require_grace(self.grace)
 
     def threads_on(self, device: str) -> int:
         """Return the threads of the worker; 0 leaves them to torch."""

@@ -43,6 +43,7 @@ def hear_only_the_driver(on_terminate: Callable[[int, FrameType | None], object]
     for each in (signal.SIGINT, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, on_terminate)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # the server that forked this process hears none
 
 
 def exit_code(run: Callable[[], bool]) -> int:

@@ -13,6 +13,7 @@ from analysis.stats.multiplicity import Correction
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, Precision
 from resnet_lab.spec.run_spec import MAX_SEED
+from resnet_lab.system.interrupt import require_grace
 from studies.plan.design import Design
 
 
@@ -48,7 +49,6 @@ class Match(StrEnum):
     FLOPS = "flops"
 
 
-MAX_GRACE_S = 86_400
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
@@ -162,8 +162,7 @@ class Options:
         if self.name and not _NAME.fullmatch(self.name):
             raise UserError(f"--name {self.name!r} is part of a folder's name: up to 60 letters, digits, '.', '_', '-'")
         self._require_its_option()
-        if not 0 <= self.grace <= MAX_GRACE_S:
-            raise UserError(f"--grace {self.grace:g}: seconds, from 0 to {MAX_GRACE_S}")
+        require_grace(self.grace)
         if not 0 <= self.margin <= 100:
             raise UserError(f"--margin {self.margin:g}: it is a difference in points, 0 to 100")
         if len(self._modes()) > 1:

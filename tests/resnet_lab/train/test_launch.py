@@ -88,6 +88,7 @@ def test_a_diverged_run_says_so_and_is_not_tried_again(train, store_folder):
         ({"recipe__lerning_rate": 1}, (), "there is no field"),
         ({"data__name": "mnist"}, ("--data-dir", "nowhere"), "nowhere"),
         ({}, ("--threads=0",), "1 or more"),
+        ({}, ("--grace=nan",), "from 0 to 86400"),
         ({}, ("--epochs=2",), "give one of them"),
     ],
 )
