@@ -7,7 +7,7 @@ python -m resnet_lab.summary --model.name resnet50 --classes 1000 --json
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import fill
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from tyro.conf import arg
 
 from resnet_lab.data.catalog import ImageShape, info_of
 from resnet_lab.errors import UserError
+from resnet_lab.networks.sizes import ONLY
 from resnet_lab.spec import DatasetName, RunSpec
 from resnet_lab.spec.arguments import take_fields
 from resnet_lab.spec.at_test import words_at_test
@@ -41,7 +42,7 @@ class Options:
     full: Annotated[bool, arg(help_behavior_hint="")] = False
     """Show every block, also where it equals the one before."""
     image_size: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Side of the images in pixels. Default: that of data.name, or 224 for networks made for ImageNet."""
+    """Side of the images in pixels. Default: that of data.name, 28 for networks of MNIST, 224 for ImageNet's."""
     classes: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Number of classes. Default: that of data.name."""
     spec: Annotated[RunSpec, arg(name=""), tyro.conf.FlagConversionOff] = _BASELINE
@@ -64,10 +65,20 @@ class Options:
         return ImageShape(channels=own.channels, size=size, classes=self.classes or own.classes)
 
 
+def _on_its_images(spec: RunSpec) -> RunSpec:
+    """Return the spec on MNIST where its network takes images of that size alone."""
+    if spec.model.name not in ONLY or spec.data.size:
+        return spec
+    return replace(spec, data=replace(spec.data, name=DatasetName.MNIST))
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the summary of a spec. Exits with 2 for a mistake of the user's."""
     with reporting():
-        spec, rest = take_fields(sys.argv[1:] if argv is None else argv)
+        arguments = list(sys.argv[1:] if argv is None else argv)
+        spec, rest = take_fields(arguments)
+        if not any(argument.startswith("--data.name") for argument in arguments):
+            spec = _on_its_images(spec)
         options = parse(Options, prog=PROG, description=DESCRIPTION, argv=rest, underscores=True)
         # --help must not wait for torch.
         from resnet_lab.inspect.text import as_dict, show

@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +12,9 @@ from analysis.tables.cells import arm_label
 from analysis.tables.claim_words import statement
 from analysis.tables.fault_words import RED
 from analysis.tables.labels import MANY
+from resnet_lab.spec import RunSpec
+from resnet_lab.spec.choices import Value
+from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.protocol import fault_words
 from resnet_lab.spec.recipes import recipe_lines
 from resnet_lab.system.environment import training_code
@@ -59,6 +62,8 @@ def show(
     )
     likeness = ", as if all of the fleet were like this machine" if fleet else ""
     console.print(f"estimated time: {duration(seconds)} (measured on a few steps here and now{likeness})")
+    for line in _unvaried_lines(plan):
+        console.print(line, highlight=False, markup=False)
     if versions:
         console.print(versions, highlight=False, soft_wrap=True)
     console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
@@ -68,10 +73,44 @@ def show(
         console.print("\n".join(recipe_lines(recipe, (*plan.arm, *plan.context))), highlight=False, markup=False)
 
 
+def _unvaried_lines(plan: Plan) -> list[str]:
+    """Return what all runs have unlike the defaults, and what goes with a level, as text."""
+    shared = f"in every run: {_pairs(fixed)}" if (fixed := _fixed(plan)) else ""
+    implied = [f"with {level}: {_pairs(fields)}" for level, fields in _implied(plan).items()]
+    return [part for line in (shared, *implied) if line for part in _wrapped(line)]
+
+
+def _fixed(plan: Plan) -> dict[str, Value]:
+    """Return the fields that all runs share, which no arm varies and whose value is not the default."""
+    first, *others = map(flatten, plan.cells)
+    default, quiet = flatten(RunSpec()), {*plan.arm, *plan.context, "seed", "data.name", "data.contents"}
+    shared = {name for name in first if all(other[name] == first[name] for other in others)}
+    return {name: value for name, value in first.items() if name in shared - quiet and value != default[name]}
+
+
+def _implied(plan: Plan) -> dict[str, dict[str, Value]]:
+    """Return what goes with each level, by the level as text: those fields that some run of it then has."""
+    cells = [flatten(cell) for cell in plan.cells]
+    found: dict[str, dict[str, Value]] = {}
+    for (name, value), fields in plan.study.implies.items():
+        of_level = [cell for cell in cells if name in plan.arm and cell[name] == value]
+        kept = {field: one for field, one in fields.items() if any(cell[field] == one for cell in of_level)}
+        found |= {f"{_short(name)}={value}": kept} if kept else {}
+    return found
+
+
+def _pairs(fields: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in fields.items())
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, 80, subsequent_indent="  ", break_on_hyphens=False)
+
+
 def _claims(plan: Plan) -> list[str]:
     """Return what `--check-claims` would answer of this plan."""
     lines = [f"claim: {statement(claim)}" for claim in claims_of(plan)]
-    return [part for line in lines for part in textwrap.wrap(line, 80, subsequent_indent="  ", break_on_hyphens=False)]
+    return [part for line in lines for part in _wrapped(line)]
 
 
 def _data(plan: Plan) -> str:
@@ -121,5 +160,7 @@ def _as_dict(
         "jobs": jobs,
         "estimated_s": round(seconds, 1),
         "claims": [claim.as_dict() for claim in claims_of(plan)],
+        "fixed": _fixed(plan),
+        "implied": _implied(plan),
         "runs": rows,
     }

@@ -44,6 +44,15 @@ def test_json_has_the_counts(capsys):
     assert sum(layer["flops"] for layer in units) == summary["flops"]
 
 
+def test_a_network_of_mnist_is_summarised_on_its_images_unless_others_are_named(capsys):
+    main(["--model.name", "mnist_cnn_deep", "--json"])
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["parameters"], summary["input"]) == (232_554, [1, 28, 28])
+    with pytest.raises(SystemExit):
+        main(["--model.name", "mnist_cnn_deep", "--data.name", "cifar10", "--json"])
+    assert "28x28 pixels, not 32x32" in capsys.readouterr().err
+
+
 def test_json_has_the_rows_of_the_full_text(capsys):
     main(["--model.name", "resnet50", "--json"])
     layers = json.loads(capsys.readouterr().out)["layers"]
