@@ -45,11 +45,16 @@ class ResidualBlock(nn.Module):
         # resnet_lab.engine.effective_blocks.
         self.active = True
         self.test_share = 1.0
+        # 1 or 0, a number [] on the device: whether the branch takes part in a step of training. A step that is
+        # captured reads it there, and computes the branch in either case.
+        self.decision: torch.Tensor | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.before(x)
         if self.shortcut is None:
             return self.after(self.branch(x))  # type: ignore[no-any-return]  # nn.Module calls are untyped
+        if self.decision is not None and self.training:
+            return self.after(self.decision * self.residual(x) + self.skip(x))  # type: ignore[no-any-return]  # as above
         if not self.active or (self.training and self.drop_path and torch.rand(()) < self.drop_path):
             return self.after(self.skip(x))  # type: ignore[no-any-return]  # as above
         return self.after(self.residual(x) + self.skip(x))  # type: ignore[no-any-return]  # as above

@@ -21,6 +21,11 @@ def stream(seed: int, name: str, *keys: int | str) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
 
 
+def noise_seed(seed: int, epoch: int) -> int:
+    """Return the seed of what a network draws in an epoch of training."""
+    return stream(seed, "noise", epoch).initial_seed()
+
+
 # torch's generators, and the capture of a graph, which resets what the generators hand to graphs, exist once per
 # process. Trials packed into one are serialised on them.
 GLOBAL_RNG_LOCK = threading.RLock()
@@ -32,7 +37,7 @@ def epoch_noise(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
 
     Serialised across threads.
     """
-    start = stream(seed, "noise", epoch).initial_seed()
+    start = noise_seed(seed, epoch)
     gpus = [device] if device.type == "cuda" else []
     with GLOBAL_RNG_LOCK, torch.random.fork_rng(gpus):
         # torch.manual_seed would also reseed every other GPU, which is not restored.
@@ -45,9 +50,9 @@ def epoch_noise(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
 
 def draws_noise(model: nn.Module) -> bool:
     """Return whether a network in training draws from torch's generators."""
-    return draws_on_host(model) or any(isinstance(module, _DropoutNd) and module.p > 0 for module in model.modules())
+    return draws_from_dropout(model) or any(getattr(module, "drop_path", 0) > 0 for module in model.modules())
 
 
-def draws_on_host(model: nn.Module) -> bool:
-    """Return whether a network decides by a number drawn on the host what a mini-batch computes (stochastic depth)."""
-    return any(getattr(module, "drop_path", 0) > 0 for module in model.modules())
+def draws_from_dropout(model: nn.Module) -> bool:
+    """Return whether a network in training drops numbers or channels at random."""
+    return any(isinstance(module, _DropoutNd) and module.p > 0 for module in model.modules())

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+import torch
+
 from benchmarks.harness.gpu_bench import Bench, Result
 from benchmarks.harness.usual_loop import UsualLoop, endless, make_loader
 from resnet_lab.engine.captured import CapturedRunner
@@ -22,8 +24,8 @@ class Listening:
     def stream_context(self) -> AbstractContextManager[None]:
         return self.recorder.stream_context()
 
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        replay = self.recorder.record(work)
+    def record(self, work: Callable[[], None], generator: torch.Generator | None = None) -> Callable[[], None]:
+        replay = self.recorder.record(work, generator)
 
         def replay_and_record() -> None:
             replay()

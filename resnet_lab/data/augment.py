@@ -150,9 +150,21 @@ def normalise(pixels: Tensor, mean: Tensor, std: Tensor, dtype: torch.dtype = to
     `mean` is [C], or one for each pixel, [H, W, C], or of each image, [B, H, W, C].
     Computed in float32 along whole rows of W x C numbers, six times as fast as by channel, then rounded.
     """
-    batch, height, width, channels = pixels.shape
+    return _scaled(pixels, *_row_scales(mean, std, pixels.shape[2]), dtype)
+
+
+def scale_and_shift(data: ImageData) -> tuple[Tensor, Tensor]:
+    """Return what `make_batch` multiplies a row of pixels by, and then adds, float32 [W x C] each: for many batches."""
+    return _row_scales(data.mean, data.std, data.size)
+
+
+def _row_scales(mean: Tensor, std: Tensor, width: int) -> tuple[Tensor, Tensor]:
     scale, shift = (1 / (255 * std)).repeat(width), -mean / std
-    shift = shift.repeat(width) if shift.ndim == 1 else shift.flatten(-2)
+    return scale, shift.repeat(width) if shift.ndim == 1 else shift.flatten(-2)
+
+
+def _scaled(pixels: Tensor, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
+    batch, height, width, channels = pixels.shape
     rows = pixels.reshape(batch, height, width * channels).float().mul_(scale).add_(shift)
     return rows.to(dtype).view(batch, height, width, channels).permute(0, 3, 1, 2)
 
@@ -180,12 +192,24 @@ def batches(
 
 
 def make_batch(
-    data: ImageData, draws: Draws, recipe: RecipeSpec, padded: Tensor, dtype: torch.dtype
+    data: ImageData,
+    draws: Draws,
+    recipe: RecipeSpec,
+    padded: Tensor,
+    dtype: torch.dtype,
+    scales: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return x and y of drawn images, as `batches` does. Nothing in it waits for the device, so it can be captured."""
+    """Return x and y of drawn images, as `batches` does. Nothing in it waits for the device, so it can be captured.
+
+    `scales` are those of `scale_and_shift(data)`, where one mean serves all pixels and they are at hand.
+    """
     pixels = _distorted(padded, draws.order, draws, recipe, data)
-    mean = data.mean if data.mean.ndim == 1 else _moved_mean(data, draws, recipe)
-    x, y = normalise(pixels, mean, data.std, dtype), data.train.labels[draws.order]
+    if scales is not None:
+        x = _scaled(pixels, *scales, dtype)
+    else:
+        mean = data.mean if data.mean.ndim == 1 else _moved_mean(data, draws, recipe)
+        x = normalise(pixels, mean, data.std, dtype)
+    y = data.train.labels[draws.order]
     if draws.partner is None or draws.share is None:
         return x, y
     return mix(x, y, draws.partner, draws.share, data.classes)

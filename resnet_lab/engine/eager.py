@@ -1,5 +1,7 @@
 """The eager engine: the steps of an epoch one by one, on any device and for any network."""
 
+import contextlib
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.optimizers.make_optimizer import set_rate
 from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep, wrong_predictions
-from resnet_lab.rng import epoch_noise
+from resnet_lab.rng import draws_noise, epoch_noise
 from resnet_lab.spec import RunSpec
 
 
@@ -17,8 +19,17 @@ class EagerRunner:
     """Trains epochs step by step."""
 
     def __init__(
-        self, spec: RunSpec, data: ImageData, padded: Tensor, train_step: TrainStep, effective: EffectiveBlocks | None
+        self,
+        spec: RunSpec,
+        data: ImageData,
+        padded: Tensor,
+        train_step: TrainStep,
+        effective: EffectiveBlocks | None,
+        reason: str | None = None,
     ) -> None:
+        """`reason` says why the step is not captured, where that was asked for."""
+        self.mode = f"eager: {reason}" if reason else "eager"
+        self._noisy = effective is not None or draws_noise(train_step.model)
         self.spec, self.data, self.padded, self.train_step, self.effective = spec, data, padded, train_step, effective
 
     def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, Tensor]:
@@ -32,7 +43,7 @@ class EagerRunner:
         drawn = batches(
             self.data, spec.recipe, seed=spec.seed, epoch=epoch, dtype=self.train_step.dtype, padded=self.padded
         )
-        with epoch_noise(spec.seed, epoch, device):
+        with epoch_noise(spec.seed, epoch, device) if self._noisy else contextlib.nullcontext():
             for step, (x, y) in zip(range(count), drawn, strict=False):
                 loss, logits = self.step(x, y, lr_at(spec, iteration + step, rate))
                 loss_sum += loss

@@ -14,14 +14,19 @@ from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.frozen.features import FeatureRunner, FrozenFeatures
 from resnet_lab.engine.graph_capture import CudaGraphCapture, GraphCapture
 from resnet_lab.engine.optimizers.make_optimizer import make_optimizer, parameter_groups
+from resnet_lab.engine.replayed.weight_casts import WeightCasts
 from resnet_lab.engine.train_step import TrainStep
 from resnet_lab.engine.weight_average import WeightAverage
-from resnet_lab.rng import draws_on_host
+from resnet_lab.networks.resnet import residual_blocks
 from resnet_lab.spec import RunSpec
 
 
 class EpochRunner(Protocol):
     """Trains epochs of one network."""
+
+    @property
+    def mode(self) -> str:
+        """captured, eager, or `eager: ` and why; it may change with the first step."""
 
     def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, Tensor]:
         """Train `count` steps from the start of an epoch; return the summed loss and each step's wrong predictions.
@@ -46,6 +51,8 @@ class ComputeSettings:
     """Draws the blocks of each mini-batch, where the recipe says so."""
     features: FrozenFeatures | None = None
     """What a head alone is trained on, in the place of images."""
+    compiled: bool = False
+    """Whether `forward` is torch.compile's version."""
     capture: GraphCapture | None = None
     """Captures the step. None: a CUDA graph on a GPU, and no capture elsewhere."""
 
@@ -57,14 +64,14 @@ def make_epoch_runner(
     model: nn.Module,
     settings: ComputeSettings,
     average: WeightAverage | None = None,
-) -> tuple[EpochRunner, torch.optim.Optimizer, str]:
-    """Return what trains the network, its optimiser, and "captured", "eager", or "eager: " and why.
+) -> tuple[EpochRunner, torch.optim.Optimizer]:
+    """Return what trains the network, and its optimiser.
 
     Raises UserError for an optimiser that torch does not have.
     """
     recipe, device = spec.recipe, settings.device
     capture = settings.capture or (CudaGraphCapture(device) if device.type == "cuda" else None)
-    reason = why_eager(recipe, host_noise=draws_on_host(model), protocol=spec.protocol) if capture else None
+    reason = why_eager(recipe, host_noise=_draws_elsewhere(model)) if capture else None
     captures = capture is not None and reason is None and settings.features is None
     rate = rate_tensor(device) if captures else None
     train_step = TrainStep(
@@ -77,10 +84,32 @@ def make_epoch_runner(
         label_smoothing=recipe.label_smoothing,
         cast_cache=not captures,
         average=average,
+        casts=WeightCasts(model, settings.dtype) if captures and _is_cast(settings) else None,
     )
     if settings.features is not None:
-        return FeatureRunner(spec, settings.features, train_step), train_step.optimizer, "eager: on kept features"
+        return FeatureRunner(spec, settings.features, train_step), train_step.optimizer
     if capture is None or rate is None:
-        mode = f"eager: {reason}" if reason else "eager"
-        return EagerRunner(spec, data, padded, train_step, settings.effective), train_step.optimizer, mode
-    return CapturedRunner(spec, data, padded, train_step, rate, capture), train_step.optimizer, "captured"
+        return EagerRunner(spec, data, padded, train_step, settings.effective, reason), train_step.optimizer
+    runner = CapturedRunner(
+        spec,
+        data,
+        padded,
+        train_step,
+        rate,
+        capture,
+        effective=settings.effective,
+        # torch.compile keeps torch's own dropout, which draws from the one generator of the process.
+        own_noise=not settings.compiled,
+    )
+    return runner, train_step.optimizer
+
+
+def _is_cast(settings: ComputeSettings) -> bool:
+    """Whether autocast casts weights one by one: torch.compile casts them within its own kernels."""
+    return settings.dtype != torch.float32 and not settings.compiled
+
+
+def _draws_elsewhere(model: nn.Module) -> bool:
+    """Whether a part that is no residual block draws on the host, which a captured step cannot repeat."""
+    blocks = {id(block) for block in residual_blocks(model)}
+    return any(getattr(module, "drop_path", 0) > 0 for module in model.modules() if id(module) not in blocks)

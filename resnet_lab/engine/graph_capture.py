@@ -13,14 +13,21 @@ from resnet_lab.rng import GLOBAL_RNG_LOCK
 Work = Callable[[], None]
 
 
+class CaptureError(RuntimeError):
+    """The work cannot be captured. Nothing of it was carried out, and the process can go on."""
+
+
 class GraphCapture(Protocol):
     """Records work on tensors that stay in place. Recording does not carry it out."""
 
     def stream_context(self) -> AbstractContextManager[None]:
         """Return the context in which work is warmed up, recorded, given its inputs and replayed, in that order."""
 
-    def record(self, work: Work) -> Work:
-        """Return what replays the work, on the same memory each time."""
+    def record(self, work: Work, generator: torch.Generator | None = None) -> Work:
+        """Return what replays the work, on the same memory each time. Raises CaptureError.
+
+        `generator` is what the work draws from, where it draws.
+        """
 
 
 class NoCapture:
@@ -29,7 +36,7 @@ class NoCapture:
     def stream_context(self) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    def record(self, work: Work) -> Work:
+    def record(self, work: Work, generator: torch.Generator | None = None) -> Work:  # noqa: ARG002  # the protocol's
         return work
 
 
@@ -57,17 +64,46 @@ class CudaGraphCapture:
         finally:
             outside.wait_stream(self._stream)
 
-    def record(self, work: Work) -> Work:
+    def record(self, work: Work, generator: torch.Generator | None = None) -> Work:
         graph = torch.cuda.CUDAGraph()
-        # One capture at a time in a process. Other threads may go on launching: "thread_local" forbids only this one
-        # what a capture cannot hold.
-        with (
-            GLOBAL_RNG_LOCK,
-            _no_collection(),
-            torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
-        ):
-            work()
+        if generator is not None:
+            graph.register_generator_state(generator)
+        # One capture at a time in a process. torch.cuda.graph would wait for the whole device first and empty the
+        # allocator's cache, under the neighbours of this trial.
+        with GLOBAL_RNG_LOCK, _no_collection():
+            try:
+                _capture(graph, work)
+            except torch.OutOfMemoryError:
+                self._abandon(graph)
+                raise
+            except Exception as error:
+                self._abandon(graph)
+                self._stream.synchronize()  # raises where the device itself has failed: nothing can go on there
+                raise CaptureError(str(error).strip().partition("\n")[0] or type(error).__name__) from error
         return graph.replay
+
+    def _abandon(self, graph: torch.cuda.CUDAGraph) -> None:
+        """Leave the process as it was before a capture that failed.
+
+        torch 2.11 does not do so itself: its generator believes in the capture until another one ends, and its
+        allocator keeps a pointer into the graph, which is therefore kept.
+        """
+        _ABANDONED.append(graph)
+        with contextlib.suppress(RuntimeError):
+            graph.capture_end()
+        with contextlib.suppress(RuntimeError):
+            number = torch.zeros(1, device=self._device)
+            _capture(torch.cuda.CUDAGraph(), lambda: number.add_(1))
+
+
+_ABANDONED: list[torch.cuda.CUDAGraph] = []
+
+
+def _capture(graph: torch.cuda.CUDAGraph, work: Callable[[], object]) -> None:
+    """Capture work on the current stream. Other threads go on launching: only this one is held to what a graph can."""
+    graph.capture_begin(capture_error_mode="thread_local")
+    work()
+    graph.capture_end()
 
 
 @contextlib.contextmanager

@@ -39,6 +39,8 @@ def be_deterministic() -> None:
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    # Every fresh tensor would be filled once more, which changes no bit of a result.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # in no stub
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
     # Convolutions of float32 would be computed from 10 bits of each factor.

@@ -115,15 +115,15 @@ class Session:
             effective=self.effective,
             capture=capture,
             features=self.features,
+            compiled=compiled,
         )
         self.average = WeightAverage(self.model, spec.recipe.ema) if spec.recipe.ema else None
-        self.runner, self.optimizer, self.mode = make_epoch_runner(
-            spec, data, self.padded, self.model, settings, self.average
-        )
+        self.runner, self.optimizer = make_epoch_runner(spec, data, self.padded, self.model, settings, self.average)
         self.plateau = Plateau(rate=spec.recipe.lr)
         self.best: Best | None = None
         self.wrong_by_batch = torch.zeros(0, dtype=torch.int64)
         """Wrong predictions of each mini-batch of the last epoch, before the step that it made: int64 [steps]."""
+        self._trains_norms = True
         self.epoch = self.iteration = 0
 
     def _frozen_features(self) -> FrozenFeatures | None:
@@ -132,6 +132,11 @@ class Session:
             return None
         _, head = head_of(self.model, self.spec.model.head)
         return FrozenFeatures(self.model, head, self.data, self.dtype)
+
+    @property
+    def mode(self) -> str:
+        """How steps are made: captured, eager, or `eager: ` and why; it may change with the first of them."""
+        return self.runner.mode
 
     @property
     def selected_epoch(self) -> int:
@@ -209,8 +214,11 @@ class Session:
 
     def _set_modes(self) -> None:
         """Put the network into train mode and what is frozen into eval mode, as far as the protocol is correct."""
-        protocol = self.spec.protocol
-        self.network.train(protocol.train_mode == TrainMode.EVERY_EPOCH or self.epoch == 0)
+        protocol, before = self.spec.protocol, self._trains_norms
+        self._trains_norms = protocol.train_mode == TrainMode.EVERY_EPOCH or self.epoch == 0
+        self.network.train(self._trains_norms)
+        if self._trains_norms != before:
+            self.runner.forget()  # a step that was captured is of the other mode
         if protocol.frozen_mode == FrozenMode.EVAL:
             for module in self.frozen:
                 module.eval()

@@ -1,5 +1,6 @@
 """One training step on a mini-batch: forward, loss, backward, update. The eager and the captured engine share it."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from resnet_lab.engine.precision import autocast
+from resnet_lab.engine.replayed.weight_casts import WeightCasts
 from resnet_lab.engine.weight_average import WeightAverage
 
 
@@ -27,16 +29,21 @@ class TrainStep:
     """Whether autocast keeps weights it has cast; its cache is one for all threads, so packed trials do without."""
     average: WeightAverage | None = None
     """The average of the weights, where the recipe keeps one."""
+    casts: WeightCasts | None = None
+    """Casts the weights together, in a step that is captured."""
 
     def run(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step on x [B, C, H, W]; return the loss [] and the logits [B, classes].
 
         y is int64 [B], or the share of each class, [B, classes].
         """
-        with autocast(self.device, self.dtype, cache=self.cast_cache):
+        cast = self.casts.in_place() if self.casts else contextlib.nullcontext()
+        with cast, autocast(self.device, self.dtype, cache=self.cast_cache):
             logits = self.forward(x)
         loss = F.cross_entropy(logits.float(), y, label_smoothing=self.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        if self.casts is not None:
+            self.casts.collect()
         for parameter in self.parameters:
             # A branch that stochastic depth skipped still decays and coasts, as with its authors' zero gradients.
             if parameter.grad is None:

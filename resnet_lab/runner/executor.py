@@ -25,6 +25,9 @@ WORKER_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": "8589934592",
     # A server that asks the driver library whether there is a GPU could fork no worker that uses it.
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    # A GPU has 8 queues for its streams by default, and streams of one queue wait for each other: 32 for the trials,
+    # and for what measures how many of them pay off.
+    "CUDA_DEVICE_MAX_CONNECTIONS": "32",
 }
 
 

@@ -1,7 +1,6 @@
 """The executor that packs trials: several at once in one process on a GPU, as long as they train on the same images."""
 
 import contextlib
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection
@@ -54,18 +53,6 @@ class PackProcess:
     def _joined(self) -> bool:
         self.process.join()
         return False
-
-
-def eager_lines(cells: Sequence[RunSpec], device: str) -> list[str]:
-    """Return, for a GPU, how many cells train without a captured step, a line per reason. Loads torch there."""
-    if device == "cpu":
-        return []
-    from resnet_lab.engine.captured import why_eager
-
-    reasons = Counter(
-        why_eager(cell.recipe, host_noise=cell.model.block.drop_path > 0, protocol=cell.protocol) for cell in cells
-    )
-    return [f"{count} of {len(cells)} cells train eagerly: {reason}" for reason, count in reasons.items() if reason]
 
 
 def make_executor(*, slots: int, settings: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> Executor:

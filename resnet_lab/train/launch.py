@@ -20,7 +20,7 @@ from resnet_lab.runner.driver import run_phase
 from resnet_lab.runner.executor import Executor
 from resnet_lab.runner.identity import TrialIdentity
 from resnet_lab.runner.lock import driver_lock, require_writable
-from resnet_lab.runner.packed_executor import eager_lines, make_executor
+from resnet_lab.runner.packed_executor import make_executor
 from resnet_lab.runner.resources import resources
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fingerprint import fingerprint
@@ -111,8 +111,6 @@ class TrainLaunch:
         mark = {"fingerprint": fingerprint(self.trial.spec)}
         tracker.close_stale(mark)  # other trials of the experiment may be running
         self._settle_version(console)
-        for line in eager_lines([self.trial.spec], self.device):
-            console.print(line, highlight=False, markup=False)
         driver = self._driver(tracker, executor, environment, console, mark)
         self._train(driver)
         self._print(driver, tracker, console)

@@ -6,6 +6,7 @@ The trials share the images and nothing else. Each writes its own folder, and on
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -23,8 +24,9 @@ from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker import exit_code, hear_only_the_driver, prepare
 from resnet_lab.trials.worker_settings import FAILED, START, WorkerSettings
 
-# A GPU has 8 queues for its streams by default, and streams of one queue wait for each other.
-QUEUES = "32"
+SWITCH_S = 2e-4
+"""How long a thread keeps the interpreter from another that wants it: at 5 ms each of the hundreds of operations of a
+capture would wait so long for its turn."""
 
 
 def main(connection: Connection, first: Trial, settings: WorkerSettings, threads: int) -> None:
@@ -33,7 +35,7 @@ def main(connection: Connection, first: Trial, settings: WorkerSettings, threads
     Ends when the other side closes the connection, or on SIGTERM, and the trials that run have ended with their epochs.
     """
     hear_only_the_driver(_leave)
-    os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", QUEUES)
+    sys.setswitchinterval(SWITCH_S)
     prepare(first, settings, threads)
     pack = Pack(settings, connection.send)
     while True:

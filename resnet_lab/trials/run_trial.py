@@ -17,7 +17,7 @@ from resnet_lab.system import atomic
 from resnet_lab.trials import batch_record, image_record
 from resnet_lab.trials.notices import log, set_aside
 from resnet_lab.trials.signature import Json, name_of, sign
-from resnet_lab.trials.state import Progress, resume
+from resnet_lab.trials.state import Progress, note_engine, resume
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.versions import earlier_code
 from resnet_lab.trials.worker_settings import WorkerSettings
@@ -95,7 +95,12 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
     batch_record.trim(trial.folder, session.epoch)
     with async_state_writer(trial.state_file) as writer:
         while not session.done:
+            mode = session.mode
             record = _epoch(trial, settings, session)
+            if session.mode != mode:  # its first step could not be captured
+                log(f"{trial.name}: {session.mode}")
+                note_engine(trial, session, progress, since=session.epoch)
+                atomic.write_json(trial.environment_file, _environment(session, settings, progress) | earlier)
             progress.history.append(record)
             atomic.append(trial.history_file, (json.dumps(record) + "\n").encode())
             writer.save(progress.state(trial, session))

@@ -51,7 +51,7 @@ def resume(trial: Trial, make_session: "Callable[[], Session]") -> "tuple[Sessio
             progress = _restored(trial, session, path)
             session = make_session() if progress is None else session
     progress = progress or Progress()
-    _note_engine(trial, session, progress)
+    note_engine(trial, session, progress, since=session.epoch + 1)
     return session, progress
 
 
@@ -93,18 +93,18 @@ def _progress(trial: Trial, state: Json) -> Progress:
     return Progress(history=own["history"], engines=own.get("engines", []), start=own.get("start"))
 
 
-def _note_engine(trial: Trial, session: "Session", progress: Progress) -> None:
-    """Record what computes from here on; a change in mid-trial changes the rounding, so it is reported."""
+def note_engine(trial: Trial, session: "Session", progress: Progress, *, since: int) -> None:
+    """Record what computes from epoch `since` on; a change in mid-trial changes the rounding, so it is reported."""
     now = {"step": session.mode, "kernels": session.kernels}
-    before = _last_engine(progress.engines) or _recorded_engine(trial) if progress.history else None
+    before = _last_engine(progress.engines) or (_recorded_engine(trial) if since > 1 else None)
     if before == now:
         return
     if before is not None:
         changed = [f"{before[name]} -> {now[name]}" for name in now if before[name] != now[name]]
-        since = f"from epoch {session.epoch + 1} on, other rounding"
-        add_notice(trial.folder, Kind.ENGINE_CHANGED, f"{trial.name}: {'; '.join(changed)}: {since}")
+        where = f"from epoch {since} on, other rounding"
+        add_notice(trial.folder, Kind.ENGINE_CHANGED, f"{trial.name}: {'; '.join(changed)}: {where}")
         progress.engines = progress.engines or [{"from_epoch": 1, **before}]
-    progress.engines = [*progress.engines, {"from_epoch": session.epoch + 1, **now}]
+    progress.engines = [*progress.engines, {"from_epoch": since, **now}]
 
 
 def _last_engine(engines: Sequence[Json]) -> Json | None:

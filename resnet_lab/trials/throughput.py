@@ -130,5 +130,10 @@ def concurrent_throughput(spec: RunSpec, device: str) -> dict[int, float]:
 
 
 def best_count(rates: Mapping[int, float]) -> int:
-    """Return the fewest trials at once whose images/s are the highest, or near it."""
+    """Return the fewest trials at once whose images/s are the highest, or near it.
+
+    One where nothing was measured: not even one had the memory for it.
+    """
+    if not rates:
+        return 1
     return min(count for count, rate in rates.items() if GAIN * rate >= max(rates.values()))

@@ -18,7 +18,7 @@ from resnet_lab.outcomes import Status
 from resnet_lab.runner.executor import Executor, Remote
 from resnet_lab.runner.fleet.placement import place
 from resnet_lab.runner.lock import driver_lock, require_writable
-from resnet_lab.runner.packed_executor import eager_lines, make_executor
+from resnet_lab.runner.packed_executor import make_executor
 from resnet_lab.spec.recipes import recipe_lines
 from resnet_lab.system.environment import describe_code, describe_machine, training_code
 from resnet_lab.trials.trial import Trial
@@ -232,13 +232,12 @@ class StudyLaunch:
             log_batches=options.log_batches,
             log_test=options.log_test,
         )
-        threads = 1 if self.device == "cpu" else 0
-        return self.make_executor(slots=self.jobs, settings=settings, threads=threads, runs=self.plan.cells)
+        return self.make_executor(slots=self.jobs, settings=settings, threads=1, runs=self.plan.cells)
 
     def _print_audit(self, console: Console, checked: "Audit") -> None:
         from studies.audit.text import left_out_lines
 
-        for line in [*left_out_lines(checked.plan), *eager_lines(checked.plan.cells, self.device)]:
+        for line in left_out_lines(checked.plan):
             console.print(line, highlight=False, markup=False)
 
     def _settle_versions(self, console: Console, trials: Sequence[Trial]) -> None:

@@ -4,6 +4,7 @@ A head over a frozen network sees the same features in every epoch where images 
 one pass, so that twenty epochs of the head cost little more than that pass.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 
 import torch
@@ -16,7 +17,7 @@ from resnet_lab.engine.optimizers.make_optimizer import set_rate
 from resnet_lab.engine.precision import autocast
 from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep
-from resnet_lab.rng import epoch_noise
+from resnet_lab.rng import draws_noise, epoch_noise
 from resnet_lab.spec import Augmentation, RunSpec, Trained
 from resnet_lab.spec.choices import FrozenMode
 
@@ -75,6 +76,8 @@ class FeatureRunner:
 
     def __init__(self, spec: RunSpec, features: FrozenFeatures, train_step: TrainStep) -> None:
         self.spec, self.features, self.train_step = spec, features, train_step
+        self.mode = "eager: on kept features"
+        self._noisy = draws_noise(features.head)
 
     def run(self, *, epoch: int, iteration: int, count: int, rate: float) -> tuple[float, Tensor]:
         """Train `count` steps from the start of an epoch; return the summed loss and each step's wrong predictions.
@@ -87,7 +90,7 @@ class FeatureRunner:
         loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         wrong = torch.zeros(count, dtype=torch.int64, device=device)
         batches = order.split(spec.recipe.batch_size)[:count]  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        with epoch_noise(spec.seed, epoch, device):
+        with epoch_noise(spec.seed, epoch, device) if self._noisy else contextlib.nullcontext():
             for step, rows in enumerate(batches):
                 set_rate(self.train_step.optimizer, lr_at(spec, iteration + step, rate))
                 loss, logits = self.train_step.run(x[rows], y[rows])

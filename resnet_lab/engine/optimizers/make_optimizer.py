@@ -1,12 +1,13 @@
 """Optimisers by name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
 
 import torch
 from torch import Tensor, nn
 
 from ablations.choices import BranchInit
+from resnet_lab.engine.optimizers.adagrad import CapturableAdagrad
 from resnet_lab.engine.optimizers.caffe_sgd import CaffeSGD
 from resnet_lab.engine.optimizers.muon import Muon
 from resnet_lab.networks.resnet import residual_blocks
@@ -71,12 +72,22 @@ def make_optimizer(
                 params, lr, momentum=momentum, weight_decay=decay, foreach=True, capturable=capturable
             )
         case Optimizer.ADAGRAD:
+            if rate is not None:
+                return CapturableAdagrad(params, lr, weight_decay=decay)
             return torch.optim.Adagrad(params, lr, weight_decay=decay, foreach=True)
         case Optimizer.ADADELTA:
             return torch.optim.Adadelta(params, lr, weight_decay=decay, foreach=True, capturable=capturable)
         case Optimizer.MUON:
-            return Muon(params, lr=recipe.lr, momentum=momentum, weight_decay=decay)
+            return Muon(params, lr=recipe.lr, momentum=momentum, weight_decay=decay, rate=rate)
     assert_never(recipe.optimizer)
+
+
+def state_tensors(optimizer: torch.optim.Optimizer) -> Iterator[Tensor]:
+    """Yield every tensor of an optimiser's state."""
+    parts = optimizer.parts.values() if isinstance(optimizer, Muon) else [optimizer]
+    for part in parts:
+        for state in part.state.values():
+            yield from (value for value in state.values() if isinstance(value, Tensor))
 
 
 def _with_own_rate(group: Group, rate: Tensor | None) -> Group:
@@ -86,8 +97,9 @@ def _with_own_rate(group: Group, rate: Tensor | None) -> Group:
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Load a `state_dict()`, keeping this optimiser's own settings: the state may come from another device."""
-    if isinstance(optimizer, Muon):  # two optimisers in one, with the same settings everywhere
-        optimizer.load_state_dict(state)
+    if isinstance(optimizer, Muon):  # two optimisers in one
+        for name, part in optimizer.parts.items():
+            restore_optimizer(part, state[name])
         return
     own = [{name: value for name, value in group.items() if name != "params"} for group in optimizer.param_groups]
     groups = [{**theirs, **mine} for theirs, mine in zip(state["param_groups"], own, strict=True)]

@@ -1,17 +1,20 @@
 """The captured engine's functions, recorded by a stand-in: bit-equal to the eager engine on a CPU."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from resnet_lab.data.load import load
 from resnet_lab.engine.captured import WARM_UP, CapturedRunner, why_eager
 from resnet_lab.engine.eager import EagerRunner
-from resnet_lab.engine.graph_capture import CudaGraphCapture, NoCapture
+from resnet_lab.engine.graph_capture import CaptureError, CudaGraphCapture, NoCapture
 from resnet_lab.engine.resume import async_state_writer, load_state
 from resnet_lab.engine.session import Session
 from resnet_lab.spec import Augmentation, Optimizer
 from resnet_lab.spec.fields import replace
 from tests.specs import TINY
+from tests.tape import TapeCapture
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -37,6 +40,17 @@ CASES = [
     {"model.block.shortcut": "dropout"},
     {"model.block.preactivation": "full", "recipe.optimizer": "adam", "recipe.lr": 1e-3},
 ]
+NEW = [
+    {"recipe.optimizer": "adagrad", "recipe.lr": 0.01},
+    {"recipe.optimizer": "adagrad", "recipe.lr": 0.01, "recipe.weight_decay": 0.0},
+    {"model.block.drop_path": 0.5},
+    {"recipe.effective_blocks": 2},
+    {"recipe.effective_blocks": 2, "model.block.drop_path": 0.3},
+    {"protocol.train_mode": "first_epoch"},
+    {"model.block.branch_dropout": 0.3},
+    {"model.block.shortcut": "exclusive_gating"},
+]
+"""What was eager on a GPU, or draws."""
 
 
 def named(switches):
@@ -49,7 +63,7 @@ class Counting(NoCapture):
     def __init__(self):
         self.recorded = self.replayed = 0
 
-    def record(self, work):
+    def record(self, work, generator=None):  # noqa: ARG002  # the protocol's
         self.recorded += 1
 
         def replay():
@@ -86,7 +100,7 @@ def assert_equal(one, other):
 
 @pytest.mark.parametrize(
     ("switches", "precision"),
-    [(switches, "fp32") for switches in CASES] + [(switches, "bf16") for switches in CASES[:6]],
+    [(switches, "fp32") for switches in CASES[::4]] + [(switches, "bf16") for switches in CASES[:2]],
     ids=lambda value: named(value) if isinstance(value, dict) else value,
 )
 def test_a_recorded_step_is_bit_equal_to_the_eager_one_to_the_end_of_the_last_short_epoch(switches, precision):
@@ -101,6 +115,77 @@ def test_a_recorded_step_is_bit_equal_to_the_eager_one_to_the_end_of_the_last_sh
     assert eager.test() == captured.test()
     capture = captured.runner.capture
     assert (capture.recorded, capture.replayed) == (1, SMALL.recipe.iterations)
+
+
+@pytest.mark.parametrize(
+    ("switches", "precision"),
+    [(switches, "fp32") for switches in CASES + NEW] + [(switches, "bf16") for switches in (CASES[0], *NEW[2:4])],
+    ids=lambda value: named(value) if isinstance(value, dict) else value,
+)
+def test_replayed_without_its_python_a_step_is_bit_equal_to_the_eager_one(switches, precision):
+    spec = replace(SMALL, {**switches, "recipe.precision": precision})
+    data = load(spec.data)
+    eager, taped = Session(spec, data, CPU), Session(spec, data, CPU, capture=TapeCapture())
+    while not eager.done:
+        assert figures(eager.run_epoch()) == figures(taped.run_epoch())
+        assert_equal(eager, taped)
+    # On a CPU alone torch's RMSprop and Adadelta read their rate, and its one_hot the labels, which mixup asks for.
+    reads = switches.get("recipe.optimizer") in ("rmsprop", "adadelta") or "recipe.mixup" in switches
+    assert taped.mode.startswith("eager: the capture failed" if reads else "captured")
+
+
+def test_a_captured_muon_is_torchs_but_for_the_rounding_of_its_products():
+    spec = replace(SMALL, {"recipe.optimizer": "muon", "recipe.lr": 0.01, "recipe.precision": "fp32"})
+    data = load(spec.data)
+    eager, called, taped = (Session(spec, data, CPU, capture=each) for each in (None, NoCapture(), TapeCapture()))
+    for one in (eager, called, taped):
+        one.run_epoch()
+    assert_equal(called, taped)
+    for name, value in states(eager).items():
+        assert torch.allclose(value, states(taped)[name], atol=0.02), name
+
+
+def test_a_step_that_cannot_be_captured_trains_eagerly_and_says_why():
+    eager, _ = pair({})
+    failing = Session(eager.spec, eager.data, CPU, capture=TapeCapture())
+    failing.model.fc.register_forward_hook(lambda *arguments: float(arguments[2].detach().sum()) and None)
+    while not eager.done:
+        assert figures(eager.run_epoch()) == figures(failing.run_epoch())
+        assert_equal(eager, failing)
+    assert failing.mode.startswith("eager: the capture failed: operation not permitted")
+    assert "\n" not in failing.mode
+
+
+class FakeGraph:
+    """A torch.cuda.CUDAGraph without a GPU, that remembers what was asked of it."""
+
+    calls: list[str] = []  # noqa: RUF012  # one list for all graphs
+
+    def capture_begin(self, capture_error_mode):
+        assert capture_error_mode == "thread_local"
+        self.calls.append("begin")
+
+    def capture_end(self):
+        self.calls.append("end")
+
+    def replay(self):
+        self.calls.append("replay")
+
+
+def test_a_failed_capture_is_ended_and_another_one_made_so_that_the_process_stays_usable(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", FakeGraph)
+    monkeypatch.setattr(FakeGraph, "calls", [])
+    capture = CudaGraphCapture.__new__(CudaGraphCapture)
+    capture._device, capture._stream = CPU, SimpleNamespace(synchronize=lambda: FakeGraph.calls.append("wait"))
+
+    def fails():
+        raise RuntimeError("operation not permitted\nand a trace")
+
+    with pytest.raises(CaptureError, match=r"^operation not permitted$"):
+        capture.record(fails)
+    assert FakeGraph.calls == ["begin", "end", "begin", "end", "wait"]
+    capture.record(lambda: None)()
+    assert FakeGraph.calls[5:] == ["begin", "end", "replay"]
 
 
 @pytest.mark.parametrize("switches", CASES[:7], ids=named)
@@ -164,31 +249,10 @@ def test_tensors_of_the_step_stay_where_they_were_recorded():
     assert all(parameter.grad is None for parameter in captured.model.parameters())
 
 
-@pytest.mark.parametrize(
-    ("switches", "words"),
-    [
-        ({"model.block.drop_path": 0.5}, "stochastic depth"),
-        ({"recipe.effective_blocks": 2}, "effective_blocks"),
-        ({"recipe.optimizer": "muon", "recipe.lr": 0.01}, "Muon"),
-        ({"recipe.optimizer": "adagrad", "recipe.lr": 0.01}, "Adagrad"),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_captured_is_trained_eagerly_and_says_why(switches, words):
-    eager, captured = pair(switches)
-    assert isinstance(captured.runner, EagerRunner)
-    assert captured.mode.startswith("eager: ")
-    assert words in captured.mode
-    assert (eager.mode, pair({})[1].mode) == ("eager", "captured")
-    assert figures(eager.run_epoch()) == figures(captured.run_epoch())
-    assert_equal(eager, captured)
-
-
-def test_every_optimiser_is_captured_or_has_its_reason():
-    reasons = {
-        each: why_eager(replace(SMALL, {"recipe.optimizer": each}).recipe, host_noise=False) for each in Optimizer
-    }
-    assert {each for each, reason in reasons.items() if reason} == {"muon", "adagrad"}
+def test_every_optimiser_is_captured():
+    recipes = [replace(SMALL, {"recipe.optimizer": each}).recipe for each in Optimizer]
+    assert {why_eager(recipe, host_noise=False) for recipe in recipes} == {None}
+    assert "on the host" in (why_eager(SMALL.recipe, host_noise=True) or "")
 
 
 def gpu():
@@ -200,8 +264,9 @@ def gpu():
 @pytest.mark.cuda
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("switches", CASES, ids=named)
-def test_a_graph_trains_as_its_functions_do_one_by_one(switches, precision):
+def test_a_graph_trains_as_its_functions_do_one_by_one(switches, precision, monkeypatch):
     device = gpu()
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     spec = replace(SMALL, {**switches, "recipe.precision": precision})
     data = load(spec.data, device=device)
     by_hand = Session(spec, data, device, capture=NoCapture())
@@ -213,27 +278,6 @@ def test_a_graph_trains_as_its_functions_do_one_by_one(switches, precision):
         assert one.lr == other.lr
     assert by_hand.test().wrong == pytest.approx(graph.test().wrong, abs=36)
     assert torch.isfinite(graph.model.fc.weight).all()
-
-
-@pytest.mark.cuda
-def test_no_step_of_an_epoch_waits_for_the_device():
-    device = gpu()
-    spec = replace(SMALL, {})
-    session = Session(spec, load(spec.data, device=device), device)
-    session.run_epoch()
-    replay, modes = session.runner._replay, []
-
-    def watched():
-        torch.cuda.set_sync_debug_mode("error")
-        try:
-            replay()
-        finally:
-            modes.append(torch.cuda.get_sync_debug_mode())
-            torch.cuda.set_sync_debug_mode("default")
-
-    session.runner._replay = watched
-    session.run_epoch()
-    assert modes
 
 
 def test_compiled_training_goes_through_torch_compile_and_keeps_the_networks_names(monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from resnet_lab.runner.executor import LocalExecutor
-from resnet_lab.runner.packed_executor import PackedExecutor, eager_lines, make_executor
+from resnet_lab.runner.packed_executor import PackedExecutor, make_executor
 from resnet_lab.runner.resources import resources
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
@@ -134,9 +134,3 @@ def test_where_nothing_can_be_measured_trials_run_one_at_a_time(monkeypatch, cap
     monkeypatch.setattr("resnet_lab.engine.precision.resolve_device", torch.device)
     assert resources(options("cuda"), [TINY]) == ("cuda", 1)
     assert "one at a time" in capsys.readouterr().err
-
-
-def test_a_gpu_study_says_which_cells_train_eagerly():
-    cells = [TINY, replace(TINY, {"model.block.drop_path": 0.5}), replace(TINY, {"recipe.optimizer": "muon"})]
-    assert eager_lines(cells, "cpu") == []
-    assert [line.partition(": ")[0] for line in eager_lines(cells, "cuda")] == ["1 of 3 cells train eagerly"] * 2

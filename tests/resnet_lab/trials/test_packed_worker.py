@@ -49,7 +49,7 @@ def engine(request, monkeypatch):
     if request.param == "captured":
         monkeypatch.setattr(resnet_lab.engine.session, "make_epoch_runner", captured)
     yield request.param
-    assert any(isinstance(steps, CapturedRunner) for steps, _, _ in made) == (request.param == "captured")
+    assert any(isinstance(steps, CapturedRunner) for steps, _ in made) == (request.param == "captured")
 
 
 def pack_them(trials, settings=SETTINGS):

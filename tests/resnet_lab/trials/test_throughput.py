@@ -15,7 +15,13 @@ CPU = torch.device("cpu")
 
 @pytest.mark.parametrize(
     ("found", "best"),
-    [({1: 100}, 1), ({1: 100, 2: 190, 4: 360, 8: 365}, 4), ({1: 100, 2: 103}, 1), ({1: 100, 2: 190, 4: 150}, 2)],
+    [
+        ({}, 1),
+        ({1: 100}, 1),
+        ({1: 100, 2: 190, 4: 360, 8: 365}, 4),
+        ({1: 100, 2: 103}, 1),
+        ({1: 100, 2: 190, 4: 150}, 2),
+    ],
 )
 def test_the_fewest_that_come_near_the_best_are_chosen(found, best):
     assert best_count(found) == best

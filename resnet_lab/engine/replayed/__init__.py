@@ -1,0 +1,1 @@
+"""Parts of a captured step that an eager one does without: block decisions, weight casts, dropout of its own."""
