@@ -19,11 +19,11 @@ def sections(parts: Parts) -> list[Section]:
     return [section for section in every if section.blocks]
 
 
-def picture(captions: Mapping[str, str], folder: Path, name: str) -> Iterator[Block]:
-    """Yield the figure of that name, if it was drawn."""
+def picture(captions: Mapping[str, str], folder: Path, name: str, *, is_lead: bool = False) -> Iterator[Block]:
+    """Yield the figure of that name, if it was drawn; the page opens with the one that leads."""
     path = folder / f"{name}.svg"
     if path.exists():
-        yield Picture(path, captions[name])
+        yield Picture(path, captions[name], is_lead)
 
 
 def now() -> str:

@@ -1,6 +1,6 @@
 """A report before it has a format: sections of blocks that hold plain text. The renderers escape it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,8 @@ class Table:
     """Rows above which a line is drawn: a new context begins."""
     red: frozenset[int] = frozenset()
     """Rows in red: of trials whose protocol is not correct."""
+    links: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    """Addresses of cells, by row and column: a path relative to the page, or one of `Link.safe`."""
     kind: str = "table"
 
 
@@ -39,6 +41,8 @@ class Picture:
 
     path: Path
     caption: str
+    is_lead: bool = False
+    """Whether the page opens with it, at full width."""
     kind: str = "picture"
 
 
@@ -68,10 +72,24 @@ class Link:
 
     @property
     def safe(self) -> bool:
-        return self.address.startswith(("http://", "https://"))
+        return is_web(self.address)
 
 
-Block = Text | Table | Picture | Items | Code | Link
+def is_web(address: str) -> bool:
+    """Whether an address is one of the web: whatever a user can name may be another, such as a script."""
+    return address.startswith(("http://", "https://"))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files that lie next to the page, by their names."""
+
+    label: str
+    names: Sequence[str]
+    kind: str = "files"
+
+
+Block = Text | Table | Picture | Items | Code | Link | Files
 
 
 @dataclass(frozen=True, slots=True)

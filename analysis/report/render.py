@@ -3,8 +3,9 @@
 import base64
 import re
 from pathlib import Path
+from urllib.parse import quote
 
-from analysis.report.document import Block, Code, Document, Items, Link, Picture, Table, Text
+from analysis.report.document import Block, Code, Document, Files, Items, Link, Picture, Table, Text
 from analysis.tables.fault_words import RED_SIGN
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -13,6 +14,11 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$])")
 
 def to_html(document: Document) -> str:
     """Return one page that holds its style and figures and loads nothing."""
+    return render_template("report.html.j2", document=document)
+
+
+def render_template(name: str, **values: object) -> str:
+    """Return a page of one of the templates; what it is given is text, never markup."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -23,7 +29,7 @@ def to_html(document: Document) -> str:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
-    return environment.get_template("report.html.j2").render(document=document)
+    return environment.get_template(name).render(**values)
 
 
 def data_uri(path: Path) -> str:
@@ -59,6 +65,8 @@ def _block(block: Block) -> str:
             return "\n".join(lines)
         case Code():
             return "\n".join(f"    {line}" for line in block.text.splitlines())
+        case Files():
+            return f"{escape(block.label)}: {', '.join(f'[{escape(name)}]({quote(name)})' for name in block.names)}"
         case Link():
             address = re.sub(r"[()\s<>]", lambda match: f"%{ord(match[0]):02X}", block.address)
             return f"[{escape(block.label)}]({address})" if block.safe else escape(f"{block.label}: {block.address}")
@@ -68,6 +76,8 @@ def _table(table: Table) -> str:
     rule = ["---"] * table.left + ["---:"] * (len(table.headers) - table.left)
     rows = [[("**{}**" if i in table.strong and cell else "{}").format(cell) for cell in map(_cell, row)]
             for i, row in enumerate(table.rows)]  # fmt: skip
+    for (i, column), address in table.links.items():
+        rows[i][column] = f"[{rows[i][column]}]({quote(address, safe=':/#?=&%')})"
     for index in table.red:
         rows[index][0] = f"{RED_SIGN} {rows[index][0]}"
     lines = [[_cell(header) for header in table.headers], rule, *rows]

@@ -40,6 +40,11 @@ def mark_fresh(folder: Path, files: Iterable[Path], trials: Iterable[Path]) -> N
     atomic.write_json(folder / FILE, content)
 
 
+def remove_stamp(folder: Path) -> None:
+    """Have one report written again by the next launch."""
+    (folder / FILE).unlink(missing_ok=True)
+
+
 def remove_stamps(out: Path, study: str) -> None:
     """Have the reports of a study written again: its MLflow experiment has got runs that it lacked."""
     for path in (out / REPORTS).glob(f"{study}-*/{FILE}"):

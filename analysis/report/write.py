@@ -31,6 +31,7 @@ from analysis.report.sections.over_images import over_images, two_way_csv
 from analysis.report.sections.published import published
 from analysis.report.sections.reproduce import environment, notices, reproduce
 from analysis.report.sections.summary import summary
+from analysis.report.sections.trials import trials
 from analysis.results.plan_record import ReportSection
 from analysis.results.report_folder import ReportFolder
 from analysis.tables import claim_words
@@ -166,9 +167,9 @@ def compose(data: ReportData, folder: Path) -> Document:
     """Return the report without a format; the figures are those that lie in the folder."""
     plan = data.plan
     parts: Parts = {
-        "Summary": [summary(data)],
+        "Summary": [picture(FIGURES, folder, "figure", is_lead=True), summary(data)],
         "Design and audit": [design(data), identity(data), analysis_plan(folder)],
-        "Results": [results.arms(data), picture(FIGURES, folder, "figure"), over_images(data)],
+        "Results": [results.arms(data), over_images(data)],
         "Comparisons": [results.comparisons(data), equivalence(data)],
         "Claims": [claims(data)],
         "Steps": [design_effects.steps(data)],
@@ -184,6 +185,7 @@ def compose(data: ReportData, folder: Path) -> Document:
         "Published figures": [published(data)],
         "Failed trials": [failures(data)],
         "Repaired trials": [notices(data)],
+        "Trials": [trials(data)],
         "Costs": [costs(data), picture(FIGURES, folder, "pareto")],
         "Environment": [environment(data)],
         "How to reproduce": [reproduce(data)],

@@ -64,6 +64,17 @@ def _row(folder: Path, run: TrialRow, defaults: Mapping[str, Any]) -> dict[str, 
 
     A field that the trial's code did not know yet has its default: adding a field keeps old results.
     """
+    fields, outcome = _outcome(folder)
+    return {**run, **(defaults if fields else {}), **fields, **outcome, **_identity(folder)}
+
+
+def outcome_now(folder: Path) -> dict[str, Any]:
+    """Return what a trial's folder says by now: its final figures, status, reason and sentence."""
+    return _outcome(folder)[1]
+
+
+def _outcome(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the fields of a trial's spec and how it stands; a damaged trial has no fields."""
     checked = check(folder)
     result, damage = checked.result or {}, checked.fault and f"damaged: {checked.file} {checked.fault}"
     if not result and not damage and (folder / CONFIG_FILE).exists() and name_of(folder / CONFIG_FILE) != folder.name:
@@ -74,7 +85,7 @@ def _row(folder: Path, run: TrialRow, defaults: Mapping[str, Any]) -> dict[str, 
     sentence = str(failure.get("detail") or "").strip().partition("\n")[0]
     reason = failure.get("reason") or damage or None
     named = {"trial": folder.name, "status": str(status), "reason": reason, "detail": sentence or None}
-    return {**run, **(defaults if fields else {}), **fields, **result, **named, **_identity(folder)}
+    return fields, {**result, **named}
 
 
 def _identity(folder: Path) -> dict[str, str | None]:

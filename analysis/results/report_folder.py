@@ -22,9 +22,14 @@ class ReportFolder:
     path: Path
 
     @property
+    def out(self) -> Path:
+        """The output folder."""
+        return self.path.absolute().parent.parent
+
+    @property
     def trials(self) -> Path:
         """The folder of all trials of this output folder."""
-        return self.path.absolute().parent.parent / TRIALS
+        return self.out / TRIALS
 
     @property
     def is_search(self) -> bool:
@@ -76,10 +81,20 @@ def find_reports(study: str | Path, out: Path) -> list[ReportFolder]:
     if ReportFolder(path).is_whole:
         return [ReportFolder(path)]
     name, root = str(study), out / REPORTS
-    known = sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
-    named = [each for each in known if each == name] or [each for each in known if each.startswith(f"{name}-")]
-    reports = [report for each in named if (report := ReportFolder(root / each)).is_whole]
+    named = folders_named(name, root)
+    reports = [report for each in named if (report := ReportFolder(each)).is_whole]
     if not reports:
+        known = sorted(entry.name for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
         there = f"there are {', '.join(known)}" if known else "there is none yet"
-        raise UserError(f"no report of a study {name!r} in {root} ({there}): name one, its folder, or another --out")
+        remedy = "name one, its folder, or another --out"
+        if named:  # it has begun
+            there, remedy = "it has not ended", "--partial reports the trials that are complete"
+        raise UserError(f"no report of a study {name!r} in {root} ({there}): {remedy}")
     return reports
+
+
+def folders_named(name: str, root: Path) -> list[Path]:
+    """Return the report folder of that name under `root`, else those of the study of that name."""
+    known = sorted(entry for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else []
+    exact = [path for path in known if path.name == name]
+    return exact or [path for path in known if path.name.startswith(f"{name}-")]

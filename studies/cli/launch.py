@@ -27,7 +27,7 @@ from resnet_lab.trials.versions import Versions, set_aside
 from resnet_lab.trials.worker_settings import WorkerSettings
 from studies.modes.mode import Mode, make_mode
 from studies.plan.claims import claims_of, require_claims
-from studies.plan.options import Options
+from studies.plan.options import LaunchMode, Options
 from studies.plan.plan import Plan, make_plan, recipe_of, trials_of
 from studies.plan.study import Study
 
@@ -302,12 +302,21 @@ class StudyLaunch:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         if freeze_plans(plans, self.options.out):
             self._invalidate_reports()
+        self._mark_begun(driver)
         for title, files in plan_files(plans, self.options.out).items():
             folder = title if len(plans) > 1 else ""
             driver.log.store.attempt(partial(driver.launch.log_files, files, folder))
 
+    def _mark_begun(self, driver: "StudyDriver") -> None:
+        """Write what a partial report needs, where arms are to be compared."""
+        from studies.results.partial import begin
+        from studies.runner.study_driver import require_audit
+
+        if self.options.mode is not LaunchMode.SEARCH:
+            begin(require_audit(driver), driver.trials, self.options.out)
+
     def _train(self, driver: "StudyDriver", console: Console) -> "ModeOutcome":
-        """Run the mode's trials; an error ends the launch's run as killed."""
+        """Run the mode's trials; an error ends the launch's run as killed, and shows what is complete."""
         from resnet_lab.tracking import TrackingError
 
         try:
@@ -315,7 +324,17 @@ class StudyLaunch:
         except BaseException:
             with contextlib.suppress(TrackingError):  # the first error is the one to report
                 driver.launch.end("KILLED")
+            with contextlib.suppress(Exception):
+                self._show_partial(driver, console)
             raise
+
+    def _show_partial(self, driver: "StudyDriver", console: Console) -> None:
+        """Print the arms by the trials that are complete, and the command that reports them."""
+        from studies.results.partial import partial_lines
+
+        if self.options.mode is not LaunchMode.SEARCH:
+            for line in partial_lines(driver.plan, driver.trials, self.options.out, console.width):
+                console.print(line, highlight=False)
 
     def _measure(
         self, outcome: "ModeOutcome", driver: "StudyDriver", known: Mapping[str, str], console: Console
@@ -349,12 +368,15 @@ class StudyLaunch:
         joules: float | None,
     ) -> "tuple[Sequence[Report], list[Path]]":
         """Print, write and log the reports; return them and the files of their pages."""
+        from analysis.report.index import write_index
         from studies.results.publish import log_tables, publish
 
         reports = outcome.report(self.options.out, console, as_json=self.options.json)
         log_tables(reports, driver.launch, driver.log.store)
         spent = {"seconds": dict(seconds), "energy_j": joules}
-        return reports, publish(reports, tracker, driver.launch, spent, driver.log.store)
+        pages = publish(reports, tracker, driver.launch, spent, driver.log.store, driver.finished_runs)
+        write_index(self.options.out)
+        return reports, pages
 
     def _end_run(self, driver: "StudyDriver", seconds: Mapping[str, float], joules: float | None) -> None:
         """Log what the launch cost and what its audit found, and end its run."""
@@ -377,6 +399,7 @@ def closing_lines(files: Sequence[Path], out: Path, seconds: Mapping[str, float]
     return [
         f"table, runs and figure: {files[0].parent}",
         *(f"report: {path}" for path in files if path.name == "report.html"),
+        f"all reports: {out / 'reports' / 'index.html'}",
         f"trials and checkpoints: {out / 'trials'}",
         f"{seconds['training']:.0f} s of training, {outside:.1f} s around it",
     ]

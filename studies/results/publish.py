@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from analysis.figures.learning_curves import points_of
@@ -33,12 +34,13 @@ def publish(
     launch_run: "LaunchRun",
     spent: Mapping[str, object],
     store: "Availability",
+    finished: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Path]:
     """Write the page of every report, log it with its arms as far as the store takes it, and return the pages' files.
 
     A page that could not be logged is not fresh: the next launch writes and logs it again. `spent` is what the launch
-    has cost: `seconds` by part, and `energy_j` or None. A fresh report keeps its page, which describes the launch that
-    had something to run.
+    has cost: `seconds` by part, and `energy_j` or None. `finished` are the ids of the trials' runs by trial. A fresh
+    report keeps its page, which describes the launch that had something to run.
     """
     launch = {
         "argv": sys.argv,
@@ -47,11 +49,13 @@ def publish(
         "deep_link": tracker.deep_link,
         "launch_link": tracker.run_link(launch_run),
     }
+    runs = {trial: tracker.link_of(run_id) for trial, run_id in finished.items()}
     written: list[Path] = []
     for report in reports:
         if isinstance(report, StudyReport) and report.is_fresh:
             continue
-        pages = report.write_page(launch)
+        own = {name: runs[name] for run in report.runs if (name := str(run.get("trial"))) in runs}
+        pages = report.write_page({**launch, "trial_links": own})
         logged = store.attempt(partial(_log_page, report, pages, _artifact_folder(report, reports), launch_run))
         if isinstance(report, StudyReport) and logged:
             trials = [report.data.trials_root / str(run["trial"]) for run in report.runs]

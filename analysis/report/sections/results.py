@@ -8,7 +8,7 @@ from analysis.comparison.anova import Anova, Effect
 from analysis.comparison.arms import ArmRow, correction_of
 from analysis.comparison.compare import Comparison
 from analysis.report.data import ReportData
-from analysis.report.document import Block, Table, Text
+from analysis.report.document import Block, Files, Table, Text
 from analysis.tables.cells import (
     changes,
     context_breaks,
@@ -40,6 +40,7 @@ def arms(data: ReportData) -> Iterator[Block]:
         breaks=context_breaks([row.context for row in rows]),
         red=faulty_rows(rows),
     )
+    yield Files("This table", ("table.csv", "table.tex", "table.md", "table.json"))
     yield Text(explain(rows, data.baseline), note=True)
 
 

@@ -11,12 +11,13 @@ from analysis.report.document import Block, Text
 from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.sections.published import verdicts
 from analysis.tables.cells import changes, estimate
+from analysis.tables.effect_words import largest_effects
 from analysis.tables.fault_words import fault_sentence
 from analysis.tables.labels import full_label
 from resnet_lab.spec.choices import Value
 
 MAX_LISTED = 6
-"""Differences listed at most."""
+"""Differences, and contexts with their largest one, listed at most."""
 
 
 def summary(data: ReportData) -> Iterator[Block]:
@@ -30,6 +31,8 @@ def summary(data: ReportData) -> Iterator[Block]:
     rest = [f"{count} {word}" for count, word in counted if count]
     text = f"{done} of {len(data.runs)} trials complete" + (f", {', '.join(rest)}" if rest else "") + "."
     yield Text(f"{text} {_decided(data)}".strip())
+    for sentence in largest_effects(data.rows, data.baseline)[:MAX_LISTED]:
+        yield Text(sentence)
     if alike := equivalent_arms(data.comparisons, data.margin):
         yield Text(alike)
     if data.is_sequential:
@@ -52,7 +55,10 @@ def _decided(data: ReportData) -> str:
     correction = f"{correction_of(rows).label}'s correction"
     total = f"{len(rows)} comparison{'s' if len(rows) > 1 else ''}"
     if not sure:
-        return f"Of {total} with the baseline, none differs at 5 % after {correction}."
+        return (
+            f"Of {total} with the baseline, none is decided at 5 % after {correction}; the largest difference in each"
+            " context follows."
+        )
     listed = "; ".join(_difference(row, data.baseline) for row in sure[:MAX_LISTED]) + (
         "; and others" if len(sure) > MAX_LISTED else ""
     )
