@@ -114,12 +114,15 @@ def examine(target: "Target", options: Options, progress: "Progress") -> "PathRe
     from analysis.paths.sampling import passes, sample
     from analysis.paths.spectrum import exact_spectrum
     from resnet_lab.data.augment import normalise
+    from resnet_lab.engine.precision import use_precision
+    from resnet_lab.spec import Precision
 
     test = target.data.test
     if options.images > len(test):
         raise UserError(f"--images {options.images}: {target.data.name} has {len(test)} test images, ask for no more")
     chain = decompose(target.model)
     pixels, labels = test.pixels[: options.images], test.labels[: options.images]
+    use_precision(Precision.FP32, target.device)  # float32 is float32 on a GPU, too
     dtype = {"fp64": torch.float64, "fp32": torch.float32}[options.precision]
     images = normalise(target.data.view(pixels), target.data.mean, target.data.std, dtype).contiguous()
     require_own_forward(target.model, chain.items, images)

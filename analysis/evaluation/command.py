@@ -53,9 +53,9 @@ def evaluate(target: "Target", options: Options, progress: "Progress") -> "Evalu
     from analysis.evaluation.evaluation import Evaluation
     from analysis.evaluation.predict import predict
     from analysis.evaluation.scores import score
-    from resnet_lab.engine.precision import resolve_dtype
+    from resnet_lab.engine.precision import use_precision
 
-    dtype = resolve_dtype(options.precision, target.device)
+    dtype = use_precision(options.precision, target.device)
     return Evaluation(
         network=target.name,
         dataset=target.data.name,

@@ -17,7 +17,7 @@ from analysis.lesions.modes import LesionInputs
 from analysis.lesions.options import Options
 from analysis.lesions.rows import Finding, Row, as_rows, class_rows
 from analysis.lesions.write import Report
-from resnet_lab.engine.precision import resolve_dtype
+from resnet_lab.engine.precision import use_precision
 from resnet_lab.errors import UserError
 
 RECALIBRATION_BATCH = 128
@@ -27,7 +27,7 @@ REFERENCE = 1000
 
 def examine_target(target: Target, options: Options, progress: Progress) -> Report:
     """Run the experiments on one network. Raises UserError where they do not fit it."""
-    data, dtype = target.data, resolve_dtype(options.precision, target.device)
+    data, dtype = target.data, use_precision(options.precision, target.device)
     batches = ImageBatches.of(data, data.test, options.images, dtype)
     recalibration = _recalibration_batches(target, options.recalibrate_bn, dtype)
     settings = EvalSettings(batches=batches, recalibration=recalibration, dtype=dtype, progress=progress)

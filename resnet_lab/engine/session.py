@@ -28,7 +28,7 @@ from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.initialise import initialise
 from resnet_lab.engine.norm_statistics import estimate_on_images
 from resnet_lab.engine.optimizers.make_optimizer import restore_optimizer
-from resnet_lab.engine.precision import resolve_device, resolve_dtype
+from resnet_lab.engine.precision import resolve_device, use_precision
 from resnet_lab.engine.schedules import Plateau, lr_at
 from resnet_lab.engine.weight_average import WeightAverage
 from resnet_lab.interchange.weights import NONE
@@ -88,7 +88,7 @@ class Session:
         """
         spec, data = with_own_seed(spec), faulty_images(spec, data)
         self.spec, self.data, self.device = spec, data, device
-        self.dtype = resolve_dtype(spec.recipe.precision, device)
+        self.dtype = use_precision(spec.recipe.precision, device)
         # torch draws weights while it builds; the caller's state stays.
         with GLOBAL_RNG_LOCK, torch.random.fork_rng(devices=[]):
             self.model = build_network(spec.model, channels=data.channels, classes=data.classes, size=data.size)

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from resnet_lab.runner.executor import Executor, Exit, LocalExecutor, start_server, wait_for_all
-from resnet_lab.spec import DataSpec, RunSpec
+from resnet_lab.spec import DataSpec, Precision, RunSpec
 from resnet_lab.trials import preload
 from resnet_lab.trials.entry import launch_pack
 from resnet_lab.trials.trial import Trial
@@ -17,9 +17,10 @@ from resnet_lab.trials.worker_settings import FAILED, MAX_PACKED_TRIALS, START, 
 
 @dataclass(slots=True, kw_only=True)
 class PackProcess:
-    """A worker process, the images it holds, and the trials it trains."""
+    """A worker process, what its trials have in common, and the trials it trains."""
 
-    data: DataSpec
+    shared: tuple[DataSpec, bool]
+    """See `shared_by`."""
     process: BaseProcess
     line: Connection
     running: dict[str, Trial] = field(default_factory=dict)
@@ -55,6 +56,11 @@ class PackProcess:
         return False
 
 
+def shared_by(spec: RunSpec) -> tuple[DataSpec, bool]:
+    """Return what trials of one process have in common: the images, and whether float32 is multiplied in TF32."""
+    return spec.data, spec.recipe.precision == Precision.TF32
+
+
 def make_executor(*, slots: int, settings: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> Executor:
     """Return what runs trials on the settings' device: a process per trial on a CPU, packed processes on a GPU.
 
@@ -75,10 +81,8 @@ class PackedExecutor:
         self._ended: list[Exit] = []
 
     def submit(self, trial: Trial) -> None:
-        fitting = (
-            pack for pack in self._packs if pack.data == trial.spec.data and len(pack.running) < MAX_PACKED_TRIALS
-        )
-        pack = next(fitting, None) or self._open(trial)
+        fitting = (pack for pack in self._packs if pack.shared == shared_by(trial.spec))
+        pack = next((pack for pack in fitting if len(pack.running) < MAX_PACKED_TRIALS), None) or self._open(trial)
         pack.running[trial.name] = trial
         with contextlib.suppress(OSError):  # the process is dead: `wait` will say so of all its trials
             pack.line.send((START, trial))
@@ -123,7 +127,7 @@ class PackedExecutor:
                 pack.close()
 
     def _open(self, trial: Trial) -> PackProcess:
-        """Start a process for the trial's images, in the place of one that idles over others."""
+        """Start a process for what the trial shares, in the place of one that idles over other images."""
         for idle in [pack for pack in self._packs if not pack.running]:
             self._packs.remove(idle)
             idle.close()
@@ -133,6 +137,6 @@ class PackedExecutor:
         )
         process.start()
         theirs.close()
-        pack = PackProcess(data=trial.spec.data, process=process, line=ours)
+        pack = PackProcess(shared=shared_by(trial.spec), process=process, line=ours)
         self._packs.append(pack)
         return pack

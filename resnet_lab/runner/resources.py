@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from resnet_lab.spec import RunSpec
+from resnet_lab.errors import UserError
+from resnet_lab.spec import Precision, RunSpec
 from resnet_lab.system.environment import cores
 from resnet_lab.trials import preload
 from resnet_lab.trials.worker_settings import WorkerSettings
@@ -24,16 +25,26 @@ class Options(Protocol):
 
 
 def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
-    """Return the device by name and the number of trials at once. Loads torch only where there may be a GPU."""
+    """Return the device by name and the number of trials at once. Loads torch only where there may be a GPU.
+
+    Raises UserError for a device that is not there, or that does not compute in a run's precision.
+    """
     device = options.device
     if device not in ("auto", "cpu") or (device == "auto" and may_have_gpu()):
         from resnet_lab.engine.precision import resolve_device
 
         device = str(resolve_device(device))
     device = "cpu" if device == "auto" else device
+    require_precision(device, cells)
     if options.jobs != "auto":
         return device, options.jobs
     return device, cores() if device == "cpu" else _packed(device, cells, options)
+
+
+def require_precision(device: str, cells: Sequence[RunSpec]) -> None:
+    """Raise UserError where a run asks for TF32 and the device, by name, is a CPU."""
+    if device == "cpu" and any(cell.recipe.precision == Precision.TF32 for cell in cells):
+        raise UserError("precision tf32 is a GPU's, and the device is cpu: use fp32, or --device cuda")
 
 
 def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:

@@ -206,6 +206,7 @@ class Seeding(StrEnum):
 class Precision(StrEnum):
     AUTO = "auto"
     FP32 = "fp32"
+    TF32 = "tf32"
     BF16 = "bf16"
 
 

@@ -228,7 +228,8 @@ class RecipeSpec:
     """What is trained: all; the head; the head and every norm; or the head and the last stage. The rest is frozen, its
     norms and dropouts as at test."""
     precision: Precision = Precision.AUTO
-    """bf16 autocast, or fp32; auto is bf16 where the processor or GPU computes in it."""
+    """bf16 autocast; fp32; or on a GPU tf32, whose products read 10 bits of each fp32 factor. auto is bf16 where the
+    processor or GPU computes in it, else fp32."""
 
     def __post_init__(self) -> None:
         if self.optimizer == Optimizer.NESTEROV and self.momentum == 0:

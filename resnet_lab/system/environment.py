@@ -62,18 +62,19 @@ def describe_torch(device: Any, dtype: Any) -> dict[str, Any]:
     """Return device, precision and determinism flags as they are in this process."""
     import torch
 
+    tf32 = device.type == "cuda" and dtype == torch.float32 and torch.backends.cudnn.allow_tf32
     return {
         "device": str(device),
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "gpu_driver": _gpu_driver() if device.type == "cuda" else None,
         "cuda": torch.version.cuda if device.type == "cuda" else None,
-        "precision": str(dtype).removeprefix("torch."),
+        "precision": "tf32" if tf32 else str(dtype).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "cudnn_deterministic": torch.backends.cudnn.deterministic,
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
-        "tf32": device.type == "cuda" and torch.backends.cudnn.allow_tf32,
+        "tf32": tf32,
     }
 
 

@@ -54,9 +54,9 @@ class Options:
         require_grace(self.grace)
 
     def threads_on(self, device: str) -> int:
-        """Return the threads of the worker; 0 leaves them to torch."""
+        """Return the threads of the worker: one beside a GPU, which computes."""
         if device != "cpu":
-            return 0
+            return 1
         return cores() if self.threads == "auto" else self.threads
 
     @property

@@ -79,7 +79,7 @@ class Options:
     cluster: Annotated[str | None, arg(metavar="{auto,HOST:PORT}", help_behavior_hint="")] = None
     """Train on the nodes of a Ray cluster: the one of this machine, or at an address. SCALING.md has recipes."""
     precision: Annotated[Precision, arg(metavar="{" + ",".join(Precision) + "}")] = Precision.AUTO
-    """auto: bf16 where the processor or GPU computes in it, else fp32."""
+    """auto: bf16 where the processor or GPU computes in it, else fp32. tf32: fp32 by a GPU's tensor cores."""
     deterministic: Annotated[bool, arg(help_behavior_hint="")] = False
     """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
     compile: Annotated[bool, arg(help_behavior_hint="")] = False

@@ -66,6 +66,6 @@ def test_other_load_is_what_the_machine_did_beyond_our_processes():
     assert 0 < now.ours <= now.total
 
 
-@pytest.mark.parametrize("precision", list(Precision))
+@pytest.mark.parametrize("precision", [Precision.AUTO, Precision.FP32, Precision.BF16])
 def test_a_matrix_rate_is_measured_however_short_the_time(precision):
     assert gemm_gflops(precision, seconds=0, side=64) > 0

@@ -10,7 +10,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.runner.executor import Executor
 from resnet_lab.runner.fleet.gpus import VISIBLE, choose_gpus, make_gpu_fleet, visible_gpus
 from resnet_lab.runner.packed_executor import make_executor
-from resnet_lab.runner.resources import Options, resources
+from resnet_lab.runner.resources import Options, require_precision, resources
 from resnet_lab.spec import RunSpec
 from resnet_lab.system.environment import cores
 
@@ -50,7 +50,9 @@ def place(options: FleetOptions, cells: Sequence[RunSpec]) -> Placement:
 
         if options.devices is not None:
             raise UserError("--devices lists GPUs of this machine, --cluster takes those of its nodes: give one")
-        return on_cluster(RayCluster.connect(options.cluster), options)
+        placed = on_cluster(RayCluster.connect(options.cluster), options)
+        require_precision(placed.device, cells)
+        return placed
     gpus = _chosen_gpus(options)
     device, jobs = resources(options, cells)
     if len(gpus) < 2 or device == "cpu":

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from resnet_lab.engine import precision
-from resnet_lab.engine.precision import autocast, resolve_device, resolve_dtype
+from resnet_lab.engine.precision import autocast, resolve_device, resolve_dtype, use_precision
 from resnet_lab.errors import UserError
 from resnet_lab.spec import Precision
 
@@ -68,6 +68,34 @@ def test_a_processor_without_bf16_units_and_a_torch_that_does_not_know_compute_i
     for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.delattr(torch.cpu, check)
     assert resolve_dtype(Precision.AUTO, CPU) == torch.float32
+
+
+FLAGS = ((torch.backends.cudnn, "allow_tf32"), (torch.backends.cuda.matmul, "allow_tf32"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [(Precision.FP32, False), (Precision.BF16, False), (Precision.AUTO, False), ("tf32", True)]
+)
+def test_float32_products_of_a_gpu_are_float32_unless_tf32_is_asked_for(monkeypatch, asked, expected):
+    before = [getattr(place, name) for place, name in FLAGS]
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
+    try:
+        for place, name in FLAGS:
+            setattr(place, name, not expected)
+        dtype = use_precision(Precision(asked), torch.device("cuda"))
+        assert [getattr(place, name) for place, name in FLAGS] == [expected, expected]
+    finally:
+        for (place, name), value in zip(FLAGS, before, strict=True):
+            setattr(place, name, value)
+    assert dtype == (torch.float32 if asked in ("fp32", "tf32") else torch.bfloat16)
+
+
+def test_tf32_is_refused_in_a_sentence_where_nothing_multiplies_in_it(monkeypatch):
+    with pytest.raises(UserError, match="the device is cpu: use fp32"):
+        resolve_dtype(Precision.TF32, CPU)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    with pytest.raises(UserError, match="needs a GPU of compute capability"):
+        resolve_dtype(Precision.TF32, torch.device("cuda"))
 
 
 def test_autocast_computes_products_in_its_type_and_fp32_changes_nothing():

@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from resnet_lab.errors import UserError
 from resnet_lab.runner.executor import LocalExecutor
-from resnet_lab.runner.packed_executor import PackedExecutor, make_executor
+from resnet_lab.runner.packed_executor import PackedExecutor, make_executor, shared_by
 from resnet_lab.runner.resources import resources
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
@@ -134,3 +135,14 @@ def test_where_nothing_can_be_measured_trials_run_one_at_a_time(monkeypatch, cap
     monkeypatch.setattr("resnet_lab.engine.precision.resolve_device", torch.device)
     assert resources(options("cuda"), [TINY]) == ("cuda", 1)
     assert "one at a time" in capsys.readouterr().err
+
+
+def test_a_precision_that_the_device_lacks_is_refused_before_anything_is_written():
+    with pytest.raises(UserError, match="tf32 is a GPU's"):
+        resources(options("cpu"), [TINY, replace(TINY, {"recipe.precision": "tf32"})])
+
+
+def test_trials_in_tf32_have_a_process_of_their_own():
+    fp32, tf32 = (replace(TINY, {"recipe.precision": precision}) for precision in ("fp32", "tf32"))
+    assert shared_by(fp32) == shared_by(replace(fp32, {"recipe.precision": "bf16", "model.depth": 20}))
+    assert shared_by(fp32) != shared_by(tf32)

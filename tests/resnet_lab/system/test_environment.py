@@ -3,8 +3,9 @@
 import os
 
 import pytest
+import torch
 
-from resnet_lab.system.environment import _gpu_driver, environment_set
+from resnet_lab.system.environment import _gpu_driver, describe_torch, environment_set
 
 
 def test_variables_are_set_within_the_block_and_put_back_after_it(monkeypatch):
@@ -42,3 +43,14 @@ def test_the_version_of_the_gpu_driver_is_read(line, version, tmp_path):
     (tmp_path / "version").write_text(line + "\nGCC version: 12.2.0\n")
     assert _gpu_driver(tmp_path / "version") == version
     assert _gpu_driver(tmp_path / "none") is None
+
+
+@pytest.mark.parametrize(
+    ("dtype", "flag", "precision"),
+    [(torch.float32, True, "tf32"), (torch.float32, False, "float32"), (torch.bfloat16, True, "bfloat16")],
+)
+def test_the_precision_of_a_gpu_is_that_of_its_products(monkeypatch, dtype, flag, precision):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a GPU")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", flag)
+    assert describe_torch(torch.device("cuda"), dtype)["precision"] == precision
+    assert describe_torch(torch.device("cpu"), dtype)["precision"] == str(dtype).removeprefix("torch.")
