@@ -24,12 +24,13 @@ class Options(Protocol):
     def data_dir(self) -> Path | None: ...
 
 
-def resources(options: Options, cells: Sequence[RunSpec]) -> tuple[str, int]:
+def resources(options: Options, cells: Sequence[RunSpec], device: str | None = None) -> tuple[str, int]:
     """Return the device by name and the number of trials at once. Loads torch only where there may be a GPU.
 
+    `device` stands in the options' place where this process has been shown some of the GPUs only.
     Raises UserError for a device that is not there, or that does not compute in a run's precision.
     """
-    device = options.device
+    device = device or options.device
     if device not in ("auto", "cpu") or (device == "auto" and may_have_gpu()):
         from resnet_lab.engine.precision import resolve_device
 

@@ -18,10 +18,10 @@ from resnet_lab.interchange.weights import NONE
 from resnet_lab.networks.sizes import check_size
 from resnet_lab.runner.driver import run_phase
 from resnet_lab.runner.executor import Executor
+from resnet_lab.runner.fleet.placement import place_alone
 from resnet_lab.runner.identity import TrialIdentity
 from resnet_lab.runner.lock import driver_lock, require_writable
 from resnet_lab.runner.packed_executor import make_executor
-from resnet_lab.runner.resources import resources
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fingerprint import fingerprint
 from resnet_lab.spec.protocol import fault_words
@@ -50,7 +50,7 @@ def launch(spec: RunSpec, options: Options) -> int:
     """
     _require_correct(spec, options)
     facts = check(spec, options)
-    device, _ = resources(options, [spec])
+    device = place_alone(options, spec)
     trial = Trial(root=options.out.absolute() / "trials", spec=spec)
     if options.dry_run:
         text.show_plan(trial, facts, device, recipe_of(spec, options.recipe), as_json=options.json)

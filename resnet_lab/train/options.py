@@ -27,8 +27,8 @@ class Options:
     """Length of the run, in place of recipe.iterations."""
     out: Annotated[Path, arg(metavar="DIR")] = Path("runs")
     """Folder for the trial and the databases, which may be that of studies."""
-    device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
-    """Where to train."""
+    device: Annotated[str, arg(metavar="{auto,cpu,cuda,cuda:N}")] = "auto"
+    """Where to train; cuda:1 is the second of the visible GPUs."""
     threads: Annotated[int | Literal["auto"], arg(metavar="{auto,INT}")] = "auto"
     """Threads on a CPU. auto: one a core; a study gives each of its trials one, and 1 gives the same bits."""
     deterministic: Annotated[bool, arg(help_behavior_hint="")] = False

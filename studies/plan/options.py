@@ -72,8 +72,8 @@ class Options:
     jobs: Annotated[int | Literal["auto"], arg(metavar="{auto,INT}")] = "auto"
     """Trials at once, on each GPU or node where there are several. auto: one a core; on a GPU as many as pay off,
     measured for a few seconds."""
-    device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
-    """Where to train."""
+    device: Annotated[str, arg(metavar="{auto,cpu,cuda,cuda:N}")] = "auto"
+    """Where to train; cuda:1 is the second of the visible GPUs, cuda all of them."""
     devices: Annotated[str | None, arg(metavar="N,N,...", help_behavior_hint="")] = None
     """GPUs of this machine to train on, such as 0,1,3. Default: all that are visible."""
     cluster: Annotated[str | None, arg(metavar="{auto,HOST:PORT}", help_behavior_hint="")] = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from resnet_lab.errors import UserError
 from resnet_lab.runner.executor import Executor
-from resnet_lab.runner.fleet.gpus import VISIBLE, choose_gpus, make_gpu_fleet, visible_gpus
+from resnet_lab.runner.fleet.gpus import VISIBLE, choose_gpus, list_slices, make_gpu_fleet, one_gpu, visible_gpus
 from resnet_lab.runner.packed_executor import make_executor
 from resnet_lab.runner.resources import Options, require_precision, resources
 from resnet_lab.spec import RunSpec
@@ -54,7 +54,7 @@ def place(options: FleetOptions, cells: Sequence[RunSpec]) -> Placement:
         require_precision(placed.device, cells)
         return placed
     gpus = _chosen_gpus(options)
-    device, jobs = resources(options, cells)
+    device, jobs = resources(options, cells, _device_within(options.device, gpus))
     if len(gpus) < 2 or device == "cpu":
         return Placement(device=device, jobs=jobs, slots=jobs)
     make = partial(make_gpu_fleet, gpus)
@@ -84,17 +84,37 @@ def on_cluster(cluster: "Cluster", options: FleetOptions) -> Placement:
     return Placement(device=device, jobs=cores(), slots=max(1, slots), make_executor=make, text=named)
 
 
+def place_alone(options: Options, spec: RunSpec) -> str:
+    """Return the device, by name, that one run trains on: of several GPUs one. Raises UserError for none."""
+    gpus = () if options.device == "cpu" else _narrowed(options.device, None)
+    return resources(options, [spec], _device_within(options.device, gpus))[0]
+
+
 def _chosen_gpus(options: FleetOptions) -> tuple[str, ...]:
     """Return the GPUs to use, and have this process and its workers see no others."""
+    if options.devices is not None and options.device.startswith("cuda:"):
+        raise UserError(f"--devices lists GPUs, and --device {options.device} is one: give one of the two")
+    gpus = () if options.device == "cpu" else _narrowed(options.device, options.devices)
+    if options.devices is not None and not gpus:
+        raise UserError(f"--devices {options.devices} lists GPUs, and none is used: leave it out")
+    return gpus
+
+
+def _narrowed(device: str, devices: str | None) -> tuple[str, ...]:
+    """Return the GPUs that the options name, all that are visible where they name none, and hide the others."""
     from resnet_lab.runner.resources import may_have_gpu
 
-    if options.device == "cpu" or not may_have_gpu():
-        if options.devices is not None:
-            raise UserError(f"--devices {options.devices} lists GPUs, and none is used: leave it out")
+    if not may_have_gpu():
         return ()
     import torch
 
-    gpus = choose_gpus(options.devices, visible_gpus(torch.cuda.device_count()))
-    if options.devices is not None:
+    visible = visible_gpus(torch.cuda.device_count(), list_slices())
+    gpus = (one_gpu(device, visible),) if device.startswith("cuda:") else choose_gpus(devices, visible)
+    if devices is not None or device.startswith("cuda:"):
         os.environ[VISIBLE] = ",".join(gpus)
     return gpus
+
+
+def _device_within(device: str, gpus: Sequence[str]) -> str:
+    """Return the device as processes name it that see only these GPUs."""
+    return "cuda" if gpus and device.startswith("cuda:") else device

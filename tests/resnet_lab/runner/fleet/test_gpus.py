@@ -23,6 +23,7 @@ SETTINGS = WorkerSettings(data_dir=None, device="cuda", environment={})
         ("GPU-8a, GPU-9b", 2, ("GPU-8a", "GPU-9b")),
         ("", 0, ()),
         ("0,1,7", 2, ("0", "1")),  # torch stops at the first that is not there
+        ("MIG-1a,MIG-2b,MIG-1a", 1, ("MIG-1a", "MIG-2b")),  # CUDA shows a process one slice
     ],
 )
 def test_visible_gpus_go_by_the_names_that_the_environment_gives_them(variable, count, expected, monkeypatch):
@@ -30,6 +31,41 @@ def test_visible_gpus_go_by_the_names_that_the_environment_gives_them(variable, 
     if variable is not None:
         monkeypatch.setenv(gpus.VISIBLE, variable)
     assert visible_gpus(count) == expected
+
+
+LISTING = """\
+GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-8a0f)
+  MIG 3g.20gb     Device  0: (UUID: MIG-1a)
+  MIG 3g.20gb     Device  1: (UUID: MIG-2b)
+GPU 1: NVIDIA A100-SXM4-40GB (UUID: GPU-9b1e)
+GPU 10: NVIDIA A100-SXM4-40GB (UUID: GPU-ab22)
+  MIG 7g.40gb     Device  0: (UUID: MIG-3c)
+"""
+
+
+@pytest.mark.parametrize(
+    ("variable", "count", "expected"),
+    [
+        (None, 2, ("MIG-1a", "MIG-2b", "1")),
+        ("1", 1, ("1",)),
+        ("10", 1, ("MIG-3c",)),
+        ("GPU-8a,GPU-9b1e", 2, ("MIG-1a", "MIG-2b", "GPU-9b1e")),
+        ("MIG-2b", 1, ("MIG-2b",)),
+    ],
+)
+def test_every_slice_of_a_gpu_that_is_cut_counts_as_one(variable, count, expected, monkeypatch):
+    monkeypatch.delenv(gpus.VISIBLE, raising=False)
+    if variable is not None:
+        monkeypatch.setenv(gpus.VISIBLE, variable)
+    assert visible_gpus(count, LISTING) == expected
+
+
+def test_slices_are_listed_only_where_there_are_any(monkeypatch, tmp_path):
+    monkeypatch.setattr(gpus, "SLICES", tmp_path)
+    monkeypatch.setattr(gpus.subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=LISTING))
+    assert gpus.list_slices() == ""
+    (tmp_path / "gpu0" / "mig" / "gi1").mkdir(parents=True)
+    assert gpus.list_slices() == LISTING
 
 
 def test_devices_are_places_among_the_visible():
@@ -100,4 +136,30 @@ def test_one_gpu_needs_no_fleet_and_a_cpu_takes_no_list():
         placement.place(one, [])
     one.cluster = "auto"
     with pytest.raises(UserError, match="give one"):
+        placement.place(one, [])
+
+
+@pytest.mark.usefixtures("four_gpus")
+def test_one_gpu_by_its_place_is_the_only_one_that_workers_see(monkeypatch):
+    one = Asked()
+    one.device = "cuda:2"
+    found = placement.place(one, [])
+    assert (found.device, found.slots, found.text, os.environ[gpus.VISIBLE]) == ("cuda", 3, "", "6")
+    monkeypatch.setenv(gpus.VISIBLE, "GPU-8a,GPU-9b,GPU-cc,GPU-ff")
+    assert (placement.place_alone(one, RunSpec()), os.environ[gpus.VISIBLE]) == ("cuda", "GPU-cc")
+
+
+@pytest.mark.usefixtures("four_gpus")
+@pytest.mark.parametrize(
+    ("device", "devices", "why"),
+    [
+        ("cuda:4", None, "--device cuda:4 is not on this machine, which shows 4 GPUs, counted from 0"),
+        ("cuda:x", None, "there is no device 'cuda:x': use auto, cpu or cuda"),
+        ("cuda:1", "0,1", "give one of the two"),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_refused_in_a_sentence(device, devices, why):
+    one = Asked()
+    one.device, one.devices = device, devices
+    with pytest.raises(UserError, match=why):
         placement.place(one, [])
