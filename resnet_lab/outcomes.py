@@ -5,6 +5,8 @@ One vocabulary from the worker's failure.json to Optuna, MLflow, tables and repo
 """
 
 import errno
+import os
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -132,7 +134,14 @@ def reason_for(error: BaseException) -> str:
     return type(error).__name__
 
 
+def failure(reason: str, error: BaseException) -> dict[str, Any]:
+    """Return what a worker records of the error that is handled now: the content of failure.json."""
+    return {"reason": reason, "detail": str(error), "traceback": traceback.format_exc(), "pid": os.getpid()}
+
+
 def _says_no_memory(error: BaseException) -> bool:
     # torch.OutOfMemoryError is a RuntimeError; what allocates for a processor raises a plain one.
     text = str(error).lower()
+    if isinstance(error, ImportError):  # the loader gives the reason of any other fault after these words
+        return text.endswith("failed to map segment from shared object")
     return isinstance(error, RuntimeError | OSError) and any(words in text for words in NO_MEMORY)

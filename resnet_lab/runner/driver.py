@@ -7,15 +7,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from resnet_lab.errors import DiskFullError, UserError
+from resnet_lab.errors import DiskFullError
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import MAX_RETRIES, Outcome, Reason, reason_of, with_sentence
 from resnet_lab.runner.display import Display
 from resnet_lab.runner.executor import Distributed, Executor, Exit
 from resnet_lab.runner.identity import TrialIdentity, run_tags
+from resnet_lab.runner.place import Place
 from resnet_lab.runner.run_log import RunLog
 from resnet_lab.runner.running_trial import Record, RunningTrial
 from resnet_lab.runner.trial_store import Searcher, TrialStore
@@ -83,22 +83,22 @@ class Driver(ABC):
 
         On any exception the workers are ended and all records closed.
         """
-        out = self.trials[0].root.parent if self.trials else None
-        found, queue = _identity(out), self._unsettled()
+        place, queue = Place.of(self.trials), self._unsettled()
         budget = self.searcher.budget if self.searcher else 0
         self.display.begin(total=len(self.trials) + budget, done=len(self.trials) - len(queue))
         try:
             while self._fill(queue):
+                place.require()
                 for ended in self.executor.wait(POLL_S):
                     self._end(ended, queue)
                 self._report_news()
                 for running in list(self._running.values()):
                     self._follow(running, queue)
+            place.require()
             self.log.close()
         except BaseException as error:
-            self._interrupt(error)
-            if _identity(out) != found:
-                raise UserError(f"{out} was deleted or moved in mid-run, and with it what was finished") from error
+            self._interrupt(error, place)
+            place.require(error)
             raise
 
     def _unsettled(self) -> deque[Trial]:
@@ -258,7 +258,7 @@ class Driver(ABC):
         self._look(running)
         self.log.finish(running, metrics)
 
-    def _interrupt(self, error: BaseException) -> None:
+    def _interrupt(self, error: BaseException, place: Place) -> None:
         """End the workers; their last finished epochs stay, and the next launch goes on from there.
 
         The error that interrupted the driver is the one to report: what cannot be closed now, the next launch closes.
@@ -269,20 +269,11 @@ class Driver(ABC):
                 self.executor.drain(self.grace)
         with contextlib.suppress(Exception):
             self.executor.cancel()
-        for running in self._running.values():
+        for running in self._running.values() if place.is_there else ():  # else a new, empty database would be made
             with contextlib.suppress(Exception):
                 self.store.fail(running.trial, Reason.INTERRUPTED)
             with contextlib.suppress(Exception):
                 self.log.kill(running)
-
-
-def _identity(folder: Path | None) -> tuple[int, int] | None:
-    """Return what tells a folder from one that was made again in its place; None where there is none."""
-    try:
-        status = folder.stat() if folder else None
-    except OSError:
-        return None
-    return (status.st_dev, status.st_ino) if status else None
 
 
 def _require_room(ended: Exit) -> None:

@@ -10,6 +10,8 @@ from multiprocessing.connection import Connection
 from threading import Thread
 from typing import ParamSpec, TypeVar
 
+from resnet_lab.errors import UserError
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -19,7 +21,7 @@ def submit(
 ) -> "Future[Result]":
     """Start `function(*arguments, **options)` in a fork of the workers' server and return at once.
 
-    The future raises RuntimeError where the process ends without a result.
+    The future raises RuntimeError where the process ends without a result, UserError where a library cannot be loaded.
     """
     future: Future[Result] = Future()
 
@@ -43,12 +45,14 @@ def _in_fork(call: Callable[[], Result], name: str) -> Result:
     process.start()
     sender.close()
     try:
-        result: Result = receiver.recv()
+        result: Result | UserError = receiver.recv()
     except EOFError:
         raise RuntimeError(f"the process that should run {name} ended without an answer") from None
     finally:
         receiver.close()
         process.join()
+    if isinstance(result, UserError):
+        raise result
     return result
 
 
@@ -59,6 +63,9 @@ def _send_result(sender: Connection, call: Callable[[], object]) -> None:
     caller = multiprocessing.parent_process()
     if caller is None or not caller.is_alive():  # gone while the server was still loading
         return
-    result = call()
+    try:
+        result = call()
+    except (ImportError, MemoryError) as error:
+        result = UserError(f"{error or 'out of memory'}: is the memory limited (`ulimit -v`) to less than torch needs?")
     with contextlib.suppress(BrokenPipeError):  # gone meanwhile
         sender.send(result)

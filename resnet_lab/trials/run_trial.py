@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from resnet_lab.metrics import TEST_CURVE, TEST_ERROR, VAL_ERROR
-from resnet_lab.outcomes import Reason, reason_for
+from resnet_lab.outcomes import Reason, failure, reason_for
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system import atomic
 from resnet_lab.trials import batch_record, image_record
@@ -212,4 +210,4 @@ def _describe(error: Exception) -> Json:
         reason: str = Reason.DIVERGED
     else:
         reason = Reason.ORPHANED if isinstance(error, OrphanedError) else reason_for(error)
-    return {"reason": reason, "detail": str(error), "traceback": traceback.format_exc(), "pid": os.getpid()}
+    return failure(reason, error)

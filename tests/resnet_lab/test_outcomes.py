@@ -59,6 +59,8 @@ def test_what_wants_room_is_tried_with_the_machine_to_itself():
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB"), "out of memory", Reason.OUT_OF_MEMORY),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory", Reason.OUT_OF_MEMORY),
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "out of memory", Reason.OUT_OF_MEMORY),
+        (ImportError("torch.so: failed to map segment from shared object"), "out of memory", Reason.OUT_OF_MEMORY),
+        (ImportError("a.so: failed to map segment: Operation not permitted"), "ImportError", Reason.CRASHED),
         (PermissionError(errno.EACCES, "Permission denied"), "user error", Reason.USER_ERROR),
         (OSError(errno.EIO, "Input/output error"), "OSError", Reason.CRASHED),
         (MemoryError(), "out of memory", Reason.OUT_OF_MEMORY),
