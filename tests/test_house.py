@@ -201,6 +201,8 @@ def mirrored(test: str) -> bool:
 
 COMMANDS = {"pytest-xdist": "--numprocesses", "ruff": "/ruff ", "mypy": "/mypy", "import-linter": "/lint-imports"}
 """Development packages that are run and not imported, each with what `make` calls of it."""
+EXTRAS = {"pynvml": "nvidia-ml-py"}
+"""Modules of extras, which need not be installed, by the distributions that bring them."""
 LIBRARIES = "## Written by hand, and the library that could"
 LONG = 60
 
@@ -221,13 +223,13 @@ def imported(*folders: str) -> set[str]:
     names += [node.module or "" for node in statements if isinstance(node, ast.ImportFrom)]
     tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {*PACKAGES, "tests", ""}
     # mlflow's modules come with its skinny and its whole distribution.
-    return {min((each.lower() for each in known.get(top, [top])), key=len) for top in tops}
+    return {min((each.lower() for each in known.get(top, [EXTRAS.get(top, top)])), key=len) for top in tops}
 
 
 def test_nothing_is_listed_that_is_not_imported_and_nothing_imported_that_is_not_listed():
-    assert imported("ablations", "resnet_lab", "analysis", "studies") == listed() | listed("ray")
+    assert imported("ablations", "resnet_lab", "analysis", "studies") == listed() | listed("ray") | listed("gpu")
     makefile = path_of("Makefile").read_text()
-    unused = listed("dev") - imported("tests") - set(COMMANDS)
+    unused = listed("dev") - imported("tests", "benchmarks") - set(COMMANDS)
     assert {name for name in unused if not name.endswith("-stubs")} == set()
     assert [name for name, words in COMMANDS.items() if words not in makefile] == []
     assert imported("tests", "benchmarks") <= listed() | listed("dev") | listed("ray")

@@ -55,6 +55,9 @@ class SimulatedCluster:
     shared: list[Any] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     """(node, method) of every call that was carried out."""
+    wall: float = 0.0
+    cpu: float = 0.0
+    """Seconds that agents took, which on a real cluster are those of other machines."""
 
     @classmethod
     def of(cls, count: int, *, cpus: int = 1, gpus: int = 0, **options: Any) -> "SimulatedCluster":
@@ -119,48 +122,48 @@ class SimulatedCluster:
             call.error = AgentLostError("the actor died")
             return
         self.calls.append((node, call.method))
+        wall, cpu = time.perf_counter(), time.process_time()
         try:
             call.answer = getattr(call.agent.agent, call.method)(*call.arguments)
         except Exception as error:
             call.error = error
+        self.wall += time.perf_counter() - wall
+        self.cpu += time.process_time() - cpu
         if node in self.silent:
             call.error = AgentSilentError("the actor is unavailable")
 
 
 class SimulatedFleet(ClusterExecutor):
-    """A fleet of simulated nodes without a common disk; `wall` and `cpu` are the seconds that writing trials took."""
+    """A fleet of simulated nodes without a common disk; `wall` and `cpu` are the seconds that its agents took."""
 
     def __init__(self, nodes: int, dying: float = 0.0, **arguments: Any) -> None:
         """The agent of a node dies under a share `dying` of the trials, each time before it has answered."""
-        self._draw, self._dying = random.Random(0), dying
-        self._made: list[SimulatedExecutor] = []
-        self.nodes = SimulatedCluster.of(nodes, cpus=arguments.pop("slots"), make_agent=lambda _: self._agent())
+        self._draw, self._dying, self.losses = random.Random(0), dying, 0
+        self.nodes = SimulatedCluster.of(nodes, cpus=arguments.pop("slots"), make_agent=lambda _: HostingAgent())
         patience = Patience(look=0.0, again=0.0)
         super().__init__(self.nodes, jobs="auto", patience=patience, **arguments)
 
     @property
     def wall(self) -> float:
-        return sum(each.wall for each in self._made)
+        return self.nodes.wall
 
     @property
     def cpu(self) -> float:
-        return sum(each.cpu for each in self._made)
+        return self.nodes.cpu
 
     def submit(self, trial: Trial) -> None:
         super().submit(trial)
         if self._draw.random() < self._dying:
+            self.losses += 1
             self.nodes.kill_agent(self.place_of(trial.name).removeprefix("node "))
 
-    def _agent(self) -> Agent:
-        made = self._made
 
-        class Hosting(Agent):
-            def open(self, order: Order) -> int:
-                made.append(SimulatedExecutor(slots=order.cpus, settings=order.settings, threads=1))
-                self._executor = made[-1]
-                return order.cpus
+class HostingAgent(Agent):
+    """An agent whose executor writes trials at once, and who sees no disk of the driver's."""
 
-            def submit(self, spec: str, attempt: int, root: str, probe: str, files: Files) -> None:  # noqa: ARG002
-                super().submit(spec, attempt, root, "unseen", files)
+    def open(self, order: Order) -> int:
+        self._executor = SimulatedExecutor(slots=order.cpus, settings=order.settings, threads=1)
+        return order.cpus
 
-        return Hosting()
+    def submit(self, spec: str, attempt: int, root: str, probe: str, files: Files) -> None:  # noqa: ARG002
+        super().submit(spec, attempt, root, "unseen", files)

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -57,9 +57,10 @@ def launch(study: Study, options: Options) -> int:
         make_executor=where.make_executor,
     )
     prepared = launch.prepare()
-    require_writable(options.out)
-    with driver_lock(options.out, study.name):
-        return launch.run(prepared)
+    with _left_at_the_end(prepared.executor):
+        require_writable(options.out)
+        with driver_lock(options.out, study.name):
+            return launch.run(prepared)
 
 
 def _show_coverage(plan: Plan, options: Options) -> None:
@@ -155,11 +156,15 @@ class StudyLaunch:
         laps, environment = Laps(), describe_code() | describe_machine()
         # The fork server loads torch while this process loads what its databases need.
         executor = self._executor(environment)
-        measured = start_measuring(self.plan)
-        load_client()
-        import optuna  # noqa: F401
+        with contextlib.ExitStack() as refused:
+            refused.enter_context(_left_at_the_end(executor))
+            measured = start_measuring(self.plan)
+            load_client()
+            import optuna  # noqa: F401
 
-        return Prepared(executor=executor, environment=environment, audit=audit(self.plan, measured()), laps=laps)
+            checked = audit(self.plan, measured())
+            refused.pop_all()
+        return Prepared(executor=executor, environment=environment, audit=checked, laps=laps)
 
     def run(self, prepared: Prepared | None = None) -> int:
         """Run the mode's trials, report and publish. Returns the exit code."""
@@ -173,7 +178,7 @@ class StudyLaunch:
         self._freeze(driver, console)
         known = dict(driver.finished_runs)
         laps.lap("setup")
-        meter = Meter()
+        meter = Meter(device=self.device)
         outcome = self._train(driver, console)
         laps.lap("training")
         joules = _joules(prepared.executor, meter)
@@ -387,9 +392,19 @@ class StudyLaunch:
         driver.log.store.attempt(partial(driver.launch.end, "FINISHED"))
 
 
+@contextlib.contextmanager
+def _left_at_the_end(executor: Executor) -> Iterator[None]:
+    """Leave other machines however a launch ends: what runs there and what was put down there would stay."""
+    try:
+        yield
+    finally:
+        if isinstance(executor, Remote):
+            executor.close()
+
+
 def _joules(executor: Executor, meter: "Meter") -> float | None:
     """Return the joules of the machines that trained, None where those of any are not known; leave other machines."""
-    here = meter.stop()
+    here = meter.stop().total
     return executor.close() if isinstance(executor, Remote) else here
 
 

@@ -21,6 +21,21 @@ def test_depths_and_seeds_grow_with_the_study(trials):
     assert study_scale.shape(10_000) == (25, 100)
 
 
+def test_two_places_take_turns_and_the_ratio_is_of_their_medians():
+    options = study_scale.Options(nodes=4, turns=2)
+    assert study_scale.places(options) == [study_scale.Place(), study_scale.Place(4)] * 2
+    with_server = study_scale.Options(nodes=4, server="sqlite", turns=1)
+    assert study_scale.places(with_server) == [study_scale.Place(4), study_scale.Place(4, "sqlite")]
+    assert study_scale.places(study_scale.Options(nodes=50, dying=0.05)) == [study_scale.Place(50)]
+    rows = [
+        {"nodes": nodes, "server": 0.0, "trials": 100.0, "trial_ms": ms, "trial_cpu_ms": ms}
+        for nodes, ms in ((0.0, 10.0), (4.0, 12.0), (0.0, 30.0), (4.0, 24.0))
+    ]
+    found = study_scale.summary(rows)
+    assert found["other_place_to_first"] == {"100": {"trial_ms": 0.9, "trial_cpu_ms": 0.9}}
+    assert "0.90" in study_scale.text_of(found)
+
+
 def test_a_simulated_trial_is_complete_once_waited_for(tmp_path):
     settings = WorkerSettings(data_dir=None, device="cpu", environment={"git_sha": "abc"})
     executor = SimulatedExecutor(slots=2, settings=settings, threads=1)
@@ -54,3 +69,5 @@ def test_an_option_out_of_range_is_refused():
         fixed_cost.Options(trials=1)
     with pytest.raises(UserError, match="--trials 100 3"):
         study_scale.Options(trials=(100, 3))
+    with pytest.raises(UserError, match="--dying a share"):
+        study_scale.Options(nodes=4, dying=2.0)

@@ -43,7 +43,11 @@ def costs(data: ReportData) -> Iterator[Block]:
 def last_launch(data: Traces) -> list[tuple[str, str]]:
     """Return wall time and energy of the last launch, as far as they were measured."""
     joules = data.launch.get("energy_j")
-    energy = f"{joules / 3600:.2f} Wh over the last launch (processor packages, RAPL)" if joules else "not measured"
+    energy = (
+        f"{joules / 3600:.2f} Wh over the last launch (processor packages by RAPL, GPUs by NVML)"
+        if joules
+        else "not measured"
+    )
     parts = data.launch.get("seconds", {})
     wall = [("Wall time of the last launch", seconds_or_hours(sum(parts.values())))] if parts else []
     return [*wall, ("Energy", energy)]

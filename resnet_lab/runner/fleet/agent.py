@@ -23,7 +23,7 @@ from resnet_lab.runner.fleet.mirror import Files, Mirror, write_files
 from resnet_lab.runner.packed_executor import make_executor
 from resnet_lab.runner.resources import resources
 from resnet_lab.spec.fields import from_json
-from resnet_lab.system.energy import Meter
+from resnet_lab.system.energy import Joules, Meter
 from resnet_lab.system.environment import describe_machine, training_code
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
@@ -93,7 +93,7 @@ class Agent:
     _root: Path | None = None
     _lock: BaseFileLock | None = None
     _data_dir: Path | None = None
-    _meter: Meter = field(default_factory=Meter)
+    _meter: Meter | None = None
     _hosted: dict[str, _Hosted] = field(default_factory=dict)
     _attempts: set[int] = field(default_factory=set)
     _unacknowledged: list[News] = field(default_factory=list)
@@ -130,6 +130,7 @@ class Agent:
         runs = [from_json(run) for run in order.runs]
         slots = _slots(order, settings) if order.jobs == "auto" else order.jobs
         self._executor = make_executor(slots=slots, settings=settings, threads=order.threads, runs=runs)
+        self._meter = Meter(device=settings.device)
         return slots
 
     def submit(self, spec: str, attempt: int, root: str, probe: str, files: Files) -> None:
@@ -188,13 +189,13 @@ class Agent:
         hosted, self._hosted = self._hosted, {}
         return {name: each.mirror.changes(final=True) for name, each in hosted.items() if each.mirror is not None}
 
-    def close(self) -> float | None:
-        """End what runs, remove the folders here, and return the joules of this machine, None where not known."""
+    def close(self) -> Joules:
+        """End what runs, remove the folders here, and return the joules of this machine and of the agent's GPU."""
         if self._executor is not None:
             self._executor.cancel()
         if self._root is not None:
             shutil.rmtree(self._root, ignore_errors=True)
-        return self._meter.stop()
+        return self._meter.stop() if self._meter is not None else Joules(None)
 
     def _running(self) -> Executor:
         if self._executor is None:

@@ -21,6 +21,7 @@ from resnet_lab.runner.fleet.cluster import AgentSilentError, Cluster, ClusterEr
 from resnet_lab.runner.fleet.mirror import Files, read_files, write_files
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import to_json
+from resnet_lab.system.energy import Joules
 from resnet_lab.system.environment import training_code
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import FAILED, WorkerSettings
@@ -124,7 +125,7 @@ class ClusterExecutor:
         self._places: dict[str, str] = {}
         self._news: list[str] = []
         self._exits: list[Exit] = []
-        self._joules: list[float | None] = []
+        self._is_joules_known = True
         self._attempts = itertools.count(1)
         self._probes: set[Path] = set()
         self._probe = f".{uuid.uuid4().hex}"
@@ -195,13 +196,12 @@ class ClusterExecutor:
         """End every agent. Returns the joules of all nodes, None where those of any are not known."""
         calls = {self._cluster.call(member.agent, "close"): member for member in self._members}
         answers = self._answers(calls, self._patience.stop)
-        joules = self._joules + [answers.get(call) for call in calls]
+        joules = [(member.seat.node.id, answers.get(call)) for call, member in calls.items()]
         for agent in [each.agent for each in self._members] + [each.agent for each in self._candidates]:
             self._kill(agent)
         self._members, self._candidates = [], []
         self._remove_probes()
-        known = [each for each in joules if each is not None]
-        return sum(known) if known and len(known) == len(joules) else None
+        return _sum_of(joules) if self._is_joules_known else None
 
     def _begin(self) -> None:
         """Wait until every node that is listed has answered for itself, or was given up."""
@@ -402,7 +402,7 @@ class ClusterExecutor:
         self._members.remove(member)
         self._kill(member.agent)
         self._tries[member.seat.key] = (1, time.monotonic() + self._patience.again)
-        self._joules.append(None)
+        self._is_joules_known = False
         self._news.append(f"{member.seat.name} was lost: {why}")
         lost = f"{member.seat.name} was lost: {why}"
         self._exits += [Exit(trial=trial, code=FAILED, lost=lost) for trial, _ in member.running.values()]
@@ -461,6 +461,18 @@ class ClusterExecutor:
         probes, self._probes = self._probes, set()
         for probe in probes:
             probe.unlink(missing_ok=True)
+
+
+def _sum_of(joules: Sequence[tuple[str, Joules | None]]) -> float | None:
+    """Return the joules of agents by their nodes; None where any is not known. Agents of a node share its packages."""
+    packages: dict[str, float] = {}
+    gpus = 0.0
+    for node, each in joules:
+        if each is None or each.packages is None or each.gpus is None:
+            return None
+        packages[node] = max(packages.get(node, 0.0), each.packages)
+        gpus += each.gpus
+    return sum(packages.values()) + gpus if packages else None
 
 
 def _words(error: BaseException) -> str:

@@ -134,7 +134,9 @@ def _start(ray: Any, quiet: dict[str, Any]) -> None:
         # Busy cores keep a node from answering the head in time, and here nothing can be lost but all of it. And
         # ray gives its workers a niceness of 15, where those of a launch without a cluster have none.
         patient = {"health_check_failure_threshold": 60, "worker_niceness": 0}
-        ray.init(num_cpus=cores(), include_dashboard=False, _node_ip_address=LOOPBACK, _system_config=patient, **quiet)
+        with _loopback_as_it_is(ray, LOOPBACK):
+            here = {"num_cpus": cores(), "include_dashboard": False, "_node_ip_address": LOOPBACK}
+            ray.init("local", **here, _system_config=patient, **quiet)
     except Exception as error:  # ray raises Exception itself where a node does not come up in time
         raise UserError(
             f"--cluster auto: ray cannot start here ({_first_sentence(error)}): leave out --cluster, or try again when "
@@ -143,7 +145,7 @@ def _start(ray: Any, quiet: dict[str, Any]) -> None:
 
 
 def _is_loopback(address: str) -> bool:
-    host = address.rpartition(":")[0].strip("[]")
+    host = (address.rpartition(":")[0] or address).strip("[]")
     return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
@@ -153,7 +155,7 @@ def _own_address(address: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _loopback_as_it_is(ray: Any, address: str) -> Iterator[None]:
-    """Have ray connect to a head that listens on loopback alone: it would look for it at this machine's other address.
+    """Have ray take loopback for what it is: it would look for a head, and let its own listen, at the other address.
 
     Where a later ray has no such function, nothing is changed.
     """

@@ -8,6 +8,7 @@ import pytest
 from resnet_lab.data import transfer
 from resnet_lab.errors import UserError
 from resnet_lab.runner.fleet.cluster_executor import Patience
+from resnet_lab.system.energy import Joules
 from tests.resnet_lab.runner.fleet.conftest import QUICK, SETTINGS, FakeAgent, SharingAgent
 from tests.specs import TINY
 
@@ -237,17 +238,22 @@ def test_data_is_read_once_and_sent_to_the_nodes_that_lack_it(make_cluster, make
 
 def test_energy_is_the_sum_over_the_nodes_and_none_where_any_is_unknown(make_cluster, make_executor):
     class Metered(FakeAgent):
-        joules = 10.0
+        joules = Joules(10.0, 3.0)
 
         def close(self):
             super().close()
             return self.joules
 
-    assert make_executor(make_cluster(3, agent=Metered)).close() == 30.0
-    cluster = make_cluster(2, agent=Metered)
-    executor = make_executor(cluster)
-    cluster.started[0].agent.joules = None
-    assert executor.close() is None
+    assert make_executor(make_cluster(3, agent=Metered)).close() == 39.0
+    for unknown in (Joules(None), Joules(10.0, None)):
+        cluster = make_cluster(2, agent=Metered)
+        executor = make_executor(cluster)
+        cluster.started[0].agent.joules = unknown
+        assert executor.close() is None
+    cuda = dataclasses.replace(SETTINGS, device="cuda")
+    assert make_executor(make_cluster(2, agent=Metered, gpus=2), settings=cuda).close() == 32.0, (
+        "a node's packages once"
+    )
     cluster = make_cluster(2, agent=Metered)
     executor = make_executor(cluster)
     cluster.kill_agent("n2")

@@ -2,9 +2,12 @@
 
 import pytest
 
+from resnet_lab.runner.executor import LocalExecutor
 from resnet_lab.runner.fleet.fleet import Fleet
 from resnet_lab.spec.fields import replace
+from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
+from resnet_lab.trials.worker_settings import WorkerSettings
 from tests.specs import TINY
 from tests.studies.fakes import FakeExecutor
 
@@ -50,3 +53,19 @@ def test_one_trial_is_cancelled_where_it_runs_and_all_are_drained(trials):
 def test_a_fleet_without_members_is_a_mistake():
     with pytest.raises(ValueError, match="at least one"):
         Fleet({})
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_two_members_for_real_give_the_bits_of_one(tmp_path, trials):
+    settings = WorkerSettings(data_dir=None, device="cpu", environment={})
+    fleet = Fleet({name: LocalExecutor(slots=1, settings=settings, threads=1) for name in ("a", "b")})
+    waiting, ended = trials[:3], []
+    while len(ended) < 3:
+        while waiting and fleet._free(max(fleet._members, key=fleet._free)):
+            fleet.submit(waiting.pop())
+        ended += fleet.wait(10)
+    assert [each.code for each in ended] == [0, 0, 0]
+    assert {fleet.place_of(trial.name) for trial in trials[:3]} == {"a", "b"}
+    alone = Trial(root=tmp_path / "alone", spec=trials[0].spec)
+    assert run_trial(alone, settings)
+    assert trials[0].result()["sha256"] == alone.result()["sha256"]
