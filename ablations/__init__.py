@@ -6,10 +6,12 @@ The switches import without torch, so that command lines answer at once; `build_
 from typing import TYPE_CHECKING, Any
 
 from ablations.choices import Activation, ActPosition, BlockKind, Norm, NormPosition, Preactivation, Shortcut
+from ablations.references import own
 from ablations.spec import BlockSpec
 
 if TYPE_CHECKING:
     from ablations.block import ResidualBlock, build_block
+    from ablations.own_parts import check_block
 
 __all__ = [
     "ActPosition",
@@ -22,6 +24,8 @@ __all__ = [
     "ResidualBlock",
     "Shortcut",
     "build_block",
+    "check_block",
+    "own",
 ]
 
 
@@ -30,4 +34,8 @@ def __getattr__(name: str) -> Any:
         from ablations import block
 
         return getattr(block, name)
+    if name == "check_block":
+        from ablations.own_parts import check_block
+
+        return check_block
     raise AttributeError(f"module 'ablations' has no attribute {name!r}")

@@ -1,10 +1,13 @@
 """The block factory: `build_block(spec, inputs, outputs, stride)`."""
 
+from collections import OrderedDict
+
 import torch
 from torch import nn
 
 from ablations.choices import BlockKind, BranchInit, ProjectionTap, Shortcut, StrideOn
-from ablations.layout import branch_of, layout_of, leading
+from ablations.layout import OWN, branch_of, layout_of, leading
+from ablations.own_parts import make_own
 from ablations.parts import make_conv, sequence
 from ablations.shortcuts import GATED, Gate, Scale, is_projection, make_shortcut
 from ablations.spec import BlockSpec
@@ -93,10 +96,10 @@ def build_block(
     `outputs` counts the channels after a bottleneck's expansion.
     Raises ValueError for a width the kind or the shortcut cannot make.
     """
-    if outputs < inputs or outputs % EXPANSION[spec.kind]:
+    if outputs < inputs or outputs % expansion(spec.kind):
         raise ValueError(
             f"a {spec.kind} block cannot go from {inputs} to {outputs} channels: "
-            f"outputs must be a multiple of {EXPANSION[spec.kind]} and at least {inputs}"
+            f"outputs must be a multiple of {expansion(spec.kind)} and at least {inputs}"
         )
     operations = branch_of(spec)
     lead = leading(operations) if spec.branch_init != BranchInit.FIXUP else ""
@@ -104,7 +107,7 @@ def build_block(
     shares = _shares_lead(spec, inputs, outputs, stride)
     if in_stem or shares:
         operations = operations.removeprefix(lead)
-    branch = sequence(operations, spec, inputs, _convolutions(spec, inputs, outputs, stride))
+    branch = _branch(operations, spec, inputs, outputs, stride)
     if spec.shortcut == Shortcut.CONSTANT_SCALING:
         branch.add_module("scale", Scale(spec.branch_scale))
     return ResidualBlock(
@@ -119,6 +122,20 @@ def build_block(
     )
 
 
+def expansion(kind: BlockKind) -> int:
+    """Return a block's channels over those of its narrow convolutions; 1 of a kind of one's own."""
+    return EXPANSION.get(kind, 1)
+
+
+def _branch(operations: str, spec: BlockSpec, inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    if not operations.startswith(OWN):
+        return sequence(operations, spec, inputs, _convolutions(spec, inputs, outputs, stride))
+    branch = nn.Sequential(OrderedDict(own=make_own(spec.kind, inputs, outputs, stride)))
+    for name, module in sequence(operations.removeprefix(OWN), spec, outputs).named_children():
+        branch.add_module(name, module)
+    return branch
+
+
 def _shares_lead(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> bool:
     """Whether the shortcut reads what stands before the branch's first convolution too."""
     if spec.branch_init == BranchInit.FIXUP_AUTHORS:
@@ -128,7 +145,7 @@ def _shares_lead(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> boo
 
 def _convolutions(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> list[nn.Conv2d]:
     """Return the branch's convolutions: the stride sits in the first, or where a bottleneck's `stride_on` puts it."""
-    kernels, inner = spec.branch_kernels, outputs // EXPANSION[spec.kind]
+    kernels, inner = spec.branch_kernels, outputs // expansion(spec.kind)
     widths = [inputs, *(inner for _ in kernels[1:]), outputs]
     strided = int(spec.kind == BlockKind.BOTTLENECK and spec.stride_on == StrideOn.CONV2)
     return [

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from ablations.references import OpenEnum
+
 
 class NormPosition(StrEnum):
     BEFORE_ADD = "before_add"
@@ -20,7 +22,7 @@ class Preactivation(StrEnum):
     FULL = "full"
 
 
-class Shortcut(StrEnum):
+class Shortcut(OpenEnum):
     A = "A"
     B = "B"
     C = "C"
@@ -34,7 +36,7 @@ class Shortcut(StrEnum):
     DROPOUT = "dropout"
 
 
-class BlockKind(StrEnum):
+class BlockKind(OpenEnum):
     BASIC = "basic"
     BOTTLENECK = "bottleneck"
 
@@ -44,14 +46,14 @@ class StrideOn(StrEnum):
     CONV1 = "conv1"
 
 
-class Norm(StrEnum):
+class Norm(OpenEnum):
     BATCH = "batch"
     GROUP = "group"
     LAYER = "layer"
     NONE = "none"
 
 
-class Activation(StrEnum):
+class Activation(OpenEnum):
     RELU = "relu"
     LEAKY_RELU = "leaky_relu"
     ELU = "elu"

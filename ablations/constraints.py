@@ -23,6 +23,7 @@ from ablations.choices import (
     Shortcut,
     StrideOn,
 )
+from ablations.references import is_own
 
 if TYPE_CHECKING:
     from ablations.spec import BlockSpec
@@ -79,7 +80,28 @@ def _ends_with_a_convolution(spec: "BlockSpec") -> bool:
     return spec.norm == Norm.NONE or spec.norm_position == NormPosition.AFTER_ADD or full
 
 
+def _not_read_by_own(spec: "BlockSpec") -> bool:
+    """Whether a branch of one's own goes with a switch that places or makes what is inside a branch."""
+    inside = ("norm_position", "preactivation", "stride_on", "branch_dropout", "weight_standardisation", "kernels")
+    defaults = _defaults(type(spec))  # type: ignore[arg-type]  # a class is hashable
+    return is_own(spec.kind) and (
+        any(getattr(spec, name) != defaults[name] for name in inside)
+        or spec.act_position == ActPosition.BEFORE_ADD
+        or spec.branch_init not in OUTSIDE
+    )
+
+
+OUTSIDE = frozenset({BranchInit.NORMAL, BranchInit.SKIPINIT, BranchInit.LAYER_SCALE})
+"""Starts of a branch that change nothing inside it."""
+
+
 _ROWS: tuple[tuple[Callable[["BlockSpec"], bool], str], ...] = (
+    (
+        _not_read_by_own,
+        "what is inside a branch of your own, no switch can place: leave norm_position, preactivation, stride_on, "
+        "kernels, branch_dropout and weight_standardisation out, and set act_position=after_add or none and "
+        "branch_init=normal, skipinit or layer_scale",
+    ),
     (
         lambda s: s.preactivation != Preactivation.NONE and _moved(s),
         "preactivation puts norm and activation before the weights, so norm_position and act_position have "

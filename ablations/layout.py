@@ -16,7 +16,11 @@ from ablations.choices import (
     NormPosition,
     Preactivation,
 )
+from ablations.references import is_own
 from ablations.spec import BlockSpec
+
+OWN = "o"
+"""Letter of a branch of one's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +73,10 @@ def branch_of(spec: BlockSpec) -> str:
     """Return the operations of a block's branch with the switches that act at its ends.
 
     `b` is a scalar shift and `m` a scalar factor (Fixup, Zhang et al. 2019, fig. 1; SkipInit, De and Smith 2020), `v` a
-    factor for each channel (LayerScale), `s` squeeze-and-excitation, `d` dropout before the last convolution.
+    factor for each channel (LayerScale), `s` squeeze-and-excitation, `d` dropout before the last convolution, `o` a
+    branch of one's own.
     """
-    operations = layout_of(spec).branch(len(spec.branch_kernels))
+    operations = OWN if is_own(spec.kind) else layout_of(spec).branch(len(spec.branch_kernels))
     if spec.branch_init in FIXUPS:
         operations = operations.replace("n", "").replace("c", "bc").replace("a", "ba") + "mb"
     if spec.remove_first_act:
@@ -104,7 +109,7 @@ def head_of(spec: BlockSpec) -> str:
 
 def leading(operations: str) -> str:
     """Return what stands before the first convolution: the norm and activation of a pre-activation, Fixup's shift."""
-    return operations[: operations.index("c")]
+    return "" if operations.startswith(OWN) else operations[: operations.index("c")]
 
 
 def describe(spec: BlockSpec) -> str:

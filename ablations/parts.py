@@ -10,6 +10,8 @@ from torch import nn
 
 from ablations.attention import SqueezeExcitation
 from ablations.choices import SKIPINITS, Activation, BranchInit, Norm
+from ablations.own_parts import make_own
+from ablations.references import is_own
 from ablations.scalars import Factor, LayerScale, Shift
 from ablations.spec import BlockSpec
 
@@ -28,6 +30,8 @@ def groups_of(channels: int) -> int:
 
 def make_norm(norm: Norm, channels: int) -> nn.Module | None:
     """Return a norm over [N, channels, H, W], or None for `none`."""
+    if is_own(norm):
+        return make_own(norm, channels)
     match norm:
         case Norm.BATCH:
             return nn.BatchNorm2d(channels)
@@ -42,6 +46,8 @@ def make_norm(norm: Norm, channels: int) -> nn.Module | None:
 
 def make_activation(activation: Activation, *, inplace: bool) -> nn.Module:
     """Return the activation; `inplace` is honoured where its gradient needs only the output."""
+    if is_own(activation):
+        return make_own(activation)
     match activation:
         case Activation.RELU:
             return nn.ReLU(inplace)

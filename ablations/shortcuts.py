@@ -10,7 +10,9 @@ from torch import nn
 from ablations.choices import Shortcut
 from ablations.constraints import PROJECTIONS, PROJECTIONS_EVERYWHERE
 from ablations.layout import layout_of
+from ablations.own_parts import make_own
 from ablations.parts import conv1x1, make_conv, sequence
+from ablations.references import is_own
 from ablations.spec import BlockSpec
 
 GATED = frozenset({Shortcut.EXCLUSIVE_GATING, Shortcut.SHORTCUT_ONLY_GATING})
@@ -117,6 +119,8 @@ def make_shortcut(spec: BlockSpec, inputs: int, outputs: int, stride: int) -> nn
 
     A gate is not part of it: exclusive gating reads the same gate on both paths.
     """
+    if is_own(spec.shortcut):
+        return make_own(spec.shortcut, inputs, outputs, stride)
     if is_projection(spec, inputs, outputs, stride):
         operations = "c" if spec.shortcut == Shortcut.CONV1X1 else layout_of(spec).projection
         return sequence(operations, spec, inputs, [make_conv(spec, inputs, outputs, 1, stride)])

@@ -20,6 +20,7 @@ from ablations.choices import (
     StrideOn,
 )
 from ablations.constraints import refuse
+from ablations.references import is_own
 
 FROZEN = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -99,7 +100,9 @@ class BlockSpec:
 
     @property
     def branch_kernels(self) -> tuple[int, ...]:
-        """Kernel sizes of the branch's convolutions, one after the other."""
+        """Kernel sizes of the branch's convolutions, one after the other; none are known of a branch of one's own."""
+        if is_own(self.kind):
+            return ()
         return (1, 3, 1) if self.kind == BlockKind.BOTTLENECK else tuple(map(int, str(self.kernels)))
 
     def __post_init__(self) -> None:

@@ -89,8 +89,10 @@ class Session:
         spec, data = with_own_seed(spec), faulty_images(spec, data)
         self.spec, self.data, self.device = spec, data, device
         self.dtype = use_precision(spec.recipe.precision, device)
-        # torch draws weights while it builds; the caller's state stays.
+        # torch draws weights while it builds; the caller's state stays. Those of one's own parts that `initialise` does
+        # not know keep what they drew: a function of the seed.
         with GLOBAL_RNG_LOCK, torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(spec.seed)
             self.model = build_network(spec.model, channels=data.channels, classes=data.classes, size=data.size)
         initialise(self.model, spec.seed, spec.recipe.init)
         self.coverage = _load_weights(self.model, spec)

@@ -3,6 +3,7 @@
 from torch import nn
 
 from ablations.attention import SqueezeExcitation
+from ablations.own_parts import own_name
 from resnet_lab.inspect.order import unknown_parts
 from resnet_lab.spec import ModelName
 
@@ -24,7 +25,7 @@ def has_unknown_weights(network: nn.Module) -> bool:
     return any(
         parameter.ndim > 1
         for module in network.modules()
-        if unknown_parts(module) == (type(module).__name__,)
+        if unknown_parts(module) == (own_name(module) or type(module).__name__,)
         for parameter in module.parameters()
     )
 

@@ -8,6 +8,7 @@ from torch import nn
 from ablations.attention import SqueezeExcitation
 from ablations.block import ResidualBlock
 from ablations.choices import Activation, Norm
+from ablations.own_parts import own_name
 from ablations.parts import Standardised, Subsampled, SubsampledStandardised, make_activation, make_norm
 from ablations.scalars import Factor, LayerScale, Shift
 from ablations.shortcuts import Scale
@@ -55,9 +56,12 @@ def letter_of() -> dict[type[nn.Module], str]:
 def operations(module: nn.Module) -> tuple[str, ...]:
     """Return the operations of a module in the order they stand: a letter, or the class name of what is not known.
 
-    A residual block is read along its main path.
+    A residual block is read along its main path. A part of one's own is not known, whatever its class: it stands there
+    by its reference.
     """
-    kind = type(module)
+    kind, own = type(module), own_name(module)
+    if own is not None:
+        return (own,)
     if kind in letter_of():
         return (letter_of()[kind],)
     if kind in NO_OPERATION:

@@ -10,7 +10,7 @@ from torch import nn
 
 from ablations.block import ResidualBlock
 from ablations.layout import describe
-from resnet_lab.inspect.depth import depth
+from resnet_lab.inspect.depth import depth, has_unknown_weights
 from resnet_lab.inspect.flops import CONVENTION
 from resnet_lab.inspect.order import LETTERS, block_orders, is_unknown, last_operations, scalars, tail, unknown_parts
 from resnet_lab.inspect.signature import digest, signature
@@ -142,7 +142,7 @@ def _lines(spec: ModelSpec, traced: Trace, image: Shape) -> list[str]:
         "            float32; the outputs for one image, as a training step keeps them",
         f"            as torchsummary counts: forward/backward {theirs['forward_backward']:,.2f}, "
         f"params {theirs['params']:,.2f} MiB",
-        f"depth:      {depth(network, spec.name)}",
+        f"depth:      {_at_least(network)}{depth(network, spec.name)}",
         "            weighted layers on the main path, as the paper counts them",
     ]
     return lines
@@ -150,6 +150,10 @@ def _lines(spec: ModelSpec, traced: Trace, image: Shape) -> list[str]:
 
 def _shape(shape: Shape) -> str:
     return " x ".join(map(str, shape))
+
+
+def _at_least(network: nn.Module) -> str:
+    return "at least " if has_unknown_weights(network) else ""
 
 
 def _count(number: int) -> str:

@@ -4,6 +4,9 @@ from typing import assert_never
 
 from torch import nn
 
+from ablations.own_parts import make_own
+from ablations.references import OwnPartError, is_own
+from resnet_lab.errors import UserError
 from resnet_lab.networks.densenet import build_densenet
 from resnet_lab.networks.densenet_bc import build_densenet_bc
 from resnet_lab.networks.heads import with_head
@@ -21,14 +24,20 @@ def build_network(spec: ModelSpec, *, channels: int = 3, classes: int = 10, size
     """Build any network of the registry: [N, channels, H, W] images -> [N, classes] logits, or features without a head.
 
     Weights are torch's defaults until `resnet_lab.engine.initialise` draws them from a seed. `size` is the side of
-    the images in pixels; given, RefusedError says so where the network cannot read them.
+    the images in pixels; given, RefusedError says so where the network cannot read them. UserError says what is wrong
+    with a part of one's own.
     """
     if size is not None:
         check_size(spec.name, size)
-    return with_head(_build(spec, channels, classes), spec.head, classes)
+    try:
+        return with_head(_build(spec, channels, classes), spec.head, classes)
+    except OwnPartError as error:
+        raise UserError(str(error)) from error
 
 
 def _build(spec: ModelSpec, channels: int, classes: int) -> nn.Module:
+    if is_own(spec.name):
+        return make_own(spec.name, channels, classes)
     match spec.name:
         case ModelName.CIFAR_RESNET | ModelName.WIDE_RESNET | ModelName.IMAGENET_RESNET:
             return build_resnet(spec, channels=channels, classes=classes)

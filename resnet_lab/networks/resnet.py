@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from ablations.block import EXPANSION, ResidualBlock, build_block
+from ablations.block import ResidualBlock, build_block, expansion
 from ablations.choices import SEPARATE_CONVS, Downsample, Preactivation
 from ablations.layout import head_of, layout_of, stem_of
 from ablations.parts import make_conv, sequence
@@ -44,7 +44,7 @@ def build_resnet(spec: ModelSpec, *, channels: int, classes: int) -> ResNet:
     """Build a network of the CIFAR (6n+2, 9n+2), wide (6n+4) or ImageNet family for images of any size."""
     block = spec.block
     counts = stages(spec)
-    widths = [spec.width * 2**stage * EXPANSION[block.kind] for stage in range(len(counts))]
+    widths = [spec.width * 2**stage * expansion(block.kind) for stage in range(len(counts))]
     inputs = WIDE_STEM if spec.name == ModelName.WIDE_RESNET else spec.width
     stem = _stem(spec, channels, inputs)
     body, built = nn.Sequential(), 0

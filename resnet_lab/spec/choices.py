@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from ablations.references import OpenEnum
+
 
 class DatasetName(StrEnum):
     DIGITS = "digits"
@@ -40,7 +42,7 @@ class NormaliseKind(StrEnum):
         return cls.CHANNEL if value == "measured" else None
 
 
-class ModelName(StrEnum):
+class ModelName(OpenEnum):
     """Families of networks; `resnet_lab.spec.presets` names members of them, such as resnet50 and se_resnet110."""
 
     CIFAR_RESNET = "cifar_resnet"

@@ -1,9 +1,10 @@
 """Which depth, width and block each family of networks takes. Imports no torch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ablations.choices import BlockKind, Preactivation, Shortcut
+from ablations.references import is_own
 from ablations.spec import BlockSpec
 from resnet_lab.spec.choices import ModelName, Pooling, Stem
 
@@ -15,7 +16,7 @@ LAYERS_PER_UNIT = {BlockKind.BASIC: 6, BlockKind.BOTTLENECK: 9}
 """A basic block of other `kernels` than two has `layers_per_unit` instead."""
 EXTRA_LAYERS = {ModelName.CIFAR_RESNET: 2, ModelName.WIDE_RESNET: 4, ModelName.DENSENET_BC: 4}
 # He et al. 2015, table 1: blocks of the four stages.
-IMAGENET_STAGES = {
+IMAGENET_STAGES: Mapping[BlockKind, Mapping[int, tuple[int, ...]]] = {
     BlockKind.BASIC: {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)},
     BlockKind.BOTTLENECK: {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)},
 }
@@ -41,11 +42,13 @@ def check(spec: "ModelSpec") -> None:
     elif spec.name == ModelName.DENSENET_BC:
         _check_units(spec, LAYERS_PER_UNIT[BlockKind.BASIC])
     elif spec.name == ModelName.IMAGENET_RESNET:
-        if len(spec.block.branch_kernels) != len(BlockSpec(kind=spec.block.kind).branch_kernels):
+        if not is_own(spec.block.kind) and len(spec.block.branch_kernels) != len(
+            BlockSpec(kind=spec.block.kind).branch_kernels
+        ):
             raise ValueError(
                 "imagenet_resnet counts two convolutions in a basic block: set block.kernels=33, or another two digits"
             )
-        _check_depth(spec, IMAGENET_STAGES[spec.block.kind], f"imagenet_resnet with {spec.block.kind} blocks")
+        _check_depth(spec, _imagenet_stages(spec.block), f"imagenet_resnet with {spec.block.kind} blocks")
     elif spec.name == ModelName.IMAGENET_DENSENET:
         _check_depth(spec, DENSENET_LAYERS, "imagenet_densenet, besides densenet121,")
     elif spec.name in VGGS:
@@ -53,15 +56,19 @@ def check(spec: "ModelSpec") -> None:
     _check_unused(spec)
 
 
+def _imagenet_stages(block: BlockSpec) -> Mapping[int, tuple[int, ...]]:
+    return IMAGENET_STAGES.get(block.kind, IMAGENET_STAGES[BlockKind.BASIC])
+
+
 def layers_per_unit(block: BlockSpec) -> int:
-    """Return the layers that one more block in each of three stages adds."""
-    return 3 * len(block.branch_kernels)
+    """Return the layers that one more block in each of three stages adds; an own kind counts as a basic block."""
+    return LAYERS_PER_UNIT[BlockKind.BASIC] if is_own(block.kind) else 3 * len(block.branch_kernels)
 
 
 def stages(spec: "ModelSpec") -> tuple[int, ...]:
     """Return the number of blocks of each stage of a network made of blocks."""
     if spec.name == ModelName.IMAGENET_RESNET:
-        return IMAGENET_STAGES[spec.block.kind][spec.depth]
+        return _imagenet_stages(spec.block)[spec.depth]
     return ((spec.depth - EXTRA_LAYERS[spec.name]) // layers_per_unit(spec.block),) * 3
 
 
@@ -108,7 +115,7 @@ def _check_units(spec: "ModelSpec", unit: int) -> None:
 
 def _check_wide(spec: "ModelSpec") -> None:
     """A block may widen, not narrow: the first one reads the stem's channels."""
-    least = WIDE_STEM if spec.block.kind == BlockKind.BASIC else WIDE_STEM // 4
+    least = WIDE_STEM // 4 if spec.block.kind == BlockKind.BOTTLENECK else WIDE_STEM
     if spec.name == ModelName.WIDE_RESNET and spec.width < least:
         raise ValueError(f"width {spec.width} is less than the {WIDE_STEM} channels of the stem: set at least {least}")
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from ablations.references import is_own, missing
 from ablations.spec import FROZEN
 from resnet_lab.errors import RefusedError, UserError, printable
 from resnet_lab.spec.choices import ModelName, Value
@@ -75,11 +76,16 @@ def _with_preset(changes: Mapping[str, Any]) -> dict[str, Any]:
     name = changes.get("model.name", ModelName.CIFAR_RESNET)
     preset = PRESETS.get(name)
     if preset is None:
-        if name not in list(ModelName):
+        if not _is_network(str(name)):
             raise UserError(_unknown("network", str(name), [*ModelName, *PRESETS]))
         return dict(changes)
     family = {"model.name": "cifar_resnet"}
     return family | dict(preset) | {name: value for name, value in changes.items() if name != "model.name"}
+
+
+def _is_network(name: str) -> bool:
+    """Whether a name is a family's, or a reference to a network of one's own that can be found."""
+    return name in list(ModelName) or (is_own(name) and not missing(name))
 
 
 def unflatten(cls: type[Spec], flat: Mapping[str, Any]) -> Spec:
@@ -115,6 +121,7 @@ def _error_message(error: ValidationError, prefix: str) -> str:
     if first["type"] == _COMBINATION:
         where = prefix.removesuffix(".")
         return f"{where}: {message}" if where else message
+    message = missing(str(first["input"])) or message
     return f"{prefix}{'.'.join(map(str, first['loc']))}={_shown(first['input'])}: {message}"
 
 
@@ -128,6 +135,8 @@ _LISTED = {"field": "python -m resnet_lab.train --help", "network": "python -m r
 
 
 def _unknown(kind: str, name: str, valid: list[str]) -> str:
+    if why := missing(name):
+        return why
     close = difflib.get_close_matches(name, valid, n=1, cutoff=0.75)
     if close:
         return f"there is no {kind} {name!r}. Perhaps you meant {close[0]}. {_LISTED[kind]} lists all"
@@ -154,7 +163,7 @@ def parse_value(name: str, text: str) -> Value:
     """
     if name not in field_types():
         raise UserError(_unknown("field", name, list(field_types())))
-    if name == "model.name" and text not in list(ModelName):
+    if name == "model.name" and not _is_network(text):
         if text not in PRESETS:
             raise UserError(_unknown("network", text, [*ModelName, *PRESETS]))
         return text
@@ -171,6 +180,8 @@ def _plainly(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     kind = {"float_parsing": "a number", "int_parsing": "a whole number", "bool_parsing": "true or false"}
     expected = kind.get(first["type"])
+    if why := missing(str(first["input"])):
+        return why
     return f"it takes {expected}" if expected else first["msg"]
 
 

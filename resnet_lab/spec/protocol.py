@@ -17,7 +17,6 @@ from resnet_lab.spec.choices import (
     Head,
     HeadClasses,
     LossMean,
-    ModelName,
     Normalisation,
     NormaliseKind,
     PlateauWatches,
@@ -147,17 +146,13 @@ def _meaningless_plateau(run: "RunSpec", protocol: ProtocolSpec) -> dict[str, tu
     return {}
 
 
-_ALL_MODES = frozenset(ModelName) - WITH_BLOCKS
-"""Families whose members all have batch norms or dropouts."""
-
-
 def _knows_modes(run: "RunSpec") -> bool:
     """Whether a network computes otherwise in train mode than in eval mode."""
     block = run.model.block
     drops = (
         block.drop_path or block.branch_dropout or block.shortcut == Shortcut.DROPOUT or run.model.head == Head.HIDDEN
     )
-    return run.model.name in _ALL_MODES or block.norm == Norm.BATCH or bool(drops)
+    return run.model.name not in WITH_BLOCKS or block.norm == Norm.BATCH or bool(drops)
 
 
 def _correct(name: str) -> Value:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from ablations.references import is_own
 from resnet_lab.errors import DiskFullError, UserError, is_full
 from resnet_lab.outcomes import reason_of
 from resnet_lab.runner.lock import LOCKS
@@ -150,8 +151,9 @@ class OptunaStore:
         """Enter the cell as running, at once. `fields` are the varied fields and the seed, by dotted name."""
         from optuna.trial import TrialState, create_trial
 
-        # Optuna has no distribution of texts, such as the file that recipe.weights names: they are attributes.
-        texts = {name: value for name, value in fields.items() if field_types()[name] is str}
+        # Optuna has no distribution of texts, such as the file that recipe.weights names or a part of one's own: they
+        # are attributes.
+        texts = {name: value for name, value in fields.items() if field_types()[name] is str or is_own(str(value))}
         params = {name: value for name, value in fields.items() if name not in texts}
         entry = create_trial(
             state=TrialState.RUNNING,

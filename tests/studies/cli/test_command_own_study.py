@@ -1,6 +1,7 @@
 """A study of one's own: a file anywhere, with every option; what contradicts itself is refused, not resolved."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from studies.cli import main
 from studies.plan.study import find_study
 
 ROOT = Path(__file__).parents[3]
+README = ROOT / "README.md"
 FILE = """from studies import Scale, Study, main
 
 STUDY = Study(
@@ -97,3 +99,19 @@ def test_what_contradicts_itself_is_refused_and_never_resolved_in_silence(argv, 
     assert said in error
     assert error.count("\n") == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_readmes_blocks_of_ones_own_run_from_an_empty_folder(tmp_path):
+    """The commands as they stand there, without the training."""
+    section = README.read_text().split("### Own blocks")[1].split("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.S)
+    (tmp_path / "my_blocks.py").write_text(code)
+    crossed, changed, trained = re.findall(r"^python (.*)$", section, re.M)
+    plan = run(tmp_path, *crossed.split(), "--dry-run", "--out", "o")
+    assert plan.returncode == 0, plan.stderr
+    assert "part of unknown function: my_blocks:swish2" in " ".join(plan.stdout.split())
+    assert changed.endswith("model.block.kind=my_blocks:ConvNeXtBlock")
+    assert "--model.name my_blocks:MyNet" in trained
+    summary = run(tmp_path, "-m", "resnet_lab.summary", "--model.name", "my_blocks:MyNet")
+    assert summary.returncode == 0, summary.stderr
+    assert "314" in summary.stdout  # (3 x 9 + 1) x 8 of the convolution, (8 + 1) x 10 of the classes
