@@ -1,7 +1,7 @@
 """Export of a network to the names that torchvision, timm or public CIFAR code loads."""
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -10,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ablations.choices import Attention, BlockKind, BranchInit, Shortcut, StrideOn
+from ablations.references import is_own
 from ablations.spec import BlockSpec
 from resnet_lab.checkpoint import Checkpoint, load_model
 from resnet_lab.data.catalog import info_of
@@ -104,8 +105,11 @@ def counterpart(spec: ModelSpec) -> Format:
     )
     if block.stride_on != StrideOn.CONV2:
         raise UserError("others' bottlenecks stride on the 3x3 convolution: keep this network's model.safetensors")
-    if plain != BlockSpec() or block.shortcut not in (Shortcut.A, Shortcut.B, Shortcut.C):
-        raise UserError("only post-activation blocks with shortcut A, B or C can be exported: this block differs")
+    changed = _changed(plain) | ({"shortcut"} if block.shortcut not in _THEIRS else set())
+    changed |= {"kind"} if is_own(block.kind) else set()
+    if changed:
+        named = ", ".join(f"model.block.{name}={getattr(block, name)}" for name in sorted(changed))
+        raise UserError(f"{named} has no form in torchvision or others' code: keep this network's model.safetensors")
     if spec.name == ModelName.CIFAR_RESNET:
         return _cifar(spec)
     if block.shortcut != Shortcut.B or spec.stem != Stem.IMAGENET or spec.width != IMAGENET_WIDTH:
@@ -115,6 +119,15 @@ def counterpart(spec: ModelSpec) -> Format:
     if block.kind == BlockKind.BASIC:  # timm rounds the hidden channels up to 8
         raise UserError("timm's basic blocks squeeze to other widths: only SE bottlenecks can be exported")
     return Format.TIMM
+
+
+_THEIRS = (Shortcut.A, Shortcut.B, Shortcut.C)
+
+
+def _changed(block: BlockSpec) -> set[str]:
+    """Return the fields of a block that are not the baseline's."""
+    names = [field.name for field in fields(block)]
+    return {name for name in names if getattr(block, name) != getattr(BlockSpec(), name)}
 
 
 def _cifar(spec: ModelSpec) -> Format:

@@ -156,3 +156,14 @@ def test_a_vgg_has_torchvisions_names_and_a_narrower_one_no_counterpart():
     }
     with pytest.raises(UserError, match="has no counterpart in torchvision"):
         counterpart(replace(spec, {"width": 32}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("act_position", "none"), ("shortcut", "avg_pool"), ("activation", "gelu")]
+)
+def test_a_refusal_names_the_field_that_has_no_form_elsewhere(name, value):
+    spec = replace(RunSpec(), {f"model.block.{name}": value})
+    with pytest.raises(
+        UserError, match=f"^model.block.{name}={value} has no form in torchvision or others' code: keep"
+    ):
+        counterpart(spec.model)
