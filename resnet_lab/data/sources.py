@@ -11,6 +11,7 @@ from resnet_lab.data import digits
 from resnet_lab.data.download import download
 from resnet_lab.data.formats import cifar_binary, cifar_python, idx
 from resnet_lab.data.raw import RawImages
+from resnet_lab.data.statistics import digest
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, DataSpec
 from resnet_lab.spec.choices import PHOTOGRAPHS
@@ -19,6 +20,8 @@ from resnet_lab.system.cache import cache_dir
 if TYPE_CHECKING:  # Pillow is imported where there are photographs
     from resnet_lab.data.photographs.read import Photographs
 
+PIXELS = {DatasetName.CIFAR10: "6b3883dca6c867f1e58def548c063d1865569b8575fcbce06b3e468a89f9895a"}
+"""SHA-256 of pixels and labels, of the 50,000 images and of the 10,000, as `statistics.digest` forms it."""
 Parts = tuple[RawImages, RawImages]
 Result = TypeVar("Result")
 
@@ -66,7 +69,18 @@ def _with_files(name: DatasetName, data_dir: Path | None, use: Callable[[Path], 
         return use(folder)
     except UserError:  # nothing there yet, or what an interrupted download left
         download(name, folder)
+        _require_pixels(name, folder)
         return use(folder)
+
+
+def _require_pixels(name: DatasetName, folder: Path) -> None:
+    """Raise UserError where the images that were fetched, from whichever mirror and edition, are not those known."""
+    expected = PIXELS.get(name)
+    if expected is not None and digest(_source(name, folder)[0]()) != expected:
+        raise UserError(
+            f"{name} as it was fetched to {folder} has other pixels or labels than the official set: remove it there, "
+            "and give --data-dir a folder that holds it"
+        )
 
 
 def _kept(name: DatasetName) -> Path:

@@ -21,6 +21,7 @@ from resnet_lab.data import download, fetch, sources
 from resnet_lab.data.files import KnownFile
 from resnet_lab.data.formats import cifar_parquet
 from resnet_lab.data.load import ensure, load
+from resnet_lab.data.statistics import digest
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, DataSpec
 
@@ -149,3 +150,21 @@ def test_cifar10s_parquet_edition_stands_in_and_is_held_to_the_official_digests(
     images[3, 0, 0, 0] ^= 1
     with pytest.raises(UserError, match=r"no route to host.*; a holds other pixels than CIFAR-10's official batches"):
         download.download(DatasetName.CIFAR10, cache)
+
+
+def test_the_pixels_of_cifar10_are_known(cifar10_dir: Path) -> None:
+    assert digest(sources.read(DatasetName.CIFAR10, cifar10_dir)) == sources.PIXELS[DatasetName.CIFAR10]
+
+
+@pytest.mark.usefixtures("cache")
+def test_fetched_images_with_other_pixels_are_refused(cifar10_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where each file's own checksum is right, as on a mirror of another edition."""
+
+    def give(name: DatasetName, folder: Path) -> None:  # noqa: ARG001  # as `download`
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "cifar-10-batches-bin").symlink_to(cifar10_dir / "cifar-10-batches-bin")
+
+    monkeypatch.setattr(sources, "download", give)
+    monkeypatch.setattr(sources, "PIXELS", {DatasetName.CIFAR10: "0" * 64})
+    with pytest.raises(UserError, match="has other pixels or labels than the official set"):
+        sources.verify(DatasetName.CIFAR10, None)

@@ -75,3 +75,32 @@ def test_a_trial_of_a_faulty_protocol_is_named_so_and_in_red(tmp_path):
     assert "protocol" not in among.tags
     printed = play(faulty, terminal=True)
     assert "\x1b[31mfailed: 20 faulty: validation=test seed 0" in printed
+
+
+def test_a_fleet_shows_nodes_and_their_trials(identity):
+    """In a terminal a column, ordered by node; in a pipe at the end of a trial's line; and what happens to nodes."""
+    names = ("model.depth", "model.block.norm_position", "model.block.act_position")
+    other = identify(Trial(root=identity.trial.root, spec=replace(identity.trial.spec, {"seed": 2})), names, {})
+    for terminal in (True, False):
+        file = io.StringIO()
+        display = make_display(Console(file=file, force_terminal=terminal, width=100, height=20))
+        display.begin(total=8, done=0)
+        display.started(identity, 1, "node n2")
+        display.started(other, 1, "node n1 GPU 0")
+        display.note("node n3 was lost: no answer for 15 s")
+        shown = _rendered(display) if terminal else ""
+        display.finished(identity, {"test/error": 4.25, "time/train_s": 30.0})
+        display.end()
+        printed = file.getvalue()
+        assert "node n3 was lost: no answer for 15 s" in printed
+        if terminal:
+            assert "where" in shown
+            assert shown.index("node n1 GPU 0") < shown.index("node n2")
+        else:
+            assert "1/8  44 before_add after_add seed 1  test error 4.25 %  30 s  node n2" in printed
+
+
+def _rendered(display):
+    file = io.StringIO()
+    Console(file=file, width=100).print(display._render())
+    return file.getvalue()
