@@ -16,7 +16,12 @@ from typing import Any
 import pytest
 
 NEAR = "127.0.0.1"
-VARIABLES = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+VARIABLES = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),  # one for all: ray keeps the first that a process has
+    "RAY_worker_niceness": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 
 
 @contextlib.contextmanager
@@ -25,7 +30,7 @@ def cluster_of(nodes: int, *, ip: str = NEAR) -> Iterator[Any]:
     if find_spec("ray") is None:
         pytest.skip("ray is not installed: pip install -e '.[ray]'")
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (VARIABLES | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}).items():
+        for name, value in VARIABLES.items():
             patch.setenv(name, value)
         from ray.cluster_utils import Cluster  # ray reads them when it is imported
 

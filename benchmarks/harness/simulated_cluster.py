@@ -14,8 +14,9 @@ from typing import Any
 from benchmarks.harness.simulated import SimulatedExecutor
 from resnet_lab.runner.fleet.agent import Agent, Order
 from resnet_lab.runner.fleet.cluster import AgentLostError, AgentSilentError, Node
-from resnet_lab.runner.fleet.cluster_executor import ClusterExecutor, Patience
+from resnet_lab.runner.fleet.cluster_executor import ClusterExecutor
 from resnet_lab.runner.fleet.mirror import Files
+from resnet_lab.runner.fleet.recruiter import Patience
 from resnet_lab.trials.trial import Trial
 
 

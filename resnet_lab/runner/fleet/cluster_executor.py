@@ -13,65 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from resnet_lab.data import transfer
 from resnet_lab.errors import DiskFullError, UserError
 from resnet_lab.runner.executor import Exit
-from resnet_lab.runner.fleet.agent import Description, News, Order
-from resnet_lab.runner.fleet.cluster import AgentSilentError, Cluster, ClusterError, Node
+from resnet_lab.runner.fleet.agent import Description, News
+from resnet_lab.runner.fleet.cluster import AgentSilentError, Cluster, ClusterError
 from resnet_lab.runner.fleet.mirror import Files, read_files, write_files
+from resnet_lab.runner.fleet.recruiter import Patience, Recruiter, Seat, kill, words
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import to_json
 from resnet_lab.system.energy import Joules
-from resnet_lab.system.environment import training_code
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import FAILED, WorkerSettings
 
 SILENCE_S = 0.1
 """Between two calls of an agent that cannot be reached."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """Seconds to wait for the nodes of a cluster."""
-
-    poll: float = 15.0
-    """For an answer of an agent with trials, before they are tried elsewhere."""
-    start: float = 300.0
-    """For an agent that starts: it loads torch, takes data, measures how many trials at once pay off."""
-    stop: float = 15.0
-    """For the last words of all agents, when the launch ends."""
-    look: float = 1.0
-    """Between two looks at which nodes there are."""
-    again: float = 5.0
-    """Before another agent is started where one was lost; twice as long after each that does not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """A place for an agent: a node, or one of its GPUs."""
-
-    node: Node
-    gpu: int | None = None
-
-    @property
-    def key(self) -> tuple[str, int | None]:
-        return self.node.id, self.gpu
-
-    @property
-    def name(self) -> str:
-        return f"node {self.node.name}" + ("" if self.gpu is None else f" GPU {self.gpu}")
-
-
-@dataclass(slots=True, eq=False)
-class Candidate:
-    """An agent that has not answered for itself yet: the call that is under way, and since when."""
-
-    seat: Seat
-    agent: Hashable
-    step: Literal["describe", "has_data", "take_data", "open"]
-    call: Hashable
-    since: float
-    description: Description | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -114,14 +69,11 @@ class ClusterExecutor:
 
         Raises UserError where a node has other code, or none can be used.
         """
-        self._cluster, self._settings, self._patience = cluster, settings, patience or Patience()
-        self._jobs, self._threads = jobs, threads
-        self._runs = {run.data: run for run in runs}  # one for each set of images
+        self._cluster, self._patience = cluster, patience or Patience()
+        self._recruiter = Recruiter(
+            cluster, jobs=jobs, settings=settings, threads=threads, runs=runs, patience=self._patience
+        )
         self._members: list[Member] = []
-        self._candidates: list[Candidate] = []
-        self._refused: dict[tuple[str, int | None], str] = {}
-        self._tries: dict[tuple[str, int | None], tuple[int, float]] = {}
-        """How often an agent did not come up at a seat, and when the next may be tried."""
         self._places: dict[str, str] = {}
         self._news: list[str] = []
         self._exits: list[Exit] = []
@@ -129,8 +81,6 @@ class ClusterExecutor:
         self._attempts = itertools.count(1)
         self._probes: set[Path] = set()
         self._probe = f".{uuid.uuid4().hex}"
-        self._data: Any = None
-        self._looked = -self._patience.look
         self._was_empty = self._is_silent = False
         self._begin()
 
@@ -156,7 +106,7 @@ class ClusterExecutor:
 
     def wait(self, timeout: float) -> list[Exit]:
         """Return the trials that ended or whose node was lost, waiting at most `timeout` seconds for the first."""
-        self._recruit()
+        self._look()
         self._ask(timeout)
         calls = self._calls()
         if calls:
@@ -189,7 +139,7 @@ class ClusterExecutor:
 
     def news(self) -> list[str]:
         """Return which nodes joined and were lost since the last call."""
-        news, self._news = self._news, []
+        news, self._news, self._recruiter.news = [*self._recruiter.news, *self._news], [], []
         return news
 
     def close(self) -> float | None:
@@ -197,44 +147,29 @@ class ClusterExecutor:
         calls = {self._cluster.call(member.agent, "close"): member for member in self._members}
         answers = self._answers(calls, self._patience.stop)
         joules = [(member.seat.node.id, answers.get(call)) for call, member in calls.items()]
-        for agent in [each.agent for each in self._members] + [each.agent for each in self._candidates]:
-            self._kill(agent)
-        self._members, self._candidates = [], []
+        for member in self._members:
+            kill(self._cluster, member.agent)
+        self._members = []
+        self._recruiter.close()
         self._remove_probes()
         return _sum_of(joules) if self._is_joules_known else None
 
     def _begin(self) -> None:
         """Wait until every node that is listed has answered for itself, or was given up."""
-        self._recruit()
-        while self._candidates:
-            self._take(set(self._cluster.wait([each.call for each in self._candidates], 1.0)))
-            self._give_up_silent()
-        if self._refused:
+        self._look()
+        while calls := self._recruiter.calls():
+            self._take(set(self._cluster.wait(calls, 1.0)))
+            self._recruiter.give_up_silent()
+        if self._recruiter.refused:
             self.close()
-            raise UserError(next(iter(self._refused.values())))
+            raise UserError(next(iter(self._recruiter.refused.values())))
         if not self._members:
             self.close()
-            why = "; ".join(self._news) or "it lists none that may be used"
+            why = "; ".join(self.news()) or "it lists none that may be used"
             raise UserError(f"the cluster has no node to train on ({why}): start one, or leave out --cluster")
 
-    def _recruit(self) -> None:
-        """Start agents where there is none, and none has just failed."""
-        now = time.monotonic()
-        if now - self._looked < self._patience.look:
-            return
-        self._looked = now
-        taken = {each.seat.key for each in self._members} | {each.seat.key for each in self._candidates}
-        with contextlib.suppress(ClusterError):
-            for seat in (seat for node in self._cluster.nodes() for seat in self._seats(node)):
-                if seat.key not in taken | self._refused.keys() and self._tries.get(seat.key, (0, now))[1] <= now:
-                    agent = self._cluster.start(seat.node, gpu=seat.gpu is not None)
-                    call = self._cluster.call(agent, "describe")
-                    self._candidates.append(Candidate(seat, agent, "describe", call, now))
-
-    def _seats(self, node: Node) -> list[Seat]:
-        if self._settings.device == "cpu":
-            return [Seat(node)] if node.cpus else []
-        return [Seat(node, gpu) for gpu in range(node.gpus)]
+    def _look(self) -> None:
+        self._recruiter.look({member.seat.key for member in self._members})
 
     def _ask(self, timeout: float) -> None:
         for member in self._members:
@@ -245,103 +180,17 @@ class ClusterExecutor:
     def _calls(self) -> list[Hashable]:
         polls = [member.poll for member in self._members if member.poll is not None]
         submits = [call for member in self._members for call in member.submitted]
-        return [*polls, *submits, *(candidate.call for candidate in self._candidates)]
+        return [*polls, *submits, *self._recruiter.calls()]
 
     def _take(self, ready: set[Hashable]) -> None:
         """Take the answers that have come."""
-        for candidate in [each for each in self._candidates if each.call in ready]:
-            self._take_step(candidate)
+        for each in self._recruiter.take(ready):
+            self._members.append(Member(each.seat, each.agent, each.slots, each.description))
         for member in list(self._members):
             for call in [call for call in member.submitted if call in ready]:
                 self._take_submit(member, call)
             if member.poll in ready and member in self._members:
                 self._take_poll(member)
-
-    def _take_step(self, candidate: Candidate) -> None:
-        """Take a candidate's answer and ask the next thing of it; at the end it is a member."""
-        try:
-            answer = self._cluster.answer(candidate.call)
-            self._next_step(candidate, answer)
-        except UserError as error:
-            self._refuse(candidate, str(error))
-        except Exception as error:  # whatever an agent raises, on a machine that we do not know
-            self._drop(candidate, _words(error))
-
-    def _next_step(self, candidate: Candidate, answer: Any) -> None:
-        match candidate.step:
-            case "describe":
-                candidate.description = answer
-                self._require_code(candidate.seat, answer)
-                self._ask_for_data(candidate)
-            case "has_data" if not answer:
-                example = self._example()
-                self._go_on(candidate, "take_data", example, self._shared_data())
-            case "take_data" if not answer:
-                raise UserError(f"{candidate.seat.name} could not keep the data set: give --data-dir a folder it has")
-            case "has_data" | "take_data":
-                self._go_on(candidate, "open", self._order(candidate.seat))
-            case "open":
-                self._join(candidate, answer)
-
-    def _ask_for_data(self, candidate: Candidate) -> None:
-        if self._runs:
-            data_dir = self._settings.data_dir
-            self._go_on(candidate, "has_data", self._example(), data_dir and str(data_dir))
-        else:
-            self._go_on(candidate, "open", self._order(candidate.seat))
-
-    def _go_on(self, candidate: Candidate, step: Literal["has_data", "take_data", "open"], *arguments: Any) -> None:
-        candidate.step = step
-        candidate.call = self._cluster.call(candidate.agent, step, *arguments)
-
-    def _require_code(self, seat: Seat, description: Description) -> None:
-        ours = training_code()
-        if description.code != ours:
-            raise UserError(
-                f"{seat.name} has other code than this machine ({description.code[:12]}, here {ours[:12]}): install "
-                "the same version there, or share one environment"
-            )
-
-    def _example(self) -> str:
-        return to_json(next(iter(self._runs.values())))
-
-    def _shared_data(self) -> Any:
-        """Return what stands for the files of the data set, read once: they travel once to each node that lacks it."""
-        if self._data is None:
-            spec = next(iter(self._runs.values())).data
-            self._data = self._cluster.share(transfer.read_set(spec, self._settings.data_dir))
-        return self._data
-
-    def _order(self, seat: Seat) -> Order:
-        return Order(
-            settings=self._settings,
-            threads=self._threads,
-            jobs=self._jobs,
-            cpus=seat.node.cpus,
-            runs=[to_json(run) for run in self._runs.values()],
-        )
-
-    def _join(self, candidate: Candidate, slots: int) -> None:
-        assert candidate.description is not None
-        self._candidates.remove(candidate)
-        self._members.append(Member(candidate.seat, candidate.agent, slots, candidate.description))
-        self._tries.pop(candidate.seat.key, None)
-        self._news.append(f"{candidate.seat.name}: {slots} trial{'' if slots == 1 else 's'} at once")
-
-    def _drop(self, candidate: Candidate, why: str) -> None:
-        """Give a candidate up, and try the seat again later."""
-        self._candidates.remove(candidate)
-        self._kill(candidate.agent)
-        tries = self._tries.get(candidate.seat.key, (0, 0.0))[0] + 1
-        self._tries[candidate.seat.key] = (tries, time.monotonic() + self._patience.again * 2 ** min(tries, 6))
-        if tries == 1:
-            self._news.append(f"{candidate.seat.name} cannot be used: {why}")
-
-    def _refuse(self, candidate: Candidate, why: str) -> None:
-        self._candidates.remove(candidate)
-        self._kill(candidate.agent)
-        self._refused[candidate.seat.key] = why
-        self._news.append(why)
 
     def _take_submit(self, member: Member, call: Hashable) -> None:
         arguments = member.submitted.pop(call)
@@ -351,12 +200,12 @@ class ClusterExecutor:
             self._is_silent = True
             member.submitted[self._cluster.call(member.agent, "submit", *arguments)] = arguments
         except ClusterError as error:
-            self._lose(member, _words(error))
+            self._lose(member, words(error))
         except Exception as error:  # such as a full disk there: the trial does not run
             for trial, attempt in list(member.running.values()):
                 if attempt == arguments[1]:
                     del member.running[trial.name]
-                    lost = f"{member.seat.name} did not take it: {_words(error)}"
+                    lost = f"{member.seat.name} did not take it: {words(error)}"
                     self._exits.append(Exit(trial=trial, code=FAILED, lost=lost))
 
     def _take_poll(self, member: Member) -> None:
@@ -367,7 +216,7 @@ class ClusterExecutor:
             self._is_silent = True  # asked again; `_give_up_silent` counts
             return
         except Exception as error:
-            self._lose(member, _words(error))
+            self._lose(member, words(error))
             return
         member.asked_at, member.has_polled = None, True
         for news in answers:
@@ -391,17 +240,15 @@ class ClusterExecutor:
             patience = self._patience.poll if member.has_polled else self._patience.start
             if member.asked_at is not None and now - member.asked_at > patience:
                 self._lose(member, f"no answer for {patience:.0f} s")
-        for candidate in list(self._candidates):
-            if now - candidate.since > self._patience.start:
-                self._drop(candidate, f"no answer for {self._patience.start:.0f} s")
+        self._recruiter.give_up_silent()
 
     def _lose(self, member: Member, why: str) -> None:
         """Give a member up: its trials end as lost, and another agent has to answer before the seat is used again."""
         if member not in self._members:  # another call that was under way has said so
             return
         self._members.remove(member)
-        self._kill(member.agent)
-        self._tries[member.seat.key] = (1, time.monotonic() + self._patience.again)
+        kill(self._cluster, member.agent)
+        self._recruiter.leave_for_a_while(member.seat)
         self._is_joules_known = False
         self._news.append(f"{member.seat.name} was lost: {why}")
         lost = f"{member.seat.name} was lost: {why}"
@@ -445,10 +292,6 @@ class ClusterExecutor:
             raise ClusterError(f"no answer for {self._patience.poll:.0f} s")
         return self._cluster.answer(call)
 
-    def _kill(self, agent: Hashable) -> None:
-        with contextlib.suppress(Exception):  # gone already
-            self._cluster.kill(agent)
-
     def _probe_in(self, root: Path) -> str:
         """Return the name of a file in the trials' folder, by which an agent finds out whether it sees this disk."""
         path = root / self._probe
@@ -473,8 +316,3 @@ def _sum_of(joules: Sequence[tuple[str, Joules | None]]) -> float | None:
         packages[node] = max(packages.get(node, 0.0), each.packages)
         gpus += each.gpus
     return sum(packages.values()) + gpus if packages else None
-
-
-def _words(error: BaseException) -> str:
-    """Return the first line of an error, or its kind."""
-    return str(error).strip().partition("\n")[0][:200] or type(error).__name__

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.harness.simulated_cluster import SimulatedCluster
 from resnet_lab.runner.fleet.agent import Agent
-from resnet_lab.runner.fleet.cluster_executor import ClusterExecutor, Patience
+from resnet_lab.runner.fleet.cluster_executor import ClusterExecutor
+from resnet_lab.runner.fleet.recruiter import Patience
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings

@@ -7,7 +7,7 @@ import pytest
 
 from resnet_lab.data import transfer
 from resnet_lab.errors import UserError
-from resnet_lab.runner.fleet.cluster_executor import Patience
+from resnet_lab.runner.fleet.recruiter import Patience
 from resnet_lab.system.energy import Joules
 from tests.resnet_lab.runner.fleet.conftest import QUICK, SETTINGS, FakeAgent, SharingAgent
 from tests.specs import TINY

@@ -14,7 +14,8 @@ from dataclasses import replace as replaced
 
 import pytest
 
-from resnet_lab.runner.fleet.cluster_executor import ClusterExecutor, Patience
+from resnet_lab.runner.fleet.cluster_executor import ClusterExecutor
+from resnet_lab.runner.fleet.recruiter import Patience
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
