@@ -69,7 +69,7 @@ def _show_coverage(plan: Plan, options: Options) -> None:
         return
     from resnet_lab.interchange.pretrained import check_weights, coverage_lines
 
-    print(*coverage_lines(check_weights(plan.cells)), sep="\n", file=sys.stderr if options.json else sys.stdout)
+    print(*coverage_lines(check_weights(plan.cells)), sep="\n", file=sys.stderr if options.prints_json else sys.stdout)
 
 
 def planned(study: Study, options: Options) -> Plan:
@@ -171,7 +171,7 @@ class StudyLaunch:
         from resnet_lab.system.energy import Meter
         from studies.results.frozen_plan import require_readable
 
-        prepared, console = prepared or self.prepare(), Console(stderr=self.options.json)
+        prepared, console = prepared or self.prepare(), Console(stderr=self.options.prints_json)
         laps = prepared.laps
         require_readable(self.mode.frozen(self.plan), self.options.out)
         driver, tracker = self._open(prepared, console)
@@ -194,13 +194,21 @@ class StudyLaunch:
         return self._exit_code(reports)
 
     def _exit_code(self, reports: "Sequence[Report]") -> int:
-        """Return 0 where every trial is complete, else 1; with --check-claims what the answers say alone."""
+        """Return 0 where every trial is complete, else 1; with --check-claims and --verdict what the answers say."""
         if self.options.check_claims:
             from analysis.comparison.claims import exit_code
             from studies.results.write import StudyReport
 
             compared = [report.data for report in reports if isinstance(report, StudyReport)]
             return exit_code([answered for data in compared for answered in data.claims])
+        if self.options.verdict:
+            from analysis.comparison import decisions
+            from studies.results.write import StudyReport
+
+            compared = [report.data for report in reports if isinstance(report, StudyReport)]
+            return decisions.exit_code(
+                [d for data in compared for d in decisions.decisions(data.rows, data.comparisons)]
+            )
         return 0 if all(run["status"] == Status.COMPLETE for report in reports for run in report.runs) else 1
 
     def _open(self, prepared: Prepared, console: Console) -> "tuple[StudyDriver, Tracker]":
@@ -376,7 +384,7 @@ class StudyLaunch:
         from analysis.report.index import write_index
         from studies.results.publish import log_tables, publish
 
-        reports = outcome.report(self.options.out, console, as_json=self.options.json)
+        reports = outcome.report(self.options.out, console, as_json=self.options.prints_json)
         log_tables(reports, driver.launch, driver.log.store)
         spent = {"seconds": dict(seconds), "energy_j": joules}
         pages = publish(reports, tracker, driver.launch, spent, driver.log.store, driver.finished_runs)

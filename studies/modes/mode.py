@@ -43,7 +43,7 @@ def make_mode(plan: Plan, options: Options) -> Mode:
     """Return the mode that the options ask for. Raises UserError where the plan does not allow it."""
     match options.mode:
         case LaunchMode.PLANNED:
-            return Planned(check_claims=options.check_claims)
+            return Planned(check_claims=options.check_claims, verdict=options.verdict)
         case LaunchMode.UNTIL_DECIDED:
             from studies.modes.until_decided import UntilDecided
 
@@ -68,10 +68,10 @@ def make_mode(plan: Plan, options: Options) -> Mode:
 
 
 class Planned:
-    """Every cell at every seed of the plan; `check_claims` has the outcome answer the study's claims."""
+    """Every cell at every seed of the plan; the outcome may answer the study's claims or decide on its arms."""
 
-    def __init__(self, *, check_claims: bool = False) -> None:
-        self._check_claims = check_claims
+    def __init__(self, *, check_claims: bool = False, verdict: bool = False) -> None:
+        self._check_claims, self._verdict = check_claims, verdict
 
     def describe(self) -> str:
         return ""
@@ -81,4 +81,9 @@ class Planned:
 
     def run(self, driver: StudyDriver, console: Console) -> PlanOutcome:  # noqa: ARG002  # the protocol's
         run_phase(driver)
-        return PlanOutcome(audit=require_audit(driver), trials=driver.trials, check_claims=self._check_claims)
+        return PlanOutcome(
+            audit=require_audit(driver),
+            trials=driver.trials,
+            check_claims=self._check_claims,
+            verdict=self._verdict,
+        )

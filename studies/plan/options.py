@@ -127,6 +127,9 @@ class Options:
     """Also give bootstrap-t intervals, next to Student's; from 5 seeds on."""
     check_claims: Annotated[bool, arg(help_behavior_hint="")] = False
     """Answer the study's claims: exit 0 where all are held, 1 where one is refuted, 3 where one is underpowered."""
+    verdict: Annotated[bool, arg(help_behavior_hint="")] = False
+    """Print better, worse, equivalent (--margin) or undecided for each arm as JSON, and how often that errs: exit 0
+    where one is better, 1 where none is, 3 where seeds do not tell."""
     tune: Annotated[bool, arg(help_behavior_hint="")] = False
     """Compare again with each arm tuned by a search of its own, the same budget for each."""
     tune_trials: Annotated[int, arg(metavar="INT")] = 12
@@ -168,6 +171,9 @@ class Options:
         if len(self._modes()) > 1:
             asked = " and ".join(f"--{mode.replace('_', '-')}" for mode in self._modes())
             raise UserError(f"{asked} answer different questions: give one of them")
+        if self.verdict and (self._modes() or self.check_claims):
+            asked = "check-claims" if self.check_claims else self.mode.replace("_", "-")
+            raise UserError(f"--verdict and --{asked} each have an exit code and a test of their own: give one of them")
         if self.check_claims and self._modes():
             asked = self.mode.replace("_", "-")
             raise UserError(
@@ -218,6 +224,11 @@ class Options:
     def mode(self) -> LaunchMode:
         """How the launch spends its trials."""
         return next(iter(self._modes()), LaunchMode.PLANNED)
+
+    @property
+    def prints_json(self) -> bool:
+        """Whether stdout holds JSON alone."""
+        return self.json or self.verdict
 
     def _modes(self) -> list[LaunchMode]:
         asked = {

@@ -12,6 +12,7 @@ from rich.console import Console
 from analysis.comparison.arms import ArmRow, as_dict
 from analysis.comparison.bootstrapped import bootstrapped
 from analysis.comparison.controls import against_controls
+from analysis.comparison.decisions import decisions
 from analysis.report.data import ReportData
 from analysis.report.sections.equivalence import equivalent_arms
 from analysis.report.sections.identity import identity_lines
@@ -68,6 +69,8 @@ class PlanOutcome:
     sections: tuple[ReportSection, ...] = ()
     check_claims: bool = False
     """Whether the answers to the study's claims are printed, too."""
+    verdict: bool = False
+    """Whether the JSON is the decision on each arm alone."""
 
     @property
     def compared(self) -> tuple["PlanOutcome"]:
@@ -79,7 +82,9 @@ class PlanOutcome:
         The JSON is the table; with sections it is an object of the table and each section's content.
         """
         written = self.write(out)
-        if as_json:
+        if self.verdict:
+            print(json.dumps(decisions(written.rows, written.data.comparisons), indent=2))
+        elif as_json:
             table: Any = [as_dict(row) for row in written.rows]
             more = {section.name: section.content for section in written.data.plan.sections}
             more |= {each.name: [as_dict(row) for row in each.rows] for each in written.data.measured}
