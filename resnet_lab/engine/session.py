@@ -33,7 +33,7 @@ from resnet_lab.engine.schedules import Plateau, lr_at
 from resnet_lab.engine.weight_average import WeightAverage
 from resnet_lab.interchange.weights import NONE
 from resnet_lab.metrics import EpochRecord
-from resnet_lab.native import accelerate
+from resnet_lab.native import NativeNetwork, accelerate
 from resnet_lab.networks import build_network
 from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.networks.heads import head_of
@@ -139,6 +139,11 @@ class Session:
     def mode(self) -> str:
         """How steps are made: captured, eager, or `eager: ` and why; it may change with the first of them."""
         return self.runner.mode
+
+    @property
+    def compiler(self) -> str | None:
+        """What compiled the kernels, with its version; None where torch computes."""
+        return self.network.compiler if isinstance(self.network, NativeNetwork) else None
 
     @property
     def selected_epoch(self) -> int:

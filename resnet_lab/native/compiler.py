@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +23,7 @@ FOLDER = "kernels"  # of the cache
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC")
 DEFINES = {torch.float32: (), torch.bfloat16: ("-DBF16",)}
 TIMEOUT_S = 120
+_MADE_BY = "made_by"  # attribute of a loaded library
 
 
 class NoKernelsError(RuntimeError):
@@ -75,9 +77,27 @@ def _of_another_compiler(dtype: torch.dtype) -> ctypes.CDLL | None:
 
 def _load(path: Path) -> ctypes.CDLL:
     try:
-        return ctypes.CDLL(str(path))
+        kernels = ctypes.CDLL(str(path))
+        setattr(
+            kernels, _MADE_BY, _made_by(path.read_bytes())
+        )  # now: what no cache keeps is gone when it has been loaded
     except OSError as error:
         raise NoKernelsError(f"the compiled kernels cannot be loaded: {error}") from None
+    return kernels
+
+
+def made_by(kernels: ctypes.CDLL) -> str:
+    """Return the compiler of a library, such as `GCC: (Debian 12.2.0-14) 12.2.0`: other compilers round otherwise.
+
+    It is the one that made the library, which need not be the one that the machine has now.
+    """
+    return str(getattr(kernels, _MADE_BY))
+
+
+def _made_by(library_file: bytes) -> str:
+    """Return what compilers write of themselves into the section `.comment`."""
+    found = re.search(rb"(GCC: \(|[\w ]*clang version )[ -~]+", library_file)
+    return found.group().decode() if found else "a compiler that does not name itself"
 
 
 def _compile(dtype: torch.dtype, built: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from resnet_lab.native.compiler import NoKernelsError, library
+from resnet_lab.native.compiler import NoKernelsError, library, made_by
 from resnet_lab.native.lowering import LoweredNetwork, UnsupportedError, check, lower
 from resnet_lab.networks.resnet import ResNet
 
@@ -55,6 +55,8 @@ class NativeNetwork(nn.Module):
         super().__init__()
         self.model = model
         self.dtype = dtype
+        self.compiler = made_by(kernels)
+        """What compiled the kernels, with its version."""
         self._kernels = kernels
         self._lowered: dict[tuple[Any, ...], LoweredNetwork] = {}
         self._anchor = torch.zeros((), requires_grad=True)

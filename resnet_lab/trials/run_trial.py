@@ -184,7 +184,13 @@ def _environment(session: "Session", settings: WorkerSettings, progress: Progres
 
     data = _data_record(session.data)
     started = {} if session.coverage is None else {"weights": session.coverage.as_dict()}
-    engine = {**started, "step": session.mode, "kernels": session.kernels, "compiled": settings.compiled}
+    engine: Json = {
+        **started,
+        "step": session.mode,
+        "kernels": session.kernels,
+        "compiler": session.compiler,
+        "compiled": settings.compiled,
+    }
     if len(progress.engines) > 1:
         engine["engines"] = progress.engines
     return {**settings.environment, **describe_torch(session.device, session.dtype), **engine, "data": data}

@@ -30,20 +30,22 @@ class Progress:
 
     history: list[Json] = field(default_factory=list)
     engines: list[Json] = field(default_factory=list)
-    """{"from_epoch", "step", "kernels"}, one entry and one more for each change."""
+    """{"from_epoch", "step", "kernels", "compiler"}, one entry and one more for each change."""
     start: Json | None = None
     """The starting point's digests, as start.json has them; None in states of earlier versions."""
 
     def state(self, trial: Trial, session: "Session") -> Json:
         """Return what is to be saved."""
         own = {"name": trial.name, "history": self.history, "engines": self.engines, "start": self.start}
+        own |= {"data": session.data.sha256}
         return session.state() | {_TRIAL: json.dumps(own)}  # text: one entry, however long the history
 
 
 def resume(trial: Trial, make_session: "Callable[[], Session]") -> "tuple[Session, Progress]":
     """Return a session at the trial's last sound state, or at its start, and its progress so far.
 
-    A damaged state, or one of another trial, is set aside. Raises OSError where a state may not be read.
+    A damaged state, or one of another trial or of other images, is set aside. Raises OSError where a state may not be
+    read.
     """
     session, progress = make_session(), None
     for path in (trial.state_file, trial.earlier_state_file):
@@ -63,7 +65,7 @@ def _restored(trial: Trial, session: "Session", path: Path) -> Progress | None:
         state = load_state(path)
         if state is None:
             raise ValueError("is damaged")
-        progress = _progress(trial, state)
+        progress = _progress(trial, state, images=session.data.sha256)
         session.restore(state)
     except IsADirectoryError:
         set_aside(path, "is a folder")
@@ -77,10 +79,12 @@ def _restored(trial: Trial, session: "Session", path: Path) -> Progress | None:
     return None
 
 
-def _progress(trial: Trial, state: Json) -> Progress:
+def _progress(trial: Trial, state: Json, *, images: str) -> Progress:
     """Return the progress that a state holds. Raises ValueError where it is not this trial's, or not whole.
 
-    States of earlier versions hold none: their history is in history.jsonl, which must have all their epochs.
+    `images` is the digest of those that the trial has now: epochs on others are not part of it. States of earlier
+    versions hold none of it: their history is in history.jsonl, which must have all their epochs, their digest in
+    env.json.
     """
     epoch = state["epoch"]
     own: Json = {"name": trial.name, "history": trial.history()[:epoch]}
@@ -88,6 +92,9 @@ def _progress(trial: Trial, state: Json) -> Progress:
         own = json.loads(state[_TRIAL])
     if own["name"] != trial.name:
         raise ValueError(f"is of another trial, {own['name']}")
+    recorded = own.get("data") or (trial.environment().get("data") or {}).get("sha256")
+    if recorded not in (None, images):
+        raise ValueError(f"is of other images (SHA-256 {recorded[:12]}, now {images[:12]})")
     if len(own["history"]) != epoch:
         raise ValueError(f"is after {epoch} epochs, and {len(own['history'])} are recorded")
     return Progress(history=own["history"], engines=own.get("engines", []), start=own.get("start"))
@@ -95,23 +102,34 @@ def _progress(trial: Trial, state: Json) -> Progress:
 
 def note_engine(trial: Trial, session: "Session", progress: Progress, *, since: int) -> None:
     """Record what computes from epoch `since` on; a change in mid-trial changes the rounding, so it is reported."""
-    now = {"step": session.mode, "kernels": session.kernels}
+    now = {"step": session.mode, "kernels": session.kernels, "compiler": session.compiler}
     before = _last_engine(progress.engines) or (_recorded_engine(trial) if since > 1 else None)
-    if before == now:
-        return
     if before is not None:
-        changed = [f"{before[name]} -> {now[name]}" for name in now if before[name] != now[name]]
+        changed = [f"{before[name]} -> {now[name]}" for name in _differing(before, now)]
+        if not changed:
+            return
         where = f"from epoch {since} on, other rounding"
         add_notice(trial.folder, Kind.ENGINE_CHANGED, f"{trial.name}: {'; '.join(changed)}: {where}")
         progress.engines = progress.engines or [{"from_epoch": 1, **before}]
     progress.engines = [*progress.engines, {"from_epoch": since, **now}]
 
 
+def _differing(before: Json, now: Json) -> list[str]:
+    """Return what differs; a compiler where there is another one, not where other kernels have none."""
+    differing = [name for name in before if before[name] != now[name]]
+    return [name for name in differing if name != "compiler" or None not in (before[name], now[name])]
+
+
 def _last_engine(engines: Sequence[Json]) -> Json | None:
-    return {name: engines[-1][name] for name in ("step", "kernels")} if engines else None
+    return _engine(engines[-1]) if engines else None
 
 
 def _recorded_engine(trial: Trial) -> Json | None:
     """Return what computed a trial of an earlier version, by its env.json."""
     env: dict[str, Any] = trial.environment()
-    return {name: env[name] for name in ("step", "kernels")} if {"step", "kernels"} <= env.keys() else None
+    return _engine(env) if {"step", "kernels"} <= env.keys() else None
+
+
+def _engine(record: Json) -> Json:
+    """Return what computed; earlier versions recorded no compiler."""
+    return {name: record[name] for name in ("step", "kernels", "compiler") if name in record}

@@ -36,7 +36,7 @@ class SmallSession:
 
     dies_in: int | None = None
     """The epoch, from 1, in whose middle the process dies."""
-    kernels, coverage, best = "native", None, None
+    kernels, compiler, coverage, best = "native", "GCC: 12", None, None
 
     def __init__(self, spec, data, device, *, compiled=False):  # noqa: ARG002  # Session's
         self.spec, self.data, self.device, self.dtype, self.mode = spec, data, device, torch.float32, "eager"

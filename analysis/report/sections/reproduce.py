@@ -23,8 +23,8 @@ PLAIN = (
     "precision",
     "threads",
 )
-ENGINE = ("step", "kernels", "compiled")
-"""What computed: a captured graph or step by step; the kernels of this project or torch's, and why."""
+ENGINE = ("step", "kernels", "compiler", "compiled")
+"""What computed: a captured graph or step by step; this project's kernels and their compiler, or torch's, and why."""
 FLAGS = ("cpu_capability", "deterministic_algorithms", "cudnn_deterministic", "cudnn_benchmark")
 
 

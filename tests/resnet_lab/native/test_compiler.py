@@ -1,5 +1,7 @@
 """The kernels are compiled once per machine, and their absence is a reason, not a crash."""
 
+import subprocess
+
 import pytest
 import torch
 
@@ -34,6 +36,16 @@ def test_a_second_process_finds_what_the_first_compiled(fresh_cache, monkeypatch
     monkeypatch.setattr(compiler, "_compile", lambda *_: pytest.fail("compiled again"))
     library(torch.float32)
     assert list(fresh_cache.rglob("*.so")) == [built]
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_a_library_names_the_compiler_that_made_it():
+    version = subprocess.run([compiler._compiler(), "-dumpfullversion"], capture_output=True, text=True, check=False)
+    made_by = compiler.made_by(library(torch.float32))
+    assert made_by.startswith("GCC: (") or "clang version" in made_by
+    assert version.stdout.strip() in made_by
+    assert compiler._made_by(b"\0Debian clang version 14.0.6\0") == "Debian clang version 14.0.6"
+    assert compiler._made_by(b"") == "a compiler that does not name itself"
 
 
 def test_types_have_libraries_of_their_own(fresh_cache):

@@ -1,6 +1,9 @@
 """State of a trial on its way: its own, with its history; else the one before it, else none."""
 
+import json
 import shutil
+from dataclasses import replace as replace_data
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,8 +12,8 @@ from resnet_lab.data.load import load
 from resnet_lab.engine.resume import async_state_writer, earlier
 from resnet_lab.engine.session import Session
 from resnet_lab.spec.fields import replace
-from resnet_lab.trials.notices import Kind
-from resnet_lab.trials.state import Progress, resume
+from resnet_lab.trials.notices import Kind, read_notices
+from resnet_lab.trials.state import Progress, note_engine, resume
 from resnet_lab.trials.trial import Trial
 from tests.specs import TINY
 
@@ -106,7 +109,8 @@ def test_a_right_digest_over_odd_content_counts_as_damage(made):
 def test_a_resume_that_computes_otherwise_is_noted_once(made):
     trial, make, history = made
     session, progress = resume(trial, make)
-    progress.engines = [{"from_epoch": 1, "step": session.mode, "kernels": "torch: there is no C compiler"}]
+    without = {"kernels": "torch: there is no C compiler", "compiler": None}
+    progress.engines = [{"from_epoch": 1, "step": session.mode, **without}]
     with async_state_writer(trial.state_file) as writer:
         writer.save(progress.state(trial, session))
     for _ in range(2):
@@ -118,3 +122,38 @@ def test_a_resume_that_computes_otherwise_is_noted_once(made):
     assert f"torch: there is no C compiler -> {session.kernels}: from epoch 3 on" in notice.text
     assert [engine["from_epoch"] for engine in progress.engines] == [1, 3]
     assert progress.history == history
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        ({"kernels": "native", "compiler": "GCC: 12"}, ("native", "GCC: 13"), "t: GCC: 12 -> GCC: 13: from epoch 3"),
+        ({"kernels": "native", "compiler": "GCC: 12"}, ("torch: no", None), "t: native -> torch: no: from epoch 3"),
+        ({"kernels": "native"}, ("native", "GCC: 13"), None),  # of an earlier version
+    ],
+)
+def test_kernels_of_another_compiler_are_a_change(tmp_path, before, now, told):
+    kernels, compiler = now
+    trial = SimpleNamespace(name="t", folder=tmp_path)
+    progress = Progress(engines=[{"from_epoch": 1, "step": "eager", **before}])
+    note_engine(trial, SimpleNamespace(mode="eager", kernels=kernels, compiler=compiler), progress, since=3)
+    assert [notice.text.partition(" on,")[0] for notice in read_notices(tmp_path)] == ([told] if told else [])
+    assert len(progress.engines) == (2 if told else 1)
+
+
+@pytest.mark.parametrize("recorded", ["in the state", "in env.json"])
+def test_epochs_on_other_images_are_set_aside(made, data, recorded):
+    trial, make, history = made
+    other = "f0" * 32
+    if recorded == "in the state":
+        make = lambda: Session(trial.spec, replace_data(data, sha256=other), torch.device("cpu"))  # noqa: E731
+    else:  # as earlier versions recorded it
+        session, _ = resume(trial, make)
+        own = json.dumps({"name": trial.name, "history": history})
+        with async_state_writer(trial.state_file) as writer:
+            writer.save(session.state() | {"trial": own})
+        earlier(trial.state_file).unlink(missing_ok=True)
+        trial.environment_file.write_text(json.dumps({"data": {"sha256": other}}))
+    session, progress = resume(trial, make)
+    assert (session.epoch, progress.history) == (0, [])
+    assert "is of other images" in trial.notices()[0].text
