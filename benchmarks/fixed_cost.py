@@ -29,7 +29,7 @@ from resnet_lab.spec import DatasetName
 from resnet_lab.system.command import parse, reporting
 
 DESCRIPTION = "Fixed cost of a trial besides its training: process, data, set-up, checkpoints, tracking."
-LIMIT_S = 0.5
+LIMIT_S = 0.25
 ARM = "model.block.norm_position"
 WORK = "training"
 """The part that is no fixed cost: steps and evaluations."""

@@ -141,10 +141,14 @@ def _describe(options: Options, spec: RunSpec, workers: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure and print. Exits with 2 for a mistake of the user's."""
     with reporting():
         options = parse(
-            Options, prog="python benchmarks/train_throughput.py", description=(__doc__ or "").split("\n")[0]
+            Options,
+            prog="python benchmarks/train_throughput.py",
+            description=(__doc__ or "").split("\n")[0],
+            argv=argv,
         )
         rounds, result = measure(options)
         print(json.dumps(result, indent=2) if options.json else table(rounds, result))

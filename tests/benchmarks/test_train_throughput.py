@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.harness.engine_side import gemm_gflops
 from benchmarks.harness.other_load import Snapshot, cores_used_by_others, snapshot
-from benchmarks.train_throughput import Options
+from benchmarks.train_throughput import Options, main
 from resnet_lab.errors import UserError
 from resnet_lab.spec import Precision
 
@@ -43,11 +43,13 @@ def test_json_is_one_object_on_stdout_and_nothing_else():
         (["--step", "3"], "--steps"),
     ],
 )
-def test_a_mistake_is_one_line_and_exit_code_2(arguments, words):
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_a_mistake_is_one_line_and_exit_code_2(capsys, arguments, words):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    printed = capsys.readouterr()
+    assert (stop.value.code, printed.out) == (2, "")
+    assert words in printed.err
+    assert len(printed.err.splitlines()) == 1
 
 
 def test_both_sides_take_the_batch_of_the_quick_study_unless_one_is_given():

@@ -12,7 +12,9 @@ from resnet_lab.runner.lock import driver_lock
 from resnet_lab.tracking import Tracker
 from resnet_lab.tracking.availability import answers
 from resnet_lab.tracking.client import guarded as guarded_tracking
+from resnet_lab.trials.trial import Trial
 from studies.runner.optuna_store import FILE, OptunaStore, guarded
+from tests.faults.conftest import SPEC
 
 
 def test_four_first_starts_in_one_folder_make_the_tables_once(tmp_path):
@@ -56,6 +58,20 @@ def test_a_full_disk_under_a_database_has_its_own_sentence(tmp_path):
     with pytest.raises(UserError, match=r"optuna\.db cannot be used \(.*locked") as caught, guarded(tmp_path / FILE):
         raise OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
     assert "\n" not in str(caught.value)
+
+
+def test_an_optuna_database_that_is_locked_is_waited_for(tmp_path):
+    store = OptunaStore.open(tmp_path, "a")
+    trial = Trial(root=tmp_path / "trials", spec=SPEC)
+    with ThreadPoolExecutor(1) as pool, closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = pool.submit(store.start, trial, {"seed": 0})
+        with pytest.raises(TimeoutError):
+            started.result(0.5)
+        other.execute("ROLLBACK")
+        started.result(60)
+    store.complete(trial, {"val/error": 1.0})
+    assert OptunaStore.open(tmp_path, "a").is_complete(trial)
 
 
 def test_a_locked_database_is_away_and_a_free_one_answers(store_folder):

@@ -85,6 +85,16 @@ def test_a_truncated_kernel_is_never_loaded(kernels, compiled, size):
     assert kernels() == compiled
 
 
+@pytest.mark.parametrize("target", ["/dev/zero", "/dev/null", "nowhere"])
+def test_a_link_in_a_kernels_place_is_not_followed(kernels, compiled, target):
+    kernels()
+    path = kept_library()
+    path.unlink()
+    path.symlink_to(target)
+    assert kernels() == compiled
+    assert not path.is_symlink()
+
+
 HOSTILE = "__attribute__((constructor)) static void run(void) { __builtin_trap(); }"
 
 
@@ -203,6 +213,17 @@ def test_facts_of_another_shape_are_measured_again(facts, content, signed):
     else:
         (cache.cache_dir(FOLDER) / FILE).write_text(text)
     assert measure(networks) == expected
+
+
+def test_a_link_in_the_facts_place_leaves_its_victim_alone(facts, tmp_path):
+    networks, expected = facts
+    path, victim = cache.cache_dir(FOLDER) / FILE, tmp_path / "victim"
+    victim.write_bytes(path.read_bytes())
+    path.unlink()
+    path.symlink_to(victim)
+    before = victim.read_bytes()
+    assert measure(networks) == expected
+    assert (victim.read_bytes(), path.is_symlink()) == (before, False)
 
 
 @pytest.mark.parametrize("facts_of_it", ['"refused: too small"', '{"parameters": 1}'])

@@ -74,6 +74,33 @@ def test_a_spec_that_is_no_json_of_ours_is_one_sentence(text):
     assert len(str(caught.value)) < 1_000
 
 
+def header(text):
+    return struct.pack("<Q", len(text)) + text
+
+
+TENSOR = '{"dtype":"F32","shape":[],"data_offsets":[0,4]}'
+HEADERS = {
+    "2^63 bytes long": lambda: struct.pack("<Q", 2**63) + b"{}",
+    "99 MB that are not there": lambda: struct.pack("<Q", 99_000_000) + b"{}",
+    "60 MB of metadata": lambda: header(b'{"__metadata__":{"spec":"' + b"x" * 60_000_000 + b'"}}'),
+    "many tensors of one place": lambda: header(
+        ("{" + ",".join(f'"t{number}":{TENSOR}' for number in range(40_000)) + "}").encode()
+    ),
+    "nested 100,000 deep": lambda: header(b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+}
+
+
+@pytest.mark.parametrize("what", HEADERS)
+@pytest.mark.parametrize("read", [load_model, import_checkpoint])
+def test_a_header_that_no_network_has_is_one_sentence(tmp_path, what, read):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(HEADERS[what]() + bytes(4))
+    with pytest.raises(UserError) as caught:
+        read(path)
+    assert len(str(caught.value)) < 1_000
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("what", ["a pipe", "a device", "a folder's link"])
 def test_what_is_no_file_is_not_read(tmp_path, what):
     path = tmp_path / "model.safetensors"

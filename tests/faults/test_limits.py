@@ -1,12 +1,18 @@
 """Limits: numbers out of bounds, full disks, lack of memory, places that cannot be written."""
 
 import errno
+import json
+import os
 import resource
+import shutil
+import subprocess
 from contextlib import contextmanager
 
 import pytest
 
+import resnet_lab.engine.session
 from analysis.results.report_folder import find_reports
+from resnet_lab.engine.session import Session
 from resnet_lab.errors import DiskFullError, UserError
 from resnet_lab.system.command import reporting
 from resnet_lab.trials.trial import Trial
@@ -14,6 +20,7 @@ from resnet_lab.trials.worker import exit_code
 from resnet_lab.trials.worker_settings import FAILED, NO_ROOM
 from studies.bn_placement import STUDY
 from studies.cli.command import main
+from studies.plan.study import Scale, Study
 from tests.faults.conftest import SPEC, SmallSession, figures, train
 
 BOUNDS = {
@@ -68,6 +75,53 @@ def test_a_full_disk_names_path_and_bytes_and_the_same_command_goes_on(undisturb
     assert not list(trial.folder.glob(".*"))
     assert train(trial)
     assert figures(trial) == figures(undisturbed.whole[0])
+
+
+@contextmanager
+def small_disk(folder, kilobytes):
+    """A disk of that size, really full: only root may mount one."""
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "none", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("no disk may be mounted here")
+    try:
+        yield lambda more: subprocess.run(["mount", "-o", f"remount,size={more}k", folder], check=True)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="only root can mount a small disk")
+@pytest.mark.parametrize("kilobytes", [4, 8, 12, 16, 20, 24, 28, 32, 40])
+def test_on_a_full_disk_of_any_size_nothing_is_lost_and_a_larger_one_goes_on(undisturbed, tmp_path, capsys, kilobytes):
+    with small_disk(tmp_path / "disk", kilobytes) as grow:
+        trial = Trial(root=tmp_path / "disk", spec=SPEC)
+        with capsys.disabled():
+            code = exit_code(lambda: train(trial))
+        failure = trial.failure()
+        if code == FAILED:
+            assert failure["reason"] == "disk full"
+            assert str(trial.folder) in failure["detail"]
+        else:
+            assert code == NO_ROOM or trial.result() is not None
+        assert not list(trial.folder.glob(".*"))
+        grow(1_000)
+        assert train(trial)
+        assert figures(trial) == figures(undisturbed.whole[0])
+
+
+@pytest.mark.slow
+def test_a_dry_run_of_3_000_cells_is_told_whole(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(resnet_lab.engine.session, "Session", Session)  # the time of a real step is measured
+    rates = tuple(round(0.01 * number, 2) for number in range(1, 1_001))
+    arm = {"recipe.lr": rates, "model.width": (4, 8, 16)}
+    scale = Scale(dataset="digits", context={"model.depth": (8,)}, seeds=(0,), epochs=1)
+    study = Study(name="many", question="How many?", arm=arm, scales={"quick": scale})
+    with pytest.raises(SystemExit) as stop:
+        main(study, ["--dry-run", "--json", "--out", str(tmp_path / "runs")])
+    assert stop.value.code == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["cells"], plan["trials"], len(plan["runs"])) == (3_000, 3_000, 3_000)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_trial_without_memory_has_its_own_reason_and_its_last_epoch_is_kept(undisturbed, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,19 @@ def test_what_a_killed_writer_left_is_swept(on_its_way):
     assert train(on_its_way)
     assert not left.exists()
     assert not list(on_its_way.folder.glob(".*"))
+
+
+def test_a_time_zone_that_changes_in_mid_trial_changes_nothing(undisturbed, tmp_path, monkeypatch):
+    trial = Trial(root=tmp_path, spec=SPEC)
+    try:
+        for zone, dies_in in (("XXX-14", 2), ("XXX+11", None)):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            train(trial, dies_in=dies_in)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (figures(trial), trial.notices()) == (figures(undisturbed.whole[0]), ())
 
 
 NAMES = ("config.json", "env.json", "start.json", "history.jsonl", "resume.pt", "resume.pt.1", "model.safetensors")

@@ -259,7 +259,12 @@ def test_the_normalisation_can_be_chosen(tmp_path, foreign):
         import_checkpoint(tmp_path / "a.safetensors")
 
 
-def test_published_accuracy_of_resnet20(tmp_path, public_resnet20, cifar10_dir):
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [(500, None), pytest.param(10_000, 827, marks=pytest.mark.slow)],
+    ids=["a part", "all of its images"],
+)
+def test_published_accuracy_of_resnet20(tmp_path, public_resnet20, cifar10_dir, images, expected):
     """91.73 % on the 10,000 test images with the file's normalisation: 827 wrong (830 with the data's own)."""
     write(import_checkpoint(public_resnet20), tmp_path)
     checkpoint = load_model(tmp_path)
@@ -268,9 +273,13 @@ def test_published_accuracy_of_resnet20(tmp_path, public_resnet20, cifar10_dir):
     assert prepared.mean.tolist() == pytest.approx(IMAGENET.mean)
     assert prepared.test is data.test
     model = checkpoint.model.to(memory_format=torch.channels_last)
-    chunks = zip(data.test.pixels.split(100), data.test.labels.split(100), strict=True)
+    pixels, labels = data.test.pixels[:images], data.test.labels[:images]
+    chunks = zip(pixels.split(100), labels.split(100), strict=True)
     wrong = sum(evaluate(model, Images(*chunk), prepared, torch.float32).wrong for chunk in chunks)
-    assert abs(wrong - 827) <= 1  # another processor may round another way
+    if expected is None:  # all of them are counted by the evaluation's test
+        assert 25 < wrong < 60
+    else:
+        assert abs(wrong - expected) <= 1  # another processor may round another way
 
 
 def test_resnet56_is_read_whole(public_resnet56):

@@ -6,10 +6,13 @@ import sys
 
 import pytest
 
-STUDY = [sys.executable, "-m", "studies.bn_placement"]
+from studies.bn_placement import STUDY
+from studies.cli.command import main
+
+COMMAND = [sys.executable, "-m", "studies.bn_placement"]
 
 
-def run(*arguments, command=STUDY):
+def run(*arguments, command=COMMAND):
     return subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, timeout=120)
 
 
@@ -46,14 +49,16 @@ def test_importing_a_study_loads_no_heavy_package():
         (["--device", "tpu"], "auto, cpu or cuda"),
     ],
 )
-def test_a_mistake_is_one_sentence_exit_2_and_nothing_written(tmp_path, arguments, sentence):
+def test_a_mistake_is_one_sentence_exit_2_and_nothing_written(tmp_path, capsys, arguments, sentence):
     out = tmp_path / "out"
-    done = run("--out", out, *arguments)
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) <= 8
-    assert "Traceback" not in done.stderr
+    with pytest.raises(SystemExit) as stop:
+        main(STUDY, ["--out", str(out), *arguments])
+    printed = capsys.readouterr()
+    assert stop.value.code == 2
+    assert sentence in printed.err
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) <= 8
+    assert "Traceback" not in printed.err
     assert not out.exists()
 
 
