@@ -1,4 +1,4 @@
-"""An audit in words: audit.json as lines of at most 80 columns, one difference as text or as table cells."""
+"""An audit in words: audit.json as lines of 80 columns or of a terminal's, one difference as text or as table cells."""
 
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,7 +21,9 @@ YES_OR_NO = frozenset({"final_norm", "final_activation"})
 RELATIVE = frozenset({"parameters", "flops"})
 
 
-def audit_lines(audit: Json, *, arm: Iterable[str], context: Iterable[str], aliases: Sequence[str] = ()) -> list[str]:
+def audit_lines(
+    audit: Json, *, arm: Iterable[str], context: Iterable[str], aliases: Sequence[str] = (), width: int = WIDTH
+) -> list[str]:
     """Return what is not run, how arms differ from their baseline besides their names, and the aliases of the design.
 
     `audit` is audit.json; `arm` and `context` are the dotted names of the plan's fields.
@@ -36,10 +38,11 @@ def audit_lines(audit: Json, *, arm: Iterable[str], context: Iterable[str], alia
         head = "audit: as built, these arms differ from the baseline of their context in"
     else:
         head = f"audit: {len(audit['cells'])} networks built; {equal_text(audit)}"
-    left_out = left_out_lines(audit["refused"], audit["merged"], arm=arm, context=context)
-    unknown = unknown_lines(audit, arm=arm, context=context)
-    matched = control_lines(audit.get("controls", ()), context)
-    return [*left_out, *textwrap.wrap(head, WIDTH), *_wrapped(texts), *unknown, *matched, *alias_lines(aliases)]
+    left_out = left_out_lines(audit["refused"], audit["merged"], arm=arm, context=context, width=width)
+    unknown = unknown_lines(audit, arm=arm, context=context, width=width)
+    matched = control_lines(audit.get("controls", ()), context, width)
+    wrapped = [*textwrap.wrap(head, width), *_wrapped(texts, width)]
+    return [*left_out, *wrapped, *unknown, *matched, *alias_lines(aliases, width)]
 
 
 def equal_text(audit: Json) -> str:
@@ -49,12 +52,12 @@ def equal_text(audit: Json) -> str:
     return f"the arms of a context have equal {', '.join(names)} and {last}."
 
 
-def unknown_lines(audit: Json, *, arm: Iterable[str], context: Iterable[str]) -> list[str]:
+def unknown_lines(audit: Json, *, arm: Iterable[str], context: Iterable[str], width: int = WIDTH) -> list[str]:
     """Return what is not known of an arm's network, and so was not compared, or nothing where all is known."""
     if not audit.get("unknown"):
         return []
     texts = [({**each["context"], **each["arm"]}, unknown_text(each)) for each in audit["unknown"]]
-    return ["audit: not known, and so not compared:", *_wrapped(_grouped(texts, tuple(arm), tuple(context)))]
+    return ["audit: not known, and so not compared:", *_wrapped(_grouped(texts, tuple(arm), tuple(context)), width)]
 
 
 def unknown_text(unknown: Json) -> str:
@@ -67,7 +70,12 @@ def unknown_text(unknown: Json) -> str:
 
 
 def left_out_lines(
-    refused: Iterable[Json], merged: Iterable[Json], *, arm: Iterable[str], context: Iterable[str]
+    refused: Iterable[Json],
+    merged: Iterable[Json],
+    *,
+    arm: Iterable[str],
+    context: Iterable[str],
+    width: int = WIDTH,
 ) -> list[str]:
     """Return which cells are not run, and why: `fields` with the `reason` or with the cell they are the `same_as`."""
     arm, context = tuple(arm), tuple(context)
@@ -75,7 +83,7 @@ def left_out_lines(
         *((cell["fields"], f"refused: {cell['reason']}") for cell in refused),
         *((cell["fields"], f"merged: builds the same network as {_asked(cell['same_as'], arm)}") for cell in merged),
     ]
-    return _wrapped(_grouped(texts, arm, context, label=_asked))
+    return _wrapped(_grouped(texts, arm, context, label=_asked), width)
 
 
 def _asked(fields: Mapping[str, Value], arm: Iterable[str]) -> str:
@@ -87,10 +95,10 @@ def _read(fields: Mapping[str, Value], arm: Iterable[str]) -> str:
     return full_label(_part(fields, arm))
 
 
-def control_lines(controls: Sequence[Json], context: Sequence[str]) -> list[str]:
+def control_lines(controls: Sequence[Json], context: Sequence[str], width: int = WIDTH) -> list[str]:
     """Return which control stands by which arm, and how near it comes, or nothing."""
     head = ["controls: the baseline at the width at which it comes nearest to an arm"] if controls else []
-    return [*head, *_wrapped(control_texts(controls, context))]
+    return [*head, *_wrapped(control_texts(controls, context), width)]
 
 
 def control_texts(controls: Sequence[Json], context: Sequence[str]) -> list[str]:
@@ -118,9 +126,9 @@ def nearness(control: Json) -> str:
     return f"{NAMES[control['what']]} {found:,} for {wanted:,} ({change(wanted, found)}{own})"
 
 
-def alias_lines(aliases: Sequence[str]) -> list[str]:
+def alias_lines(aliases: Sequence[str], width: int = WIDTH) -> list[str]:
     """Return which effects a fractional design confounds, or nothing."""
-    return ["aliases: this design cannot tell apart", *_wrapped(aliases)] if aliases else []
+    return ["aliases: this design cannot tell apart", *_wrapped(aliases, width)] if aliases else []
 
 
 def sentence(difference: Json) -> str:
@@ -169,11 +177,11 @@ def _part(fields: Mapping[str, Value], names: Iterable[str]) -> dict[str, Value]
     return {name: fields[name] for name in names}
 
 
-def _wrapped(texts: Iterable[str]) -> list[str]:
+def _wrapped(texts: Iterable[str], width: int) -> list[str]:
     return [
         line
         for text in texts
         for line in textwrap.wrap(
-            text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+            text, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
         )
     ]

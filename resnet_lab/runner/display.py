@@ -1,30 +1,46 @@
 """Progress output: a live view in a terminal, lines where output is piped."""
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from statistics import fmean
 from typing import Any, Protocol
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from resnet_lab.metrics import METRICS, TEST_ERROR, VAL_ERROR, Metric
 from resnet_lab.runner.identity import TrialIdentity
+from resnet_lab.runner.time_left import TimeLeft
+
+SILENCE_S = 30.0
+"""Seconds after which lines say where the trials stand, where none has ended meanwhile."""
+WIDE = 150
+"""Columns from which on the arms stand next to the running trials."""
+MAX_ARMS = 16
+"""Arms in the running table: those that a trial ended of last."""
 
 
 class Display(Protocol):
     """What the driver reports of its trials."""
 
-    def begin(self, *, total: int, done: int) -> None: ...
+    def begin(self, *, total: int, done: int, work: float = 0.0) -> None: ...
+    def found(self, identity: TrialIdentity, result: Mapping[str, Any]) -> None: ...
     def started(self, identity: TrialIdentity, attempt: int, place: str = "") -> None: ...
     def epoch(self, identity: TrialIdentity, record: Mapping[str, float]) -> None: ...
     def finished(self, identity: TrialIdentity, result: Mapping[str, Any]) -> None: ...
     def failed(self, identity: TrialIdentity, reason: str, *, again: bool) -> None: ...
     def pruned(self, identity: TrialIdentity) -> None: ...
     def note(self, text: str) -> None: ...
+    def tick(self) -> None: ...
     def end(self) -> None: ...
+
+    @property
+    def wants_found(self) -> bool:
+        """Whether it shows trials that were complete before."""
 
 
 def make_display(console: Console, metric: Metric = METRICS[TEST_ERROR]) -> Display:
@@ -38,26 +54,47 @@ def style_of(identity: TrialIdentity | None) -> str:
 
 
 class Lines:
-    """One line per trial that ends."""
+    """One line per trial that ends, and one where nothing was said for `SILENCE_S`; `clock` gives seconds."""
 
-    def __init__(self, console: Console, metric: Metric = METRICS[TEST_ERROR]) -> None:
-        self._console, self._metric = console, metric
+    wants_found = False
+
+    def __init__(
+        self,
+        console: Console,
+        metric: Metric = METRICS[TEST_ERROR],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._console, self._metric, self._clock = console, metric, clock
         self._total = self._done = 0
         self._places: dict[str, str] = {}
+        self._running: dict[str, str] = {}
+        """Label and epoch of each running trial."""
+        self._time = TimeLeft(clock)
+        self._spoke = clock()
 
-    def begin(self, *, total: int, done: int) -> None:
+    def begin(self, *, total: int, done: int, work: float = 0.0) -> None:
         self._total, self._done = total, done
+        self._time.begin(work)
         self._print(f"{total} trial{'' if total == 1 else 's'}, {done} done already")
+
+    def found(self, identity: TrialIdentity, result: Mapping[str, Any]) -> None:
+        """What was complete before is counted alone."""
 
     def started(self, identity: TrialIdentity, attempt: int, place: str = "") -> None:
         self._places[identity.name] = f"  {place}" if place else ""
+        self._running[identity.name] = identity.label
+        self._time.started(identity.trial)
         if attempt > 1:
             self._print(f"attempt {attempt}: {identity.label}{self._places[identity.name]}", identity)
 
     def epoch(self, identity: TrialIdentity, record: Mapping[str, float]) -> None:
-        """Epochs are in history.jsonl and in MLflow; a log of them would bury the rest."""
+        """Keep the epoch for the next line; epochs are in history.jsonl and MLflow, and would bury the rest."""
+        if identity.name in self._running:
+            self._time.epoch(identity.trial, record)
+            self._running[identity.name] = f"{identity.label} epoch {_progress_of(identity, record)[0]}"
 
     def finished(self, identity: TrialIdentity, result: Mapping[str, Any]) -> None:
+        self._end(identity)
         self._done += 1
         self._print(
             f"{self._done}/{self._total}  {identity.label}  {self._metric.text(result[self._metric.name])}"
@@ -66,10 +103,12 @@ class Lines:
         )
 
     def failed(self, identity: TrialIdentity, reason: str, *, again: bool) -> None:
+        self._end(identity, again=again)
         self._done += not again
         self._print(f"failed: {identity.label}: {reason}" + ("; trying again" if again else ""), identity)
 
     def pruned(self, identity: TrialIdentity) -> None:
+        self._end(identity)
         self._done += 1
         self._print(
             f"{self._done}/{self._total}  {identity.label}  pruned after {len(identity.trial.history())} epochs",
@@ -79,66 +118,101 @@ class Lines:
     def note(self, text: str) -> None:
         self._print(text)
 
+    def tick(self) -> None:
+        """Say where the trials stand, where nothing was said for a while."""
+        if self._clock() - self._spoke >= SILENCE_S:
+            running = "; ".join(self._running.values()) or "no trial runs"
+            self._print(f"{self._done}/{self._total}, {self._time.text()}: {running}")
+
     def end(self) -> None:
         """Nothing to close."""
 
+    def _end(self, identity: TrialIdentity, *, again: bool = False) -> None:
+        self._running.pop(identity.name, None)
+        self._time.ended(identity.trial, again=again)
+
     def _print(self, text: str, identity: TrialIdentity | None = None) -> None:
+        self._spoke = self._clock()
         self._console.print(text, highlight=False, soft_wrap=True, style=style_of(identity))
 
 
 class LiveView:
-    """A bar for the study and a row per running trial: epoch, validation error, time left."""
+    """A bar for the study, a row per running trial (epoch, validation error, time left), and the arms so far."""
+
+    wants_found = True
 
     def __init__(self, console: Console, metric: Metric = METRICS[TEST_ERROR]) -> None:
-        self._metric = metric
+        self._metric, self._console = metric, console
         self._lines = Lines(console, metric)
-        self._progress = Progress(
-            TextColumn("study"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
-        )
-        self._task = self._progress.add_task("study")
+        self._time = TimeLeft()
+        self._total = self._done = 0
         self._rows: dict[str, tuple[TrialIdentity, Mapping[str, float]]] = {}
         self._places: dict[str, str] = {}
+        self._arms: dict[str, list[float]] = {}
+        """The metric of the complete trials by arm and context, those of which one ended last at the end."""
         self._last = ""
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=4)
 
-    def begin(self, *, total: int, done: int) -> None:
-        self._progress.update(self._task, total=total, completed=done)
+    def begin(self, *, total: int, done: int, work: float = 0.0) -> None:
+        self._total, self._done = total, done
+        self._time.begin(work)
         self._live.start()
+
+    def found(self, identity: TrialIdentity, result: Mapping[str, Any]) -> None:
+        if self._metric.name in result:
+            self._arms[identity.cell] = [*self._arms.pop(identity.cell, ()), float(result[self._metric.name])]
 
     def started(self, identity: TrialIdentity, attempt: int, place: str = "") -> None:
         self._rows[identity.name] = (identity, {})
+        self._time.started(identity.trial)
         self._places[identity.name] = place
         self._lines.started(identity, attempt, place)
 
     def epoch(self, identity: TrialIdentity, record: Mapping[str, float]) -> None:
         if identity.name in self._rows:  # a trial that was found complete on disk was never started here
             self._rows[identity.name] = (identity, record)
+            self._time.epoch(identity.trial, record)
 
     def finished(self, identity: TrialIdentity, result: Mapping[str, Any]) -> None:
-        self._rows.pop(identity.name, None)
+        self._end(identity)
         self._last = f"last: {identity.label}  {self._metric.text(result[self._metric.name])}"
-        self._progress.advance(self._task)
+        self.found(identity, result)
 
     def failed(self, identity: TrialIdentity, reason: str, *, again: bool) -> None:
-        self._rows.pop(identity.name, None)
-        self._progress.advance(self._task, 0 if again else 1)
+        self._end(identity, again=again)
         self._lines.failed(identity, reason, again=again)
 
     def pruned(self, identity: TrialIdentity) -> None:
-        self._rows.pop(identity.name, None)
+        self._end(identity)
         self._last = f"last: {identity.label}  pruned"
-        self._progress.advance(self._task)
 
     def note(self, text: str) -> None:
         self._lines.note(text)
 
+    def tick(self) -> None:
+        """The view renders itself."""
+
     def end(self) -> None:
         self._live.stop()
 
+    def _end(self, identity: TrialIdentity, *, again: bool = False) -> None:
+        self._rows.pop(identity.name, None)
+        self._time.ended(identity.trial, again=again)
+        self._done += not again
+
     def _render(self) -> Group:
-        table = Table(box=None, pad_edge=False)
-        for column in ("trial", "epoch", "val error %", "left"):
-            table.add_column(column, justify="left" if column == "trial" else "right", no_wrap=True)
+        head = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=max(self._total, 1), completed=self._done, width=30)
+        head.add_row("study", bar, f"{self._done}/{self._total}", self._time.text())
+        parts: list[RenderableType] = [self._running(), self._arms_so_far()]
+        if self._console.width >= WIDE:
+            beside = Table.grid(padding=(0, 6))
+            beside.add_row(*parts)
+            parts = [beside]
+        return Group(head, *parts, Text(self._last, no_wrap=True, overflow="ellipsis"))
+
+    def _running(self) -> Table:
+        table = _table("trial", "epoch", "val error %", "left")
         rows = sorted(self._rows.values(), key=lambda row: self._places[row[0].name])
         has_places = any(self._places[identity.name] for identity, _ in rows)
         if has_places:
@@ -146,7 +220,27 @@ class LiveView:
         for identity, record in rows:
             where = (self._places[identity.name],) if has_places else ()
             table.add_row(identity.label, *_progress_of(identity, record), *where, style=style_of(identity))
-        return Group(self._progress, table, Text(self._last))
+        return table
+
+    def _arms_so_far(self) -> RenderableType:
+        """Return the arms with their means, of the seeds that are complete."""
+        shown = sorted(list(self._arms.items())[-MAX_ARMS:])
+        if not shown:
+            return Text()
+        table = _table("arm so far", "n", f"mean {self._metric.header}")
+        for cell, values in shown:
+            table.add_row(cell, str(len(values)), f"{fmean(values):.2f}")
+        if len(self._arms) > len(shown):
+            table.add_row(f"and {len(self._arms) - len(shown)} more", "", "")
+        return table
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first, no_wrap=True, overflow="ellipsis")
+    for column in others:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
 
 
 def _progress_of(identity: TrialIdentity, record: Mapping[str, float]) -> tuple[str, str, str]:

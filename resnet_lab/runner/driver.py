@@ -18,6 +18,7 @@ from resnet_lab.runner.identity import TrialIdentity, run_tags
 from resnet_lab.runner.place import Place
 from resnet_lab.runner.run_log import RunLog
 from resnet_lab.runner.running_trial import Record, RunningTrial
+from resnet_lab.runner.time_left import work_of
 from resnet_lab.runner.trial_store import Searcher, TrialStore
 from resnet_lab.spec import RunSpec
 from resnet_lab.system import atomic
@@ -85,13 +86,15 @@ class Driver(ABC):
         """
         place, queue = Place.of(self.trials), self._unsettled()
         budget = self.searcher.budget if self.searcher else 0
-        self.display.begin(total=len(self.trials) + budget, done=len(self.trials) - len(queue))
+        work = sum(work_of(trial.spec) for trial in queue)
+        self.display.begin(total=len(self.trials) + budget, done=len(self.trials) - len(queue), work=work)
         try:
             while self._fill(queue):
                 place.require()
                 for ended in self.executor.wait(POLL_S):
                     self._end(ended, queue)
                 self._report_news()
+                self.display.tick()
                 for running in list(self._running.values()):
                     self._follow(running, queue)
             place.require()
@@ -108,6 +111,10 @@ class Driver(ABC):
             self.display.note(
                 f"{unsigned} results are of an earlier version, which signed none: they are taken as they are"
             )
+        if self.display.wants_found:
+            for trial, outcome in outcomes:
+                if outcome.result is not None:
+                    self.display.found(self.identify(trial), outcome.result)
         return deque(trial for trial, outcome in outcomes if not self._settle(trial, outcome))
 
     def _fill(self, queue: deque[Trial]) -> bool:

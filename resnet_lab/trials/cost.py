@@ -2,22 +2,29 @@
 
 from collections.abc import Sequence
 
+from resnet_lab.spec import RunSpec
 from resnet_lab.trials.trial import Trial
 
 
 def estimate(todo: Sequence[Trial], device: str, jobs: int) -> float:
     """Return the seconds the trials would take: the smallest net is timed, the rest scaled by their FLOPs."""
-    if not todo:
+    return estimate_many([(trial.spec, 1) for trial in todo], device, jobs)
+
+
+def estimate_many(runs: Sequence[tuple[RunSpec, int]], device: str, jobs: int) -> float:
+    """Return the seconds of runs by how many there are of each, as `estimate` does."""
+    counted = [(spec, count) for spec, count in runs if count > 0]
+    if not counted:
         return 0.0
     from resnet_lab.trials.throughput import forward_flops, seconds_per_flop
 
-    flops = {trial.spec.model: 0 for trial in todo}
-    for trial in todo:
-        flops[trial.spec.model] = flops[trial.spec.model] or forward_flops(trial.spec)
-    smallest = min(todo, key=lambda trial: flops[trial.spec.model])
-    rate = seconds_per_flop(smallest.spec, device)
-    work = sum(flops[trial.spec.model] * trial.spec.recipe.iterations * trial.spec.recipe.batch_size for trial in todo)
-    return work * rate / min(jobs, len(todo))
+    flops = {spec.model: 0 for spec, _ in counted}
+    for spec, _ in counted:
+        flops[spec.model] = flops[spec.model] or forward_flops(spec)
+    smallest = min((spec for spec, _ in counted), key=lambda spec: flops[spec.model])
+    rate = seconds_per_flop(smallest, device)
+    work = sum(flops[spec.model] * spec.recipe.iterations * spec.recipe.batch_size * n for spec, n in counted)
+    return work * rate / min(jobs, sum(count for _, count in counted))
 
 
 def duration(seconds: float) -> str:

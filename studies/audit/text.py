@@ -31,15 +31,15 @@ def controls(plan: Plan) -> list[dict[str, Any]]:
     return [each.as_dict() for each in kept]
 
 
-def lines(audit: Audit) -> list[str]:
+def lines(audit: Audit, width: int = audit_words.WIDTH) -> list[str]:
     """Return what is not run, how arms differ from their baseline besides their names, and the design's aliases."""
-    plan = audit.plan
-    return audit_words.audit_lines(as_dict(audit), arm=plan.arm, context=plan.context, aliases=plan.aliases)
+    plan, record = audit.plan, as_dict(audit)
+    return audit_words.audit_lines(record, arm=plan.arm, context=plan.context, aliases=plan.aliases, width=width)
 
 
-def left_out_lines(plan: Plan) -> list[str]:
+def left_out_lines(plan: Plan, width: int = audit_words.WIDTH) -> list[str]:
     """Return which cells are not run, and why."""
-    return audit_words.left_out_lines(**_left_out(plan), arm=plan.arm, context=plan.context)
+    return audit_words.left_out_lines(**_left_out(plan), arm=plan.arm, context=plan.context, width=width)
 
 
 def _left_out(plan: Plan) -> dict[str, list[dict[str, Any]]]:

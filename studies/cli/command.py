@@ -17,6 +17,9 @@ def main(study: Study, argv: Sequence[str] | None = None) -> None:
     with reporting(), interruptible(INTERRUPTED):
         prog = shlex.join(command_of(study))
         options = parse(Options, prog=prog, description=study.question, argv=argv)
+        # Loading takes seconds: the first line says what is asked. It is the view's, not the result's.
+        if not options.dry_run:
+            print(study.question, file=sys.stderr if options.json else sys.stdout, flush=True)
         # Planning and running import more than --help may.
         from studies.cli.launch import launch, preview
 

@@ -18,12 +18,13 @@ from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.protocol import fault_words
 from resnet_lab.spec.recipes import recipe_lines
 from resnet_lab.system.environment import training_code
-from resnet_lab.trials.cost import duration, estimate
+from resnet_lab.trials.cost import duration, estimate, estimate_many
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.versions import Versions, is_of_other_code
 from studies.audit import text as audit_text
 from studies.audit.audit import Audit
 from studies.plan.claims import claims_of
+from studies.plan.further import Further
 from studies.plan.plan import Plan, recipe_of
 
 
@@ -36,37 +37,51 @@ def show(
     as_json: bool,
     fresh: bool = False,
     fleet: str = "",
+    further: Further | None = None,
 ) -> None:
     """Print cells, seeds, what is done already, an estimate of the time and versions that would mix. Writes nothing.
 
     With `fresh`, what other code trained counts as still to run. `fleet` is where trials run, where that is more than
-    one processor or GPU: `4 nodes`.
+    one processor or GPU: `4 nodes`. `further` are the trials of the launch's mode.
     """
     plan = audit.plan
     code = training_code()
     todo = [trial for trial in trials if trial.result() is None or (fresh and is_of_other_code(trial, code))]
+    if further is not None and further.replaces_plan:
+        trials, todo = [], []
     seconds = estimate(todo, device, jobs)
+    more = estimate_many(further.likes, device, jobs) if further is not None else 0.0
     versions = "" if fresh else Versions.of(trials, code).line()
     if as_json:
         content = _as_dict(plan, trials, todo, seconds, device, jobs) | {"audit": audit_text.as_dict(audit)}
         content |= {"versions": versions} if versions else {}
         content |= {"fleet": fleet} if fleet else {}
+        if further is not None:
+            content["runs"] = [] if further.replaces_plan else content["runs"]
+            content["further"] = {"what": further.sentence, "trials": further.count, "estimated_s": round(more, 1)}
         print(json.dumps(content, indent=2))
         return
     console = Console()
-    console.print(_table(plan, trials, todo))
-    console.print(
-        f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {len(trials)} trials on {_data(plan)}; "
-        f"{len(trials) - len(todo)} done already, {len(todo)} to run, {jobs} at once on {device}"
-        + (f" of {fleet}" if fleet else "")
-    )
+    place = f"{jobs} at once on {device}" + (f" of {fleet}" if fleet else "")
     likeness = ", as if all of the fleet were like this machine" if fleet else ""
-    console.print(f"estimated time: {duration(seconds)} (measured on a few steps here and now{likeness})")
+    measured = f"(measured on a few steps here and now{likeness})"
+    if further is None or not further.replaces_plan:
+        console.print(_table(plan, trials, todo))
+        console.print(
+            f"{len(plan.cells)} cells x {len(plan.seeds)} seeds = {len(trials)} trials on {_data(plan)}; "
+            f"{len(trials) - len(todo)} done already, {len(todo)} to run, {place}"
+        )
+        console.print(f"estimated time: {duration(seconds)} {measured}")
+    else:
+        console.print(plan.study.question, markup=False)
+    if further is not None:
+        console.print(f"{further.sentence}: at most {further.count} trials on {_data(plan)}, {place}")
+        console.print(f"estimated time of these: at most {duration(more)} {measured}, were none of them trained before")
     for line in _unvaried_lines(plan):
         console.print(line, highlight=False, markup=False)
     if versions:
         console.print(versions, highlight=False, soft_wrap=True)
-    console.print("\n".join(audit_text.lines(audit)), highlight=False, markup=False)
+    console.print("\n".join(audit_text.lines(audit, console.width)), highlight=False, markup=False)
     for line in _claims(plan):
         console.print(line, highlight=False, markup=False)
     if (recipe := recipe_of(plan)) is not None:

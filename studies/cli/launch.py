@@ -94,7 +94,8 @@ def preview(study: Study, options: Options) -> int:
 
     plan = planned(study, options)
     mode = make_mode(plan, options)
-    ensure(plan.cells[0].data, options.data_dir)
+    if options.data_dir is not None:  # without one, a plan needs no images: they are downloaded when it is run
+        ensure(plan.cells[0].data, options.data_dir)
     where = place(options, plan.cells)
     checked = audit(plan, measure_networks(plan))
     show(
@@ -105,9 +106,8 @@ def preview(study: Study, options: Options) -> int:
         fleet=where.text,
         as_json=options.json,
         fresh=options.fresh,
+        further=mode.further(checked.plan),
     )
-    if mode.describe() and not options.json:
-        print(mode.describe())
     return 0
 
 
@@ -153,6 +153,12 @@ class StudyLaunch:
         from studies.audit.audit import audit
         from studies.audit.network_facts import start_measuring
 
+        count = len(self.plan.cells)
+        print(
+            f"auditing {count} network{'s' if count != 1 else ''} ...",
+            file=sys.stderr if self.options.json else sys.stdout,
+            flush=True,
+        )
         laps, environment = Laps(), describe_code() | describe_machine()
         # The fork server loads torch while this process loads what its databases need.
         executor = self._executor(environment)
@@ -219,7 +225,6 @@ class StudyLaunch:
         tracker = Tracker.open(self.options.out, self.plan.study.name)
         store = OptunaStore.open(self.options.out, self.plan.study.name)
         tracker.close_stale()
-        _print_links(console, tracker)
         self._print_audit(console, prepared.audit)
         self._settle_versions(console, trials_of(prepared.audit.plan, self.options.out))
         launch_run = self._start_run(tracker, prepared.audit, prepared.environment)
@@ -250,7 +255,7 @@ class StudyLaunch:
     def _print_audit(self, console: Console, checked: "Audit") -> None:
         from studies.audit.text import left_out_lines
 
-        for line in left_out_lines(checked.plan):
+        for line in left_out_lines(checked.plan, console.width):
             console.print(line, highlight=False, markup=False)
 
     def _settle_versions(self, console: Console, trials: Sequence[Trial]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, assert_never
 from rich.console import Console
 
 from resnet_lab.runner.driver import run_phase
+from studies.plan.further import Further
 from studies.plan.options import LaunchMode, Options
 from studies.plan.plan import Plan
 from studies.results.frozen_plan import comparison_plan
@@ -29,8 +30,8 @@ class ModeOutcome(Protocol):
 class Mode(Protocol):
     """One way to spend a launch's trials."""
 
-    def describe(self) -> str:
-        """Return in a sentence what a dry run says besides the plan, or nothing."""
+    def further(self, plan: Plan) -> Further | None:
+        """Return what a dry run says besides the plan, or None."""
 
     def frozen(self, plan: Plan) -> Mapping[str, Mapping[str, Any]]:
         """Return what is to be done with an audited plan, as JSON takes it, by the title of each report."""
@@ -73,8 +74,8 @@ class Planned:
     def __init__(self, *, check_claims: bool = False, verdict: bool = False) -> None:
         self._check_claims, self._verdict = check_claims, verdict
 
-    def describe(self) -> str:
-        return ""
+    def further(self, plan: Plan) -> None:  # noqa: ARG002  # the protocol's
+        return None
 
     def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
         return {plan.title: comparison_plan(plan, mode=LaunchMode.PLANNED)}

@@ -20,6 +20,7 @@ from resnet_lab.outcomes import Reason, Status
 from resnet_lab.runner.display import make_display
 from resnet_lab.runner.driver import run_phase
 from resnet_lab.spec.choices import Value
+from studies.plan.further import Further
 from studies.plan.options import Algorithm, LaunchMode, Pruner
 from studies.plan.plan import Plan
 from studies.plan.spaces import Choose, Space
@@ -50,9 +51,12 @@ class OpenSearch:
             base=base, space=space, budget=budget, epochs=epochs_of(base), algorithm=algorithm, pruner=pruner
         )
 
-    def describe(self) -> str:
-        names = ", ".join(each.field for each in self._settings.space)
-        return f"instead of these trials: a search of {self._settings.budget} over {names}"
+    def further(self, plan: Plan) -> Further:
+        names, budget = ", ".join(each.field for each in self._settings.space), self._settings.budget
+        share, rest = divmod(budget, len(plan.cells))
+        likes = [(cell, share + (index < rest)) for index, cell in enumerate(plan.cells)]
+        sentence = f"a search of {budget} trials over {names}, in place of a comparison of arms"
+        return Further(sentence=sentence, likes=likes, replaces_plan=True)
 
     def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
         settings = self._settings

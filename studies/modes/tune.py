@@ -27,6 +27,7 @@ from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten, replace
 from studies.modes.tune_text import ArmSearch, content, pairs, text
+from studies.plan.further import Further
 from studies.plan.options import Algorithm, LaunchMode, Pruner
 from studies.plan.plan import Plan, require_dealt, trials_of
 from studies.plan.spaces import Space, start_of
@@ -58,9 +59,11 @@ class Tuned:
                 f"--splits {plan.splits} and --tune-seeds {seeds} deal the seeds out differently: give the same number"
             )
 
-    def describe(self) -> str:
+    def further(self, plan: Plan) -> Further:
         each = f"{len(self._seeds)} x {self._budget}" if len(self._seeds) > 1 else str(self._budget)
-        return f"then {each} tuning trials for each cell, and the same trials again at the chosen values"
+        sentence = f"then {each} tuning trials for each cell, and the same trials again at the chosen values"
+        more = len(self._seeds) * self._budget + len(plan.seeds)
+        return Further(sentence=sentence, likes=[(cell, more) for cell in plan.cells])
 
     def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
         tuning = {

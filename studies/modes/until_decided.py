@@ -25,6 +25,7 @@ from resnet_lab.outcomes import Reason, reason_of
 from resnet_lab.spec import RunSpec
 from resnet_lab.trials.trial import Trial
 from studies.modes.until_decided_text import Rule, Stop, content, text
+from studies.plan.further import Further
 from studies.plan.options import LaunchMode
 from studies.plan.plan import Plan, comparisons
 from studies.results.frozen_plan import comparison_plan
@@ -50,9 +51,13 @@ class UntilDecided:
         if robust:
             require_room(self._schedule, len(comparisons(plan)))
 
-    def describe(self) -> str:
+    def further(self, plan: Plan) -> Further:
         rule = ", decided by the tests for skewed outcomes as well" if self._robust else ""
-        return f"then, for the arms still undecided, two seeds more at a time, up to {self._schedule[-1]} an arm{rule}"
+        sentence = (
+            f"then, for the arms still undecided, two seeds more at a time, up to {self._schedule[-1]} an arm{rule}"
+        )
+        more = self._schedule[-1] - len(plan.seeds)
+        return Further(sentence=sentence, likes=[(cell, more) for cell in plan.cells])
 
     def frozen(self, plan: Plan) -> dict[str, dict[str, Any]]:
         return {plan.title: comparison_plan(plan, mode=LaunchMode.UNTIL_DECIDED, looks=self._schedule)}

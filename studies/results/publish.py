@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from analysis.figures.learning_curves import points_of
 from analysis.report.stamp import mark_fresh
-from analysis.tables.cells import arm_label
 from analysis.tables.fault_words import FAULTY
+from resnet_lab.spec.labels import short_label
+from studies.plan.identity import arm_name
 from studies.results.search_report import SearchReport
 from studies.results.write import StudyReport
 
@@ -83,10 +84,10 @@ def _log_arms(report: StudyReport, launch_run: "LaunchRun") -> None:
         for each in data.measured:
             metrics |= {f"{each.metric}/{name}": value for name, value in _numbers(each.rows[index]).items()}
         fields = {**row.context, **row.arm}
-        arm, context = arm_label(row.arm, data.baseline, " "), " ".join(map(str, row.context.values()))
+        arm, context = arm_name(row.arm, data.baseline), short_label(row.context)
         marked = {"protocol": f"{FAULTY}: {'; '.join(row.faults)}"} if row.faults else {}
-        name, curves = f"{context} {arm}".strip(), points_of(data.curves, fields)
-        launch_run.log_arm(name, fields, metrics, {**tags, **marked, "arm": arm}, curves)
+        name, curves = f"{arm} {context}".strip(), points_of(data.curves, fields)
+        launch_run.log_arm(name, fields, metrics, {**tags, **marked, "arm": arm, "context": context}, curves)
 
 
 def _numbers(row: "ArmRow") -> dict[str, float]:

@@ -123,7 +123,7 @@ class PlanOutcome:
         if plan.margin and not any(section.name == SEQUENTIAL for section in self.sections):
             alike = equivalent_arms(written.data.comparisons, plan.margin)
             console.print(alike, highlight=False, markup=False)
-        console.print("\n".join(audit_text.lines(self.audit)), highlight=False, markup=False)
+        console.print("\n".join(audit_text.lines(self.audit, console.width)), highlight=False, markup=False)
         for line in identity_lines(written.data):
             console.print(line, highlight=False, markup=False)
         if (recipe := recipe_of(plan)) is not None:

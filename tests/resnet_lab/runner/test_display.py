@@ -5,8 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from resnet_lab.runner.display import make_display
+from resnet_lab.runner.display import Lines, make_display
 from resnet_lab.runner.identity import identify
+from resnet_lab.runner.time_left import work_of
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.trial import Trial
@@ -17,7 +18,7 @@ RECORD = {"epoch": 2, "iteration": 78, "val/error": 12.5, "time/epoch_s": 10.0}
 @pytest.fixture
 def identity(tmp_path):
     spec = replace(RunSpec(), {"model.depth": 44, "recipe.iterations": 8 * 39, "seed": 1})
-    names = ("model.depth", "model.block.norm_position", "model.block.act_position")
+    names = ("model.block.norm_position", "model.block.act_position", "model.depth")
     return identify(Trial(root=tmp_path, spec=spec), names, {})
 
 
@@ -38,16 +39,16 @@ def play(trial, *, terminal):
 
 
 def test_a_trial_is_named_by_what_varies(identity):
-    assert identity.label == "44 before_add after_add seed 1"
+    assert identity.label == "norm=before act=after d=44 s1"
 
 
 def test_piped_output_is_plain_lines(identity):
     lines = play(identity, terminal=False).splitlines()
     assert lines == [
         "8 trials, 3 done already",
-        "failed: 44 before_add after_add seed 1: killed by signal 9; trying again",
-        "attempt 2: 44 before_add after_add seed 1",
-        "4/8  44 before_add after_add seed 1  test error 4.25 %  30 s",
+        "failed: norm=before act=after d=44 s1: killed by signal 9; trying again",
+        "attempt 2: norm=before act=after d=44 s1",
+        "4/8  norm=before act=after d=44 s1  test error 4.25 %  30 s",
     ]
 
 
@@ -56,7 +57,42 @@ def test_a_terminal_shows_epoch_error_and_time_left(identity):
     assert "3/8" in shown
     assert "4/8" in shown
     assert "3/8        12.50  1:00" in shown  # epoch 3 of 8, six of ten seconds each to go
-    assert "last: 44 before_add after_add seed 1  test error 4.25 %" in shown
+    assert "last: norm=before act=after d=44 s1  test error 4.25 %" in shown
+
+
+def test_silence_is_broken_after_half_a_minute_with_where_the_trials_stand(identity):
+    stream, now = io.StringIO(), [0.0]
+    display = Lines(Console(file=stream, width=80), clock=lambda: now[0])
+    display.begin(total=8, done=3, work=work_of(identity.trial.spec))
+    display.started(identity, 1)
+    now[0] = 20.0
+    display.epoch(identity, RECORD)
+    display.tick()
+    assert len(stream.getvalue().splitlines()) == 1
+    now[0] = 30.0
+    display.tick()
+    said = stream.getvalue().splitlines()[1]
+    assert said == "3/8, 0:30 gone, about 2 min left: norm=before act=after d=44 s1 epoch 3/8"
+    display.tick()
+    assert len(stream.getvalue().splitlines()) == 2
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_terminal_shows_the_arms_so_far_and_uses_its_width(identity, width):
+    stream = io.StringIO()
+    display = make_display(Console(file=stream, force_terminal=True, width=width))
+    display.begin(total=8, done=1)
+    display.found(identity, {"test/error": 4.0})
+    display.started(identity, 1)
+    display.finished(identity, {"test/error": 5.0, "time/train_s": 30.0})
+    display.started(identity, 1)
+    display._live.refresh()
+    display.end()
+    shown = stream.getvalue()
+    assert "norm=before act=after d=44  2" in shown
+    assert "4.50" in shown
+    beside = [line for line in shown.splitlines() if "s1" in line and "4.50" in line]
+    assert bool(beside) == (width == 200)
 
 
 def test_a_trial_found_complete_on_disk_was_never_started_here(identity):
@@ -68,18 +104,18 @@ def test_a_trial_found_complete_on_disk_was_never_started_here(identity):
 def test_a_trial_of_a_faulty_protocol_is_named_so_and_in_red(tmp_path):
     spec = replace(RunSpec(), {"protocol.validation": "test"})
     faulty = identify(Trial(root=tmp_path, spec=spec), ("model.depth",), {})
-    assert faulty.label == "20 faulty: validation=test seed 0"
+    assert faulty.label == "d=20 faulty: validation=test s0"
     assert faulty.tags["protocol"] == "faulty: validation=test"
     among = identify(Trial(root=tmp_path, spec=RunSpec()), ("model.depth", "protocol.validation"), {})
-    assert (among.label, among.faults) == ("20 correct seed 0", "")
+    assert (among.label, among.faults) == ("d=20 correct s0", "")
     assert "protocol" not in among.tags
     printed = play(faulty, terminal=True)
-    assert "\x1b[31mfailed: 20 faulty: validation=test seed 0" in printed
+    assert "\x1b[31mfailed: d=20 faulty: validation=test s0" in printed
 
 
 def test_a_fleet_shows_nodes_and_their_trials(identity):
     """In a terminal a column, ordered by node; in a pipe at the end of a trial's line; and what happens to nodes."""
-    names = ("model.depth", "model.block.norm_position", "model.block.act_position")
+    names = ("model.block.norm_position", "model.block.act_position", "model.depth")
     other = identify(Trial(root=identity.trial.root, spec=replace(identity.trial.spec, {"seed": 2})), names, {})
     for terminal in (True, False):
         file = io.StringIO()
@@ -97,7 +133,7 @@ def test_a_fleet_shows_nodes_and_their_trials(identity):
             assert "where" in shown
             assert shown.index("node n1 GPU 0") < shown.index("node n2")
         else:
-            assert "1/8  44 before_add after_add seed 1  test error 4.25 %  30 s  node n2" in printed
+            assert "1/8  norm=before act=after d=44 s1  test error 4.25 %  30 s  node n2" in printed
 
 
 def _rendered(display):

@@ -208,7 +208,11 @@ def test_searches_and_splits_deal_the_seeds_out_alike_or_are_refused():
         tuned(plan, seeds=4)
     with pytest.raises(UserError, match="give the same number"):
         tuned(dataclasses.replace(plan, splits=2), seeds=3)
-    assert tuned(dataclasses.replace(plan, splits=3), seeds=3).describe().startswith("then 3 x 8 tuning trials")
+    assert (
+        tuned(dataclasses.replace(plan, splits=3), seeds=3)
+        .further(plan)
+        .sentence.startswith("then 3 x 8 tuning trials")
+    )
 
 
 def test_an_arm_whose_search_finds_nothing_keeps_the_recipe(store_folder, go, capsys, reported):

@@ -116,7 +116,7 @@ def test_numbers_that_leave_no_room_are_refused(seeds, largest, sentence):
 def test_robust_decides_later_and_the_report_says_from_how_many_seeds(go, reported):
     plan = plan_of("model.block.norm_position=after_add")
     mode = UntilDecided(plan, max_seeds=11, margin=0, robust=True)
-    assert "skewed outcomes" in mode.describe()
+    assert "skewed outcomes" in mode.further(plan).sentence
     _, files, _ = reported(go(mode, plan, FakeExecutor(error)))
     content = json.loads(next(path for path in files if path.name == "sequential.json").read_text())
     (far,) = content["comparisons"]

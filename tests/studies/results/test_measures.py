@@ -123,8 +123,8 @@ def test_a_measure_is_in_the_json_the_report_the_figure_and_mlflow(store_folder,
         None,
     ]
     logged = {run["tags"]["seed"] + run["tags"]["arm"]: run["metrics"] for run in read_runs(store_folder, STUDY.name)}
-    assert logged["1after_add after_add"][METRIC] == 3.0
-    assert METRIC not in logged["9after_add after_add"]
+    assert logged["1norm=after act=after"][METRIC] == 3.0
+    assert METRIC not in logged["9norm=after act=after"]
     tracker = Tracker.open(store_folder, STUDY.name)
     arms = tracker.client.search_runs([tracker.experiment_id], "tags.kind = 'arm'")
     assert {run.data.metrics[f"{METRIC}/mean"] for run in arms} == {0.5, 2.5}

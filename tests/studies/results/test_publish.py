@@ -53,7 +53,7 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(store_folder, go, re
     arms = {run.data.tags["arm"]: run.data.metrics for run in runs}
     assert len(arms) == 4
     assert all(run.data.tags["mlflow.parentRunId"] == parent.run_id for run in runs)
-    assert (arms["before_add none"]["n"], round(arms["after_add none"]["mean"], 2)) == (2, 7.05)
+    assert (arms["norm=before act=none"]["n"], round(arms["norm=after act=none"]["mean"], 2)) == (2, 7.05)
     assert len(read_runs(store_folder, STUDY.name)) == 8  # arms are no trials
 
     screen = Console(file=io.StringIO(), width=120)
