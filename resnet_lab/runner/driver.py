@@ -190,6 +190,7 @@ class Driver(ABC):
     def _open_run(self, identity: TrialIdentity, attempt: int, environment: Mapping[str, Any]) -> TrialRun:
         """Open the trial's run in MLflow; `environment` is that of the code that trains it."""
         tags = run_tags(identity, attempt, environment) | dict(self.tags)
+        tags["mlflow.note.content"] = _note(identity.trial)
         # In the list of models the varied fields distinguish one from another; the rest is a click away, on the run.
         on_model = identity.varied if self.searcher is None else None
         return self.launch.start_trial(identity.name, identity.params, tags, on_model=on_model)
@@ -310,6 +311,12 @@ def _reason(ended: Exit) -> tuple[str, str]:
         trial.folder.mkdir(parents=True, exist_ok=True)
         atomic.write_json(trial.failure_file, {"reason": reason, "detail": sentence})
     return reason, sentence
+
+
+def _note(trial: Trial) -> str:
+    """Return what MLflow says on the page of a trial, in Markdown."""
+    load = f"from resnet_lab.checkpoint import load_model\n    network = load_model({str(trial.folder)!r})"
+    return f"Folder: `{trial.folder}`\n\n    {load}"
 
 
 def run_phase(driver: Driver) -> None:

@@ -35,6 +35,8 @@ class RunLog:
     finished: dict[str, str]
     """Trial name to run id of what is entered as FINISHED; grows."""
     data_source: str
+    has_logged: bool = False
+    """Whether anything of a trial was entered in this launch."""
     _ended: deque[_Ended] = field(default_factory=deque)
     _given_up: deque[str] = field(default_factory=deque)
     """Ids of runs to be closed: each was open when the store was lost."""
@@ -70,9 +72,12 @@ class RunLog:
         self._end(running, TrialRun.prune)
 
     def kill(self, running: RunningTrial) -> None:
-        """Close the run of a trial that was interrupted; where the store is away, the next launch does."""
+        """Close the run of a trial that was interrupted; where the store is away, the next launch does.
+
+        One without an epoch is discarded: there is nothing to see of it.
+        """
         if running.run is not None:
-            self.store.attempt(running.run.kill)
+            self.store.attempt(running.run.kill if running.logged else running.run.discard)
 
     def close(self) -> None:
         """Enter what waits, if the store is back, and say what is left to the next launch."""
@@ -126,19 +131,20 @@ class RunLog:
             run.log_dataset(dataset)
         _log_batches(running, run)
         run.log_epochs(metrics_by_epoch(running.unlogged()))
-        running.logged = len(running.history)
+        running.logged, self.has_logged = len(running.history), True
 
     def _finish(self, running: RunningTrial, metrics: Mapping[str, float], run: TrialRun) -> None:
         trial, dataset = running.trial, running.dataset(self.data_source)
         epochs, tags = metrics_by_epoch(running.unlogged()), _notices(running)
         _log_batches(running, run)
         run.finish(metrics, trial.model_file, trial.config_file, epochs, dataset, tags)
-        self.finished[trial.name] = run.run_id
+        self.finished[trial.name], self.has_logged = run.run_id, True
 
     def _fail(self, running: RunningTrial, reason: str, sentence: str, run: TrialRun) -> None:
         if running.unlogged():
             self._log(running, run)
         run.fail(reason, sentence)
+        self.has_logged = True
 
 
 def _log_batches(running: RunningTrial, run: TrialRun) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from resnet_lab.spec.choices import Value
 from resnet_lab.tracking.client import guarded
+from resnet_lab.tracking.reading import pages
 from resnet_lab.tracking.run import Run, create, now
 from resnet_lab.tracking.transaction import one_transaction
-from resnet_lab.tracking.trial_run import MAX_METRICS, DatasetRecord, TrialRun
+from resnet_lab.tracking.trial_run import MAX_METRICS, DatasetRecord, TrialRun, shown
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -75,11 +76,18 @@ class LaunchRun(Run):
         with guarded(f"store the arm {name}"), one_transaction(self.client):
             run_id = create(self.client, self.experiment_id, name, params, everything)
             arm = LaunchRun(self.client, self.experiment_id, run_id, self.common)
-            arm.log_metrics({key: value for key, value in metrics.items() if math.isfinite(value)})
+            arm.log_metrics({key: shown(key, value) for key, value in metrics.items() if math.isfinite(value)})
             for start in range(0, len(points), MAX_METRICS):
                 self.client.log_batch(run_id, points[start : start + MAX_METRICS])
             arm.end("FINISHED")
         return run_id
+
+    def discard_arms(self, report: str) -> None:
+        """Discard the arms that earlier launches logged of a report: its new ones take their place."""
+        mine = "".join(f" and tags.`{name}` = '{value}'" for name, value in self.common.items())
+        where = f"tags.kind = 'arm' and tags.report = '{report}'{mine}"
+        for run in list(pages(self.client, self.experiment_id, where)):
+            Run(self.client, self.experiment_id, run.info.run_id).discard()
 
     def start_trial(
         self,

@@ -10,6 +10,7 @@ from resnet_lab.metrics import TEST_ERROR, Better, metric
 from resnet_lab.tracking.client import without_password
 
 _ADDRESS = "http://127.0.0.1:5000"
+_WORKFLOW = "workflowType=machine_learning"  # else the pages are those of another product
 
 
 def ui_command(uri: str) -> str:
@@ -36,13 +37,19 @@ def deep_link(uri: str, experiment_id: str) -> str:
     """
     ascending = "true" if metric(TEST_ERROR).better == Better.LOWER else "false"
     order = f"orderByKey={quote(f'metrics.`{TEST_ERROR}`', safe='')}&orderByAsc={ascending}"
-    query = f"workflowType=machine_learning&{order}&compareRunsMode=TABLE"
+    query = f"{_WORKFLOW}&{order}&compareRunsMode=TABLE"
+    return f"{_base(uri)}/#/experiments/{experiment_id}/runs?{query}"
+
+
+def view_link(uri: str, experiment_id: str, view: str, *, chart: bool = False) -> str:
+    """Return the link to a saved view, by its key; any order or filter in it would switch the view off."""
+    query = f"{_WORKFLOW}&viewStateShareKey={view}&compareRunsMode={'CHART' if chart else 'TABLE'}"
     return f"{_base(uri)}/#/experiments/{experiment_id}/runs?{query}"
 
 
 def run_link(uri: str, experiment_id: str, run_id: str) -> str:
     """Return the link to the page of one run."""
-    return f"{_base(uri)}/#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{_base(uri)}/#/experiments/{experiment_id}/runs/{run_id}?{_WORKFLOW}"
 
 
 def _base(uri: str) -> str:

@@ -38,6 +38,12 @@ class Run:
         with guarded("close a run"):
             self.client.set_terminated(self.run_id, status)
 
+    def discard(self) -> None:
+        """Close the run and move it to MLflow's trash: nothing came of it."""
+        with guarded("discard a run"):
+            self.client.set_terminated(self.run_id, "KILLED")
+            self.client.delete_run(self.run_id)
+
 
 def create(
     client: "MlflowClient",

@@ -51,6 +51,28 @@ def trial_rows(database: Path, study: str) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
+def move_artifacts(database: Path, experiment_id: str, place: str) -> None:
+    """Have an experiment's artifacts where its folder is now, `place` as a URI: the folder was moved or copied.
+
+    MLflow keeps absolute addresses. Raises sqlite3.Error.
+    """
+    opened = sqlite3.connect(database, timeout=20)
+    with contextlib.closing(opened) as connection, connection:
+        query = "SELECT artifact_location FROM experiments WHERE experiment_id = ?"
+        (before,) = connection.execute(query, (experiment_id,)).fetchone() or (place,)
+        if before == place:
+            return
+        for table, column in (("runs", "artifact_uri"), ("logged_models", "artifact_location")):
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?)"  # both names are ours
+                f" WHERE experiment_id = ? AND substr({column}, 1, ?) = ?",
+                (place, len(before) + 1, experiment_id, len(before), before),
+            )
+        connection.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (place, experiment_id)
+        )
+
+
 def _item(table: str) -> str:
     return f"JOIN {table} AS item ON item.run_uuid = runs.run_uuid WHERE"
 

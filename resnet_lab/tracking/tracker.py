@@ -1,7 +1,9 @@
 """Tracker of one study: its experiment, its finished trials, its stale runs, its launches."""
 
+import contextlib
 import os
 import re
+import sqlite3
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +12,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from resnet_lab.errors import UserError
+from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 from resnet_lab.system.sqlite import enable_wal
-from resnet_lab.tracking import links
+from resnet_lab.tracking import links, sqlite_runs, views
 from resnet_lab.tracking.client import connect, guarded
 from resnet_lab.tracking.database import ensure_database, sqlite_path, sqlite_uri
 from resnet_lab.tracking.launch_run import LaunchRun
@@ -56,6 +59,9 @@ class Tracker:
         artifacts = None if elsewhere else (out / "artifacts" / study).absolute().as_uri()
         with guarded(f"open the experiment {study}"):
             experiment_id = _experiment(client, study, artifacts)
+        if path is not None and artifacts is not None:
+            with contextlib.suppress(sqlite3.Error):  # another schema: artifacts stay where they are said to be
+                sqlite_runs.move_artifacts(path, experiment_id, artifacts)
         return cls(client, uri, study, experiment_id, _home(out) if elsewhere else "")
 
     @property
@@ -68,6 +74,21 @@ class Tracker:
         """The link to the table of this study's trials."""
         return links.deep_link(self.uri, self.experiment_id)
 
+    @property
+    def arms_link(self) -> str:
+        """The link to the saved view of the arms."""
+        return links.view_link(self.uri, self.experiment_id, views.ARMS)
+
+    @property
+    def curves_link(self) -> str:
+        """The link to the saved view of the learning curves, means over seeds."""
+        return links.view_link(self.uri, self.experiment_id, views.CURVES, chart=True)
+
+    def describe(self, note: str) -> None:
+        """Save the views of the study and its description, in Markdown. Raises TrackingError."""
+        views.save_views(self.client, self.experiment_id, TEST_ERROR)
+        views.write_note(self.client, self.experiment_id, note)
+
     def run_link(self, run: Run) -> str:
         """Return the link to the page of one run."""
         return self.link_of(run.run_id)
@@ -79,17 +100,23 @@ class Tracker:
     def close_stale(self, tags: Mapping[str, str] = MappingProxyType({})) -> int:
         """Set every run left RUNNING or SCHEDULED by a dead driver to KILLED; return how many there were.
 
+        Trials of which no epoch was logged are discarded: there is nothing to see of them.
+
         `tags` are what such runs carry, where the lock held is not that of the whole experiment.
         """
         wanted = {**tags, _HOME_TAG: self.home} if self.home else tags
         mine = "".join(f" and tags.`{name}` = '{value}'" for name, value in wanted.items())
         stale = [
-            run.info.run_id
+            run
             for status in ("RUNNING", "SCHEDULED")
             for run in pages(self.client, self.experiment_id, f"attributes.status = '{status}'{mine}")
         ]
-        for run_id in stale:
-            Run(self.client, self.experiment_id, run_id).end("KILLED")
+        for run in stale:
+            own = Run(self.client, self.experiment_id, run.info.run_id)
+            if run.data.tags.get("kind") == "trial" and not run.data.metrics:
+                own.discard()
+            else:
+                own.end("KILLED")
         return len(stale)
 
     def finished(self) -> dict[str, str]:

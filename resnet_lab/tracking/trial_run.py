@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resnet_lab.metrics import METRICS
 from resnet_lab.outcomes import Reason
 from resnet_lab.spec.choices import Value
 from resnet_lab.tracking.client import guarded
@@ -141,7 +142,17 @@ def _metrics(record: Mapping[str, float], step: int, model_id: str | None = None
 
     stamp = now()
     return [
-        Metric(key, float(value), stamp, step, model_id=model_id)
+        Metric(key, shown(key, value), stamp, step, model_id=model_id)
         for key, value in record.items()
         if key != "epoch" and math.isfinite(value)
     ]
+
+
+def shown(name: str, value: float) -> float:
+    """Return a figure as the UI is to show it: no digit that no count of images or clock supports.
+
+    Percentages have three decimals, the grain of 50,000 images and finer than that of any other set; all else has five
+    significant digits. Files keep every digit.
+    """
+    known = METRICS.get(name)
+    return round(value, 3) if known is not None and known.unit == "%" else float(f"{value:.5g}")

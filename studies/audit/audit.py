@@ -60,16 +60,6 @@ class Audit:
         facts = self.of(spec)
         return {"model/parameters": facts.parameters, "model/flops": facts.flops}
 
-    def metrics(self) -> dict[str, float]:
-        """Return what a launch logs of its audit."""
-        differing = {(*d.arm.values(), *d.context.values()) for d in self.differences()}
-        return {
-            "audit/cells": len(self.plan.cells),
-            "audit/refused": len(self.plan.refused),
-            "audit/merged": len(self.plan.merged),
-            "audit/differing": len(differing),
-        }
-
     def differences(self) -> list[Difference]:
         """Return every difference between an arm and the baseline of its context, in the order of the table."""
         return [found for cells in by_context(self.plan) for found in self._against_baseline(cells)]

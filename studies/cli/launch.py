@@ -193,10 +193,10 @@ class StudyLaunch:
             self._invalidate_reports()
         reports, pages = self._report(outcome, driver, tracker, console, laps.seconds, joules)
         laps.lap("report")
-        self._end_run(driver, laps.seconds, joules)
+        self._end_run(driver, reports, laps.seconds, joules)
         for line in closing_lines([*reports[0].files, *pages], self.options.out, laps.seconds):
             console.print(line, highlight=False, soft_wrap=True)
-        _print_links(console, tracker)
+        _print_links(console, tracker, has_arms=self.options.mode is not LaunchMode.SEARCH)
         return self._exit_code(reports)
 
     def _exit_code(self, reports: "Sequence[Report]") -> int:
@@ -225,6 +225,7 @@ class StudyLaunch:
         tracker = Tracker.open(self.options.out, self.plan.study.name)
         store = OptunaStore.open(self.options.out, self.plan.study.name)
         tracker.close_stale()
+        tracker.describe(self._note())
         self._print_audit(console, prepared.audit)
         self._settle_versions(console, trials_of(prepared.audit.plan, self.options.out))
         launch_run = self._start_run(tracker, prepared.audit, prepared.environment)
@@ -238,6 +239,15 @@ class StudyLaunch:
             console=console,
         )
         return driver, tracker
+
+    def _note(self) -> str:
+        """Return what MLflow says above the study's runs."""
+        reports = (self.options.out / "reports").absolute()
+        return (
+            f"**{self.plan.study.question}**\n\nReport: `{reports / self.plan.title / 'report.html'}`, all reports:"
+            f" `{reports / 'index.html'}`. Where MLflow asks for a workflow type, choose *Model training*. Saved views:"
+            " *arms*, *curves: mean over seeds*."
+        )
 
     def _executor(self, environment: Mapping[str, Any]) -> Executor:
         options = self.options
@@ -279,7 +289,7 @@ class StudyLaunch:
         tags["audit"] = "\n".join(lines(checked))[:MAX_TAG_LENGTH]
         if (recipe := recipe_of(checked.plan)) is not None:
             tags["recipe"] = "\n".join(recipe_lines(recipe, (*self.plan.arm, *self.plan.context)))
-        return tracker.start_launch(f"{study} {scale}", tags, {"command": " ".join(sys.argv)})
+        return tracker.start_launch(checked.plan.title, tags, {"command": " ".join(sys.argv)})
 
     def _driver(
         self,
@@ -341,7 +351,10 @@ class StudyLaunch:
             return self.mode.run(driver, console)
         except BaseException:
             with contextlib.suppress(TrackingError):  # the first error is the one to report
-                driver.launch.end("KILLED")
+                if driver.log.has_logged:
+                    driver.launch.end("KILLED")
+                else:
+                    driver.launch.discard()
             with contextlib.suppress(Exception):
                 self._show_partial(driver, console)
             raise
@@ -396,10 +409,20 @@ class StudyLaunch:
         write_index(self.options.out)
         return reports, pages
 
-    def _end_run(self, driver: "StudyDriver", seconds: Mapping[str, float], joules: float | None) -> None:
-        """Log what the launch cost and what its audit found, and end its run."""
+    def _end_run(
+        self,
+        driver: "StudyDriver",
+        reports: "Sequence[Report]",
+        seconds: Mapping[str, float],
+        joules: float | None,
+    ) -> None:
+        """Log what the launch cost and end its run; one that had nothing to run or to write is discarded."""
+        from studies.results.write import StudyReport
+
+        if not driver.log.has_logged and all(isinstance(each, StudyReport) and each.is_fresh for each in reports):
+            driver.log.store.attempt(driver.launch.discard)
+            return
         metrics = {f"time/{name}_s": value for name, value in seconds.items()}
-        metrics |= driver.audit.metrics() if driver.audit else {}
         metrics |= {"energy/joules": joules} if joules is not None else {}
         driver.log.store.attempt(partial(driver.launch.log_metrics, metrics))
         driver.log.store.attempt(partial(driver.launch.end, "FINISHED"))
@@ -433,7 +456,10 @@ def closing_lines(files: Sequence[Path], out: Path, seconds: Mapping[str, float]
     ]
 
 
-def _print_links(console: Console, tracker: "Tracker") -> None:
+def _print_links(console: Console, tracker: "Tracker", *, has_arms: bool) -> None:
+    """Print how to see the runs in MLflow: the views of the study, or, of a search, its trials."""
     if tracker.ui_command:
         console.print(f"MLflow UI: {tracker.ui_command}", highlight=False, soft_wrap=True)
-    console.print(f"trials:    {tracker.deep_link}", highlight=False, soft_wrap=True)
+    links = {"arms": tracker.arms_link, "curves": tracker.curves_link} if has_arms else {"trials": tracker.deep_link}
+    for name, link in links.items():
+        console.print(f"{f'{name}:':10} [link={link}]{link}[/link]", highlight=False, soft_wrap=True)

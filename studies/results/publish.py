@@ -26,6 +26,8 @@ Report = StudyReport | SearchReport
 def log_tables(reports: Sequence[Report], launch_run: "LaunchRun", store: "Availability") -> None:
     """Copy the files written so far to the launch's run: they are there even where the page cannot be written."""
     for report in reports:
+        if isinstance(report, StudyReport) and report.is_fresh:
+            continue
         store.attempt(partial(launch_run.log_files, report.files, _artifact_folder(report, reports)))
 
 
@@ -47,7 +49,8 @@ def publish(
         "argv": sys.argv,
         **spent,
         "ui_command": tracker.ui_command,
-        "deep_link": tracker.deep_link,
+        "deep_link": tracker.arms_link,
+        "curves_link": tracker.curves_link,
         "launch_link": tracker.run_link(launch_run),
     }
     runs = {trial: tracker.link_of(run_id) for trial, run_id in finished.items()}
@@ -77,7 +80,11 @@ def _artifact_folder(report: Report, reports: Sequence[Report]) -> str:
 
 
 def _log_arms(report: StudyReport, launch_run: "LaunchRun") -> None:
-    """Log a run per arm: its summary, by the measures taken after training too, and its learning curves."""
+    """Log a run per arm: its summary, by the measures taken after training too, and its learning curves.
+
+    They take the place of those that an earlier launch logged of the same report.
+    """
+    launch_run.discard_arms(report.folder.name)
     data, tags = report.data, {"scale": report.data.plan.scale, "report": report.folder.name}
     for index, row in enumerate(report.rows):
         metrics = _numbers(row)

@@ -99,7 +99,11 @@ def reproduce(data: Traces) -> Iterator[Block]:
     if data.launch.get("ui_command"):
         yield Text("The trials in MLflow: start its interface, then open the links.")
         yield Code(str(data.launch["ui_command"]))
-    for label, key in (("this study's trials", "deep_link"), ("this launch, with its files", "launch_link")):
+    for label, key in (
+        ("this study's arms", "deep_link"),
+        ("learning curves, means over seeds", "curves_link"),
+        ("this launch, with its files", "launch_link"),
+    ):
         if data.launch.get(key):
             yield Link(label, str(data.launch[key]))
 

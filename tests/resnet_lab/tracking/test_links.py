@@ -2,7 +2,7 @@
 
 import shlex
 
-from resnet_lab.tracking.links import deep_link, run_link, ui_command
+from resnet_lab.tracking.links import deep_link, run_link, ui_command, view_link
 
 
 def test_the_command_survives_a_space_in_the_path() -> None:
@@ -31,5 +31,14 @@ def test_the_link_opens_the_table_sorted_by_test_error() -> None:
 
 
 def test_the_link_to_a_run_is_under_its_experiment() -> None:
-    assert run_link("sqlite:////runs/mlflow.db", "3", "ab12") == "http://127.0.0.1:5000/#/experiments/3/runs/ab12"
-    assert run_link("https://me:secret@host/lab/", "3", "ab12") == "https://host/lab/#/experiments/3/runs/ab12"
+    local = run_link("sqlite:////runs/mlflow.db", "3", "ab12")
+    assert local == "http://127.0.0.1:5000/#/experiments/3/runs/ab12?workflowType=machine_learning"
+    assert run_link("https://me:secret@host/lab/", "3", "ab12").startswith(
+        "https://host/lab/#/experiments/3/runs/ab12?"
+    )
+
+
+def test_the_link_to_a_view_has_no_order_of_its_own_which_would_switch_it_off() -> None:
+    link = view_link("sqlite:////runs/mlflow.db", "3", "arms")
+    assert link.endswith("/runs?workflowType=machine_learning&viewStateShareKey=arms&compareRunsMode=TABLE")
+    assert "order" not in view_link("sqlite:////runs/mlflow.db", "3", "curves", chart=True)

@@ -161,7 +161,6 @@ def test_a_report_prints_and_keeps_the_audit(tmp_path, aliases, capsys):
 
 def test_a_launch_and_a_trial_log_numbers(aliases):
     checked = audited(aliases)
-    assert checked.metrics() == {"audit/cells": 4, "audit/refused": 0, "audit/merged": 4, "audit/differing": 2}
     spec = checked.plan.runs()[-1]
     facts = checked.of(spec)
     assert checked.metrics_of(spec) == {"model/parameters": facts.parameters, "model/flops": facts.flops}

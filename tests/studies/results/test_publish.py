@@ -45,7 +45,7 @@ def test_a_launch_ends_with_a_report_and_a_run_for_each_arm(store_folder, go, re
         assert words in page
     assert f"/runs/{parent.run_id}" in page
     launch = json.loads((folder / "launch.json").read_text())
-    assert (launch["seconds"], launch["deep_link"]) == ({"setup": 1.0, "training": 2.0}, tracker.deep_link)
+    assert (launch["seconds"], launch["deep_link"]) == ({"setup": 1.0, "training": 2.0}, tracker.arms_link)
 
     logged = {file.path for file in tracker.client.list_artifacts(parent.run_id)}
     assert logged >= {"report.html", "report.md", "table.tex", "table.csv", "curves.png"}
