@@ -2,35 +2,40 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test test-slow test-ray check ui install clean
-study: install
+.DEFAULT_GOAL := help
+.PHONY: help study test test-slow test-ray check ui install clean
+
+help:  ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+study: install  ## the README's study: two minutes on two cores
 	$(BIN)/python -m studies.bn_placement
 
-test: install
+test: install  ## the suite, but for what takes minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
-test-slow: install
+test-slow: install  ## the tests that take minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not ray"
 
-test-ray: install
+test-ray: install  ## real Ray clusters on this machine
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	OMP_NUM_THREADS=1 timeout 480 $(BIN)/python -m pytest -m ray
 
-check: install
+check: install  ## lint, format, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-ui: install
+ui: install  ## MLflow's pages on runs/
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///$(CURDIR)/runs/mlflow.db --host 127.0.0.1 --port 5000
 
-install: .venv/.installed
+install: .venv/.installed  ## the virtual environment
 .venv/.installed: pyproject.toml constraints.txt
 	@echo "installing into .venv: torch and its libraries, about 5 GB the first time"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-clean:
+clean:  ## remove .venv AND runs
 	rm -rf .venv runs

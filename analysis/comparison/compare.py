@@ -19,6 +19,7 @@ from analysis.stats.paired_tests import (
     Equivalence,
     SignedRanks,
     cohens_dz,
+    hedges_gz,
     pairing_gain,
     sign_flip,
     tost,
@@ -49,6 +50,8 @@ class Comparison:
     """None below six pairs that differ."""
     dz: float
     """Cohen's d_z: the mean difference over its sd."""
+    gz: float
+    """Hedges' g_z: d_z without the bias that it has at few pairs."""
     pairing_gain: float
     """How many times the seeds an unpaired comparison would have needed."""
     detectable: float
@@ -123,6 +126,7 @@ def _comparison(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float
         floor_sign_flip=2.0 ** (1 - n) if exact else math.nan,
         wilcoxon=wilcoxon(differences),
         dz=cohens_dz(differences) if spread else math.nan,
+        gz=hedges_gz(differences) if spread else math.nan,
         pairing_gain=pairing_gain(pairs) if spread else math.nan,
         detectable=minimum_detectable_effect(sd, n, alpha=ALPHA, wanted=POWER) if spread else math.nan,
         equivalence=tost(differences, margin) if margin > 0 else None,
@@ -139,6 +143,7 @@ def _by_ranks(row: ArmRow, pairs: Sequence[tuple[float, float]], margin: float) 
         floor_sign_flip=math.nan,
         wilcoxon=wilcoxon(differences) if len(differences) <= EXACT_UP_TO else None,
         dz=math.nan,
+        gz=math.nan,
         pairing_gain=math.nan,
         detectable=math.nan,
         equivalence=undefined if margin > 0 else None,

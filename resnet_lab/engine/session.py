@@ -162,7 +162,9 @@ class Session:
         seconds = time.perf_counter() - start
         seen = (self.iteration - first) * self.spec.recipe.batch_size
         if not math.isfinite(loss):
-            raise DivergenceError(f"the training loss is {loss} in epoch {self.epoch + 1}")
+            raise DivergenceError(
+                f"the training loss is {loss} in epoch {self.epoch + 1}: lower recipe.lr ({self.spec.recipe.lr:g})"
+            )
         self.epoch += 1
         with self.average.in_place() if self.average else contextlib.nullcontext():
             val, looked_at = self._validate()

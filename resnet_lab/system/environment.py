@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -28,14 +29,15 @@ def training_code() -> str:
 
 
 def describe_code() -> dict[str, Any]:
-    """Return git sha and dirtiness of this source tree (None outside git), the digest of the code that trains, argv and
-    package versions.
+    """Return git sha and dirtiness of this source tree, the digest of the code that trains, argv and package versions.
+
+    Outside git the sha is that of the commit it was installed from, or None, and the dirtiness None.
 
     The driver asks once and hands the answer to every trial: it costs two processes and loads no package.
     """
     sha = _git("rev-parse", "HEAD")
     return {
-        "git_sha": sha,
+        "git_sha": sha or installed_commit(),
         "code_sha256": training_code(),
         "version": _version("resnet-lab"),
         "git_dirty": None if sha is None else bool(_git("status", "--porcelain")),
@@ -92,6 +94,15 @@ def _version(name: str) -> str | None:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def installed_commit() -> str | None:
+    """Return the commit that this package was installed from (PEP 610), None where that was no repository."""
+    try:
+        text = importlib.metadata.distribution("resnet-lab").read_text("direct_url.json")
+        return str(json.loads(text or "{}")["vcs_info"]["commit_id"])
+    except (importlib.metadata.PackageNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 

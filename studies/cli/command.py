@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
+from studies.cli.greeting import greet
 from studies.plan.options import Options
 from studies.plan.study import Study, command_of
 
@@ -17,9 +18,8 @@ def main(study: Study, argv: Sequence[str] | None = None) -> None:
     with reporting(), interruptible(INTERRUPTED):
         prog = shlex.join(command_of(study))
         options = parse(Options, prog=prog, description=study.question, argv=argv)
-        # Loading takes seconds: the first line says what is asked. It is the view's, not the result's.
         if not options.dry_run:
-            print(study.question, file=sys.stderr if options.json else sys.stdout, flush=True)
+            greet(study, options, at_once=True)
         # Planning and running import more than --help may.
         from studies.cli.launch import launch, preview
 

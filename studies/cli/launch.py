@@ -25,6 +25,7 @@ from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.versions import FOLDER as SUPERSEDED
 from resnet_lab.trials.versions import Versions, set_aside
 from resnet_lab.trials.worker_settings import WorkerSettings
+from studies.cli.greeting import greet, say_audit
 from studies.modes.mode import Mode, make_mode
 from studies.plan.claims import claims_of, require_claims
 from studies.plan.options import LaunchMode, Options
@@ -48,6 +49,7 @@ def launch(study: Study, options: Options) -> int:
     ensure(plan.cells[0].data, options.data_dir)
     _show_coverage(plan, options)
     where = place(options, plan.cells)
+    greet(study, options, at_once=False)
     launch = StudyLaunch(
         plan=plan,
         options=options,
@@ -153,12 +155,7 @@ class StudyLaunch:
         from studies.audit.audit import audit
         from studies.audit.network_facts import start_measuring
 
-        count = len(self.plan.cells)
-        print(
-            f"auditing {count} network{'s' if count != 1 else ''} ...",
-            file=sys.stderr if self.options.json else sys.stdout,
-            flush=True,
-        )
+        say_audit(len(self.plan.cells), self.options)
         laps, environment = Laps(), describe_code() | describe_machine()
         # The fork server loads torch while this process loads what its databases need.
         executor = self._executor(environment)

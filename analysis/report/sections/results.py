@@ -97,7 +97,7 @@ def _paired(data: ReportData) -> Iterator[Block]:
     headers = ["pairs", "difference [95 %]", "sd", *tests]
     yield Table(
         caption="Each arm against the baseline of its context, seed by seed, in points of test error.",
-        headers=[*short_names(data.context).values(), "arm", *headers, "d_z", "gain", "detectable", "with Holm"],
+        headers=[*short_names(data.context).values(), "arm", *headers, "g_z", "gain", "detectable", "with Holm"],
         rows=[_comparison(data, each, ranked) for each in tested],
         left=len(data.context) + 1,
         breaks=context_breaks([each.row.context for each in tested]),
@@ -118,7 +118,7 @@ def _comparison(data: ReportData, each: Comparison, ranked: bool) -> list[str]:
         p_text(row.p_corrected),
         p_text(each.p_sign_flip),
         *([p_text(ranks.p) if ranks else "n/a"] if ranked else []),
-        _number(each.dz, "+.2f"),
+        _number(each.gz, "+.2f"),
         _number(each.pairing_gain, ".1f"),
         _number(each.detectable),
         _number(each.detectable_holm),
@@ -135,7 +135,8 @@ def _legend(tested: Sequence[Comparison], rows: Sequence[ArmRow]) -> str:
             f"sd: of the paired differences. p t: two-sided paired t test, uncorrected; {column}: corrected over all.",
             f"p flip: exact sign-flip permutation test, uncorrected{floor}.",
             *([f"p Wilcoxon: signed ranks, uncorrected, never under {min(ranks):.2g} here."] if ranks else []),
-            "d_z: mean difference over the sd of the differences. gain: how many times the seeds an unpaired"
+            "g_z: mean difference over the sd of the differences, freed of its bias at few pairs (Hedges 1981)."
+            " gain: how many times the seeds an unpaired"
             " comparison would need.",
             "detectable: the least difference that the paired t test finds with a chance of 80 % at 5 % uncorrected, by"
             f" the sd of that row. with Holm: the same at the first step of his correction, 5 % / {max(family, 1)}.",

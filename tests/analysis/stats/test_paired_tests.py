@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.stats.paired_tests import cohens_dz, pairing_gain, sign_flip, tost, wilcoxon
+from analysis.stats.paired_tests import cohens_dz, hedges_gz, pairing_gain, sign_flip, tost, wilcoxon
 
 # Darwin's cross- and self-fertilised maize, height differences in eighths of an inch (Fisher 1935, section 17).
 DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
@@ -46,6 +46,10 @@ def test_wilcoxon_waits_for_six_pairs_and_states_its_floor():
 def test_cohens_dz_is_t_over_root_n():
     assert cohens_dz(DARWIN) == pytest.approx(stats.ttest_1samp(DARWIN, 0).statistic / math.sqrt(15))
     assert math.isnan(cohens_dz([1.0]))
+    # Hedges 1981, table 1: c(2) = 0.5642, c(4) = 0.7979, c(14) = 0.9450.
+    for n, factor in ((3, 0.5642), (5, 0.7979), (15, 0.9450)):
+        assert hedges_gz(DARWIN[:n]) / cohens_dz(DARWIN[:n]) == pytest.approx(factor, abs=1e-3)
+    assert math.isnan(hedges_gz(DARWIN[:2]))
     assert math.isnan(cohens_dz([1.0, 1.0]))
 
 
