@@ -76,11 +76,29 @@ def by_count(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float, *,
 
 
 def by_tau(axes: "Axes", frame: "pd.DataFrame", base: float, chance: float) -> None:
-    """Draw the error of each reordering against Kendall's tau, coloured by the number of swaps."""
+    """Draw the error of each reordering against Kendall's tau, coloured by the number of swaps.
+
+    Many orders have the same tau: points are spread a little, let each other through, and few swaps lie on top.
+    """
+    import numpy as np
+
+    spread = 0.004 * (float(np.ptp(frame["tau"])) or 1.0)
+    jitter = np.random.default_rng(0).uniform(-2, 2, len(frame)) * spread  # the same points in every drawing
+    frame = frame.assign(place=frame["tau"] + jitter).sort_values("k", ascending=False, kind="stable")
+    least, most = float(frame["k"].min()), float(frame["k"].max())
     _reference_lines(axes, frame["error"].max(), base, chance)
     for place, (name, rows) in enumerate(frame.groupby("series", sort=False)):
         points = axes.scatter(
-            rows["tau"], rows["error"], c=rows["k"], s=20, cmap="viridis_r", marker=marker(place), lw=0
+            rows["place"],
+            rows["error"],
+            c=rows["k"],
+            s=14,
+            cmap="viridis_r",
+            marker=marker(place),
+            alpha=0.6,
+            lw=0,
+            vmin=least,
+            vmax=most,
         )
         axes.scatter([], [], color="0.3", s=20, marker=marker(place), lw=0, label=str(name))
     figure = axes.get_figure()

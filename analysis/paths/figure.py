@@ -74,7 +74,8 @@ def _contributions(axes: "Axes", frame: "pd.DataFrame", colours: Sequence[Colour
     axes.plot(exact["length"], exact["norm_ratio"], color=colours[EXACT], marker="o", ms=3, lw=1, label="exact sum")
     axes.set_title("gradient of all paths of a length", loc="left")
     axes.set_ylabel("norm / norm of the whole gradient")
-    axes.legend(frameon=False, fontsize=8, loc="best")
+    # Points and lines may be anywhere inside.
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.06), borderpad=0)
 
 
 def _points(axes: "Axes", x: Any, values: tuple[Any, Any, Any], colour: Colour, label: str | None = None) -> None:
