@@ -4,9 +4,9 @@ A study of one's own is a file that declares a `Study` and calls `main`: see `Ow
 """
 
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from resnet_lab.system.hidden_packages import require_own_packages
 
 if TYPE_CHECKING:
     from studies.cli.command import main
@@ -51,20 +51,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _require_own_packages() -> None:
-    """Say which folder hides a package of ours, as `analysis/` of one's own does where a command is run beside it."""
-    home = Path(__file__).parents[1]
-    for name in ("ablations", "resnet_lab", "analysis"):
-        found = find_spec(name)
-        if found is not None and found.origin and Path(found.origin).parents[1] != home:
-            text = f"{Path(found.origin).parent} hides the package {name} of resnet-lab: rename it, or run elsewhere"
-            if sys.argv[:1] == ["-m"]:
-                print(f"error: {text}", file=sys.stderr)
-                raise SystemExit(2)
-            raise ImportError(text)
-
-
-_require_own_packages()
+require_own_packages()
 
 if sys.argv[:1] == ["-m"]:  # the interpreter is looking for a module to run
     from studies.cli.suggestion import Suggestion
