@@ -24,6 +24,7 @@ from resnet_lab.engine.replayed.block_decisions import BlockDecisions
 from resnet_lab.engine.replayed.own_dropout import own_generator
 from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep, wrong_predictions
+from resnet_lab.fused.network import FusedNetwork
 from resnet_lab.rng import GLOBAL_RNG_LOCK, draws_from_dropout, epoch_noise, noise_seed
 from resnet_lab.spec import RecipeSpec, RunSpec
 
@@ -106,7 +107,7 @@ class CapturedRunner:
         self.generator = own_generator(model, device) if own_noise else None
         self._noisy = self.generator is None and draws_from_dropout(model)
         # Compiled kernels count batches themselves, by the counter's address.
-        counted_here = train_step.forward is model
+        counted_here = train_step.forward is model or isinstance(train_step.forward, FusedNetwork)
         self._norms = [module for module in model.modules() if counted_here and isinstance(module, _BatchNorm)]
         self._scales = scale_and_shift(data) if data.mean.ndim == 1 else None
         self._ahead = (0, self._draw(0))

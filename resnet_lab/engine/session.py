@@ -26,6 +26,7 @@ from resnet_lab.engine.frozen.features import FrozenFeatures, are_frozen
 from resnet_lab.engine.frozen.parts import freeze
 from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.initialise import initialise
+from resnet_lab.engine.kernel_choice import Sample, choose_kernels
 from resnet_lab.engine.norm_statistics import estimate_on_images
 from resnet_lab.engine.optimizers.make_optimizer import restore_optimizer
 from resnet_lab.engine.precision import resolve_device, use_precision
@@ -33,13 +34,13 @@ from resnet_lab.engine.schedules import Plateau, lr_at
 from resnet_lab.engine.weight_average import WeightAverage
 from resnet_lab.interchange.weights import NONE
 from resnet_lab.metrics import EpochRecord
-from resnet_lab.native import NativeNetwork, accelerate
+from resnet_lab.native import NativeNetwork
 from resnet_lab.networks import build_network
 from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.networks.heads import head_of
 from resnet_lab.rng import GLOBAL_RNG_LOCK
 from resnet_lab.spec import EffectiveTest, RunSpec, Schedule, Select
-from resnet_lab.spec.choices import FrozenMode, LossMean, PlateauWatches, Reported, TrainMode, ViewAtTest
+from resnet_lab.spec.choices import FrozenMode, Kernels, LossMean, PlateauWatches, Reported, TrainMode, ViewAtTest
 
 if TYPE_CHECKING:
     from resnet_lab.interchange.coverage import Coverage
@@ -80,11 +81,12 @@ class Session:
         *,
         capture: GraphCapture | None = None,
         compiled: bool = False,
+        kernels: Kernels = Kernels.AUTO,
     ) -> None:
         """Build the network and the runner that trains it.
 
         On a GPU the step is captured where it can be; `capture` asks for that on any device. `compiled` trains
-        through torch.compile.
+        through torch.compile; `kernels`: see `resnet_lab.engine.kernel_choice`.
         """
         spec, data = with_own_seed(spec), faulty_images(spec, data)
         self.spec, self.data, self.device = spec, data, device
@@ -106,7 +108,9 @@ class Session:
         elif self.frozen:
             self.network, self.kernels = self.model, "torch: a part of the network is frozen"
         else:
-            self.network, self.kernels = accelerate(self.model, self.dtype, device, varies=bool(count))
+            shape = (spec.recipe.batch_size, data.channels, data.size, data.size)
+            sample = Sample(shape=shape, dtype=self.dtype, device=device)
+            self.network, self.kernels = choose_kernels(self.model, sample, kernels, varies=bool(count))
         self.padded = bordered(data, padding_of(spec.recipe, data.margin))
         forward = torch.compile(self.model) if compiled else self.network
         self.features = self._frozen_features()

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec import Precision, RunSpec
+from resnet_lab.spec.choices import Kernels
 from resnet_lab.system.environment import cores
 from resnet_lab.trials import preload
 from resnet_lab.trials.worker_settings import WorkerSettings
@@ -46,6 +47,12 @@ def require_precision(device: str, cells: Sequence[RunSpec]) -> None:
     """Raise UserError where a run asks for TF32 and the device, by name, is a CPU."""
     if device == "cpu" and any(cell.recipe.precision == Precision.TF32 for cell in cells):
         raise UserError("precision tf32 is a GPU's, and the device is cpu: use fp32, or --device cuda")
+
+
+def require_kernels(device: str, kernels: Kernels) -> None:
+    """Raise UserError where fused kernels are asked for and the device, by name, is a CPU."""
+    if device == "cpu" and kernels == Kernels.FUSED:
+        raise UserError("--kernels fused are a GPU's, and the device is cpu: use auto or torch, or --device cuda")
 
 
 def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:

@@ -212,4 +212,12 @@ class Precision(StrEnum):
     BF16 = "bf16"
 
 
+class Kernels(StrEnum):
+    """What computes a step of training; no field of a run, since it changes no more than the rounding."""
+
+    AUTO = "auto"
+    FUSED = "fused"
+    TORCH = "torch"
+
+
 Value = bool | int | float | str

@@ -22,6 +22,7 @@ from resnet_lab.runner.fleet.placement import place_alone
 from resnet_lab.runner.identity import TrialIdentity
 from resnet_lab.runner.lock import driver_lock, require_writable
 from resnet_lab.runner.packed_executor import make_executor
+from resnet_lab.runner.resources import require_kernels
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fingerprint import fingerprint
 from resnet_lab.spec.protocol import fault_words
@@ -51,6 +52,7 @@ def launch(spec: RunSpec, options: Options) -> int:
     _require_correct(spec, options)
     facts = check(spec, options)
     device = place_alone(options, spec)
+    require_kernels(device, options.kernels)
     trial = Trial(root=options.out.absolute() / "trials", spec=spec)
     if options.dry_run:
         text.show_plan(trial, facts, device, recipe_of(spec, options.recipe), as_json=options.json)
@@ -130,6 +132,7 @@ class TrainLaunch:
             environment=environment,
             deterministic=self.options.deterministic,
             compiled=self.options.compile,
+            kernels=self.options.kernels,
         )
         threads = self.options.threads_on(self.device)
         return make_executor(slots=1, settings=settings, threads=threads, runs=[self.trial.spec])

@@ -9,6 +9,7 @@ from tyro.conf import arg
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.choices import Kernels
 from resnet_lab.system.environment import cores
 from resnet_lab.system.interrupt import require_grace
 
@@ -35,6 +36,8 @@ class Options:
     """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
     compile: Annotated[bool, arg(help_behavior_hint="")] = False
     """Train through torch.compile: pays off in long runs on a GPU."""
+    kernels: Annotated[Kernels, arg(metavar="{" + ",".join(Kernels) + "}")] = Kernels.AUTO
+    """auto: this project's own where they compute the network and, on a GPU, are checked and faster; torch: torch's."""
     grace: Annotated[float, arg(metavar="SECONDS")] = 0.0
     """On SIGTERM, as Slurm's --signal sends it some time before the end: how long the running epoch gets to finish."""
     fresh: Annotated[bool, arg(help_behavior_hint="")] = False

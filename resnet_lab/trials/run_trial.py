@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,14 +76,13 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
     from resnet_lab.data.load import load as load_from_disk
     from resnet_lab.engine.precision import resolve_device
     from resnet_lab.engine.resume import async_state_writer
-    from resnet_lab.engine.session import Session
     from resnet_lab.engine.starting_point import starting_point
 
     _write_config(trial)
     device = resolve_device(settings.device)
     data = (load or load_from_disk)(trial.spec.data, settings.data_dir, device)
-    session, progress = resume(trial, lambda: Session(trial.spec, data, device, compiled=settings.compiled))
-    log(f"{trial.name}: {session.mode}")
+    session, progress = resume(trial, partial(_session, trial, data, device, settings))
+    log(f"{trial.name}: {session.mode}; kernels: {session.kernels}")
     earlier = earlier_code(trial.environment(), settings) if progress.history else {}
     atomic.write_json(trial.environment_file, _environment(session, settings, progress) | earlier)
     if not progress.history:
@@ -107,6 +107,12 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
             if stopped() and not session.done:
                 raise StoppedError
     _finish(trial, session, progress)
+
+
+def _session(trial: Trial, data: "ImageData", device: "torch.device", settings: WorkerSettings) -> "Session":
+    from resnet_lab.engine.session import Session
+
+    return Session(trial.spec, data, device, compiled=settings.compiled, kernels=settings.kernels)
 
 
 def _epoch(trial: Trial, settings: WorkerSettings, session: "Session") -> Json:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from resnet_lab.spec.choices import Kernels
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
@@ -19,6 +21,8 @@ class WorkerSettings:
     """Only algorithms that give equal bits in equal runs: see `resnet_lab.engine.precision.be_deterministic`."""
     compiled: bool = False
     """Train through torch.compile."""
+    kernels: Kernels = Kernels.AUTO
+    """What computes a step of training."""
     log_batches: bool = False
     """Record the training accuracy of each mini-batch: see `resnet_lab.trials.batch_record`."""
     log_test: bool = False

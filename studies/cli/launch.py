@@ -19,6 +19,7 @@ from resnet_lab.runner.executor import Executor, Remote
 from resnet_lab.runner.fleet.placement import place
 from resnet_lab.runner.lock import driver_lock, require_writable
 from resnet_lab.runner.packed_executor import make_executor
+from resnet_lab.runner.resources import require_kernels
 from resnet_lab.spec.recipes import recipe_lines
 from resnet_lab.system.environment import describe_code, describe_machine, training_code
 from resnet_lab.trials.trial import Trial
@@ -49,6 +50,7 @@ def launch(study: Study, options: Options) -> int:
     ensure(plan.cells[0].data, options.data_dir)
     _show_coverage(plan, options)
     where = place(options, plan.cells)
+    require_kernels(where.device, options.kernels)
     greet(study, options, at_once=False)
     launch = StudyLaunch(
         plan=plan,
@@ -99,6 +101,7 @@ def preview(study: Study, options: Options) -> int:
     if options.data_dir is not None:  # without one, a plan needs no images: they are downloaded when it is run
         ensure(plan.cells[0].data, options.data_dir)
     where = place(options, plan.cells)
+    require_kernels(where.device, options.kernels)
     checked = audit(plan, measure_networks(plan))
     show(
         checked,
@@ -254,6 +257,7 @@ class StudyLaunch:
             environment=environment,
             deterministic=options.deterministic,
             compiled=options.compile,
+            kernels=options.kernels,
             log_batches=options.log_batches,
             log_test=options.log_test,
         )

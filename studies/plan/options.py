@@ -12,6 +12,7 @@ from tyro.conf import arg
 from analysis.stats.multiplicity import Correction
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, Precision
+from resnet_lab.spec.choices import Kernels
 from resnet_lab.spec.run_spec import MAX_SEED
 from resnet_lab.system.interrupt import require_grace
 from studies.plan.design import Design
@@ -84,6 +85,8 @@ class Options:
     """Only algorithms that give equal bits in equal runs; env.json notes it. Slower on a GPU."""
     compile: Annotated[bool, arg(help_behavior_hint="")] = False
     """Train through torch.compile: pays off in long runs on a GPU."""
+    kernels: Annotated[Kernels, arg(metavar="{" + ",".join(Kernels) + "}")] = Kernels.AUTO
+    """auto: this project's own where they compute the network and, on a GPU, are checked and faster; torch: torch's."""
     log_batches: Annotated[bool, arg(help_behavior_hint="")] = False
     """Record the training accuracy of every mini-batch: a figure, and metrics in MLflow."""
     log_test: Annotated[bool, arg(help_behavior_hint="")] = False

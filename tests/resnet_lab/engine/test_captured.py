@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from ablations.layout import TABLE
 from resnet_lab.data.load import load
 from resnet_lab.engine.captured import WARM_UP, CapturedRunner, why_eager
 from resnet_lab.engine.eager import EagerRunner
@@ -12,7 +13,9 @@ from resnet_lab.engine.graph_capture import CaptureError, CudaGraphCapture, NoCa
 from resnet_lab.engine.resume import async_state_writer, load_state
 from resnet_lab.engine.session import Session
 from resnet_lab.spec import Augmentation, Optimizer
+from resnet_lab.spec.choices import Kernels
 from resnet_lab.spec.fields import replace
+from resnet_lab.trials.throughput import noise_images
 from tests.specs import TINY
 from tests.tape import TapeCapture
 
@@ -132,6 +135,32 @@ def test_replayed_without_its_python_a_step_is_bit_equal_to_the_eager_one(switch
     # On a CPU alone torch's RMSprop and Adadelta read their rate, and its one_hot the labels, which mixup asks for.
     reads = switches.get("recipe.optimizer") in ("rmsprop", "adadelta") or "recipe.mixup" in switches
     assert taped.mode.startswith("eager: the capture failed" if reads else "captured")
+
+
+@pytest.mark.parametrize("layout", list(TABLE), ids=lambda layout: "-".join(layout))
+def test_every_layout_is_replayed_without_its_python(layout):
+    fields = ("preactivation", "norm_position", "act_position")
+    switches = {f"model.block.{name}": value.value for name, value in zip(fields, layout, strict=True)}
+    spec = replace(SMALL, {**switches, "recipe.precision": "fp32"})
+    data = load(spec.data)
+    eager = Session(spec, data, CPU)
+    taped = Session(spec, data, CPU, capture=TapeCapture(), kernels=Kernels.TORCH)
+    assert figures(eager.run_epoch()) == figures(taped.run_epoch())
+    assert_equal(eager, taped)
+    assert taped.mode == "captured"
+
+
+@pytest.mark.parametrize(("precision", "operations", "casts"), [("bf16", 197, 4), ("fp32", 192, 1)])
+def test_a_step_of_resnet_20_launches_nothing_that_buys_nothing(precision, operations, casts):
+    spec = replace(SMALL, {"model.depth": 20, "recipe.batch_size": 4, "recipe.precision": precision})
+    capture = TapeCapture()
+    session = Session(spec, noise_images(spec, CPU, 2), CPU, capture=capture, kernels=Kernels.TORCH)
+    session.run_steps(1)
+    names = capture.tapes[0].names()
+    # Of 19 layers: eight operations each, with their gradients; no counter of batches, and no cast of each weight.
+    assert len(names) <= operations
+    assert names.count("aten._to_copy.default") <= casts
+    assert names.count("aten.add_.Tensor") <= 3
 
 
 def test_a_captured_muon_is_torchs_but_for_the_rounding_of_its_products():
