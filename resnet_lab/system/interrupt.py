@@ -80,6 +80,17 @@ def deferred() -> Iterator[None]:
         _handler.deliver()
 
 
+@contextlib.contextmanager
+def told_apart() -> Iterator[None]:
+    """Raise again the signal of which a library's compiled code, in the block, has made a plain KeyboardInterrupt."""
+    try:
+        yield
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(_handler.raised) from None
+
+
 class _Handler:
     """The handler of SIGNALS: raises `Interrupted` once; a later signal ends the process."""
 
@@ -89,6 +100,8 @@ class _Handler:
 
     def reset(self) -> None:
         self._waiting: int | None = None
+        self.raised: int = signal.SIGINT
+        """The signal that was raised last."""
         self._raised_at: float | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # the signal module's
@@ -102,8 +115,8 @@ class _Handler:
     def deliver(self) -> None:
         if self._waiting is None or self.holds:
             return
-        number, self._waiting, self._raised_at = self._waiting, None, time.monotonic()
-        raise Interrupted(number)
+        self.raised, self._waiting, self._raised_at = self._waiting, None, time.monotonic()
+        raise Interrupted(self.raised)
 
     def raise_later(self, number: int) -> None:
         """Raise once more, a moment later: the exception was lost in a finalizer, where Python only reports it."""

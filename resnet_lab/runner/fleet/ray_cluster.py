@@ -19,6 +19,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.runner.fleet.agent import Agent
 from resnet_lab.runner.fleet.cluster import AgentLostError, AgentSilentError, Node
 from resnet_lab.system.environment import cores
+from resnet_lab.system.interrupt import told_apart
 
 AUTO = "auto"
 TOKEN, TOKEN_PATH, MODE = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_AUTH_MODE"
@@ -51,6 +52,7 @@ class RayCluster:
                 signal.signal(each, handler)
         return cls(ray)
 
+    @told_apart()
     def nodes(self) -> Sequence[Node]:
         listed = [node for node in self._ray.nodes() if node["Alive"]]
         named = Counter(node["NodeManagerHostname"] for node in listed)
@@ -77,12 +79,14 @@ class RayCluster:
         answer: Hashable = getattr(agent, method).remote(*arguments)
         return answer
 
+    @told_apart()
     def wait(self, calls: Sequence[Hashable], timeout: float) -> Sequence[Hashable]:
         ready, _ = self._ray.wait(list(calls), num_returns=1, timeout=timeout)
         if ready:
             ready, _ = self._ray.wait(list(calls), num_returns=len(calls), timeout=0)
         return list(ready)
 
+    @told_apart()
     def answer(self, call: Hashable) -> Any:
         errors = self._ray.exceptions
         try:
@@ -94,6 +98,7 @@ class RayCluster:
         except errors.RayError as error:
             raise AgentLostError(_first_sentence(error)) from None
 
+    @told_apart()
     def share(self, value: Any) -> Any:
         return self._ray.put(value)
 

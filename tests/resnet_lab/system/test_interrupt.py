@@ -86,3 +86,16 @@ def test_errors_pass_and_the_handler_is_put_back():
     with pytest.raises(ValueError, match="its own"), interruptible("interrupted"):
         raise ValueError("its own")
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_signal_that_compiled_code_takes_for_ctrl_c_is_told_apart():
+    """Ray's looks for signals while it waits, and raises KeyboardInterrupt whatever the handler raised."""
+    done = run(
+        "from resnet_lab.system.interrupt import told_apart\n"
+        "    with told_apart():\n"
+        "        try:\n"
+        "            signal.raise_signal(signal.SIGTERM)\n"
+        "        except KeyboardInterrupt:\n"
+        "            raise KeyboardInterrupt from None"
+    )
+    assert (done.returncode, done.stderr) == (143, "interrupted\n")
