@@ -27,10 +27,17 @@ class MissingError(RuntimeError):
 def mlflow_server(folder: Path, backend: str) -> Iterator[str]:
     """Start `mlflow server` on a database's URI; return its own. Its workers end with it."""
     port = free_port()
+    with mlflow_process(folder, backend, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def mlflow_process(folder: Path, backend: str, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start `mlflow server` at a port, in a process group of its own, which may be killed in the block."""
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", backend, "--workers", "1"]
     command += ["--default-artifact-root", f"{folder}/artifacts", "--host", "127.0.0.1", "--port", str(port)]
-    with running(command, port):
-        yield f"http://127.0.0.1:{port}"
+    with running(command, port) as server:
+        yield server
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import random
 import resource
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,15 +14,17 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from benchmarks.harness.tracking_servers import free_port, mlflow_process
 from studies.cli.command import INTERRUPTED
 
 ARGUMENTS = ["--set", "model.depth=14", "model.block.act_position=after_add", "--seeds", "0", "1", "--epochs", "4"]
 
 
-def start(out, *more, tracking=None, limit=None):
+def start(out, *more, tracking=None, limit=None, cache=None):
     """Start a study in a process group of its own, so that a signal to it spares the tests."""
     env = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     env |= {"MLFLOW_TRACKING_URI": tracking} if tracking else {}
+    env |= {"XDG_CACHE_HOME": str(cache)} if cache else {}
     command = [sys.executable, "-m", "studies.bn_placement", *ARGUMENTS, *more, "--out", str(out)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     bounded = (lambda: resource.setrlimit(*limit)) if limit else None
@@ -147,11 +148,90 @@ def test_copies_of_a_living_folder_complete_to_the_same_weights(tmp_path, undist
         for log in [*copy.glob("*.db-wal"), *copy.glob("*.db-shm")]:
             log.unlink()
         finish(copy)
-        assert digests(copy) == undisturbed
-        for result in copy.glob("trials/*/result.json"):
-            lines = (result.parent / "history.jsonl").read_text().splitlines()
-            last = json.loads(lines[-1])
-            assert (len(lines), last["val/error"]) == (4, json.loads(result.read_text())["val/error"])
+        assert_whole(copy, undisturbed)
+
+
+def assert_whole(out, undisturbed):
+    """Check that weights are the undisturbed study's, and that every result is its history's last epoch."""
+    assert digests(out) == undisturbed
+    for result in out.glob("trials/*/result.json"):
+        lines = (result.parent / "history.jsonl").read_text().splitlines()
+        last = json.loads(lines[-1])
+        assert (len(lines), last["val/error"]) == (4, json.loads(result.read_text())["val/error"])
+
+
+@contextmanager
+def mounted(image, folder):
+    """Mount an image of an ext4 disk, whose journal is replayed first."""
+    folder.mkdir(exist_ok=True)
+    if subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True).returncode:
+        pytest.skip("no image of a disk may be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mkfs.ext4") is None, reason="only root can mount an ext4 image")
+def test_a_power_cut_under_an_ext4_disk_loses_epochs_and_nothing_else(tmp_path, undisturbed):
+    """The block device is copied while a study runs on it; what was in no journal is gone from the copy."""
+    image = tmp_path / "disk"
+    with image.open("wb") as file:
+        file.truncate(128 * 2**20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    with mounted(image, tmp_path / "mounted") as disk:
+        driver = start(disk / "runs")
+        for number in range(3):
+            wait_for(lambda wanted=3 * number + 2: epochs(disk / "runs") >= wanted, driver)
+            os.killpg(driver.pid, signal.SIGSTOP)  # a copy takes longer than a power cut
+            shutil.copy(image, tmp_path / f"cut {number}")
+            os.killpg(driver.pid, signal.SIGCONT)
+        os.killpg(driver.pid, signal.SIGKILL)
+        driver.communicate()
+    for number in range(3):
+        out = tmp_path / f"runs {number}"
+        with mounted(tmp_path / f"cut {number}", tmp_path / "mounted") as disk:
+            shutil.copytree(disk / "runs", out, ignore=lambda *_: ["locks"])
+        finish(out)
+        assert_whole(out, undisturbed)
+
+
+@pytest.mark.slow
+def test_models_databases_and_reports_that_are_gone_or_garbage_are_made_again(tmp_path, undisturbed):
+    out = tmp_path / "runs"
+    finish(out)
+    next(out.glob("trials/*/model.safetensors")).unlink()
+    for path in (out / "mlflow.db", *out.glob("mlflow.db-*")):
+        path.unlink()
+    for report in out.glob("reports/**/*.json"):
+        report.write_bytes(b"\xff{")
+    finish(out)
+    assert_whole(out, undisturbed)
+    assert statuses(out) == {"FINISHED"}
+
+
+@pytest.mark.slow
+def test_four_launches_at_once_share_a_new_cache(tmp_path, undisturbed):
+    drivers = {out: start(out, cache=tmp_path / "cache") for out in (tmp_path / f"runs {n}" for n in range(4))}
+    for out, driver in drivers.items():
+        printed = driver.communicate(timeout=600)
+        assert driver.returncode == 0, printed
+        assert digests(out) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "limit"),
+    [([], (resource.RLIMIT_NOFILE, (64, 64))), (["--jobs", "64"], None)],
+    ids=["64 open files", "64 jobs"],
+)
+def test_few_open_files_and_many_jobs_are_no_fault(tmp_path, undisturbed, more, limit):
+    out = tmp_path / "runs"
+    driver = start(out, *more, limit=limit)
+    printed = driver.communicate(timeout=600)
+    assert driver.returncode == 0, printed
+    assert digests(out) == undisturbed
 
 
 @pytest.mark.slow
@@ -181,41 +261,11 @@ def rows_by_run(database):
         return [count for _, count in connection.execute(query)]
 
 
-@contextmanager
-def mlflow_server(folder, port):
-    """A tracking server on loopback; whoever leaves or kills it ends its workers, too."""
-    where = ["--backend-store-uri", f"sqlite:///{folder}/server.db", "--default-artifact-root", f"{folder}/artifacts"]
-    place = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", *where, *place],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        wait_for(lambda: answers(port), server)
-        yield server
-    finally:
-        if server.poll() is None:
-            os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-
-
-def answers(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.mark.slow
 def test_a_server_that_is_killed_in_mid_study_costs_one_warning_and_no_row(tmp_path, undisturbed):
     out, port = tmp_path / "runs", free_port()
-    with mlflow_server(tmp_path, port) as server:
+    books = f"sqlite:///{tmp_path}/server.db"
+    with mlflow_process(tmp_path, books, port) as server:
         driver = start(out, tracking=f"http://127.0.0.1:{port}")
         wait_for(lambda: epochs(out) >= 2, driver)
         os.killpg(server.pid, signal.SIGKILL)
@@ -223,7 +273,7 @@ def test_a_server_that_is_killed_in_mid_study_costs_one_warning_and_no_row(tmp_p
     assert driver.returncode == 0, errors
     assert printed.count("warning: MLflow could not") == 1
     assert digests(out) == undisturbed
-    with mlflow_server(tmp_path, port):
+    with mlflow_process(tmp_path, books, port):
         again = start(out, tracking=f"http://127.0.0.1:{port}")
         _, errors = again.communicate(timeout=600)
         assert again.returncode == 0, errors
