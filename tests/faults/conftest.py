@@ -38,7 +38,7 @@ class SmallSession:
     """The epoch, from 1, in whose middle the process dies."""
     kernels, compiler, coverage, best = "native", "GCC: 12", None, None
 
-    def __init__(self, spec, data, device, *, compiled=False):  # noqa: ARG002  # Session's
+    def __init__(self, spec, data, device, *, compiled=False, kernels="auto"):  # noqa: ARG002  # Session's
         self.spec, self.data, self.device, self.dtype, self.mode = spec, data, device, torch.float32, "eager"
         self.model = nn.Linear(3, 2, bias=False)
         self.model.weight.data = self._draw(0)

@@ -9,19 +9,18 @@ from resnet_lab.engine.graph_capture import NoCapture
 from resnet_lab.engine.session import Session
 from resnet_lab.engine.starting_point import starting_point
 from resnet_lab.engine.train_step import TrainStep
+from resnet_lab.spec.choices import Kernels
 from resnet_lab.spec.fields import replace
 from tests.specs import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 CPU = torch.device("cpu")
-ENGINES = {"native": {}, "captured": {"capture": NoCapture()}, "torch": {}}
+ENGINES = {"native": {}, "captured": {"capture": NoCapture()}, "torch": {"kernels": Kernels.TORCH}}
 
 
-def session(changes=None, engine="native", monkeypatch=None):
+def session(changes=None, engine="native"):
     spec = replace(TINY, changes or {})
-    if engine == "torch":
-        monkeypatch.setattr("resnet_lab.engine.session.accelerate", lambda model, *_, **__: (model, "torch"))
     return Session(spec, load(spec.data), CPU, **ENGINES[engine])
 
 
@@ -29,7 +28,7 @@ def session(changes=None, engine="native", monkeypatch=None):
 @pytest.mark.parametrize("augmentation", ["crop_flip", "cutout", "shift_rotate", "none"])
 def test_the_first_batch_is_the_one_that_the_first_step_sees(engine, augmentation, monkeypatch):
     changes = {"recipe.augmentation": augmentation, "recipe.precision": "fp32"}
-    made = session(changes, engine, monkeypatch)
+    made = session(changes, engine)
     expected = starting_point(session(changes))
     assert starting_point(made) == expected
     seen = []
