@@ -1,11 +1,14 @@
 """Environment variables set for a while: each is afterwards as it was."""
 
+import importlib.metadata
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from resnet_lab.system.environment import _gpu_driver, describe_torch, environment_set
+from resnet_lab.system import environment
+from resnet_lab.system.environment import _gpu_driver, describe_torch, environment_set, installed_commit
 
 
 def test_variables_are_set_within_the_block_and_put_back_after_it(monkeypatch):
@@ -54,3 +57,28 @@ def test_the_precision_of_a_gpu_is_that_of_its_products(monkeypatch, dtype, flag
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", flag)
     assert describe_torch(torch.device("cuda"), dtype)["precision"] == precision
     assert describe_torch(torch.device("cpu"), dtype)["precision"] == str(dtype).removeprefix("torch.")
+
+
+@pytest.mark.parametrize(
+    ("text", "commit"),
+    [
+        ('{"url": "https://example.org/lab.git", "vcs_info": {"vcs": "git", "commit_id": "abc123"}}', "abc123"),
+        ('{"url": "file:///lab", "dir_info": {"editable": true}}', None),
+        ("[]", None),
+        ("no JSON", None),
+        (None, None),
+    ],
+)
+def test_the_commit_of_a_package_that_was_installed_from_a_repository(monkeypatch, text, commit):
+    """As PEP 610 has it: pip writes where a distribution came from."""
+    found = SimpleNamespace(read_text={"direct_url.json": text}.__getitem__)
+    monkeypatch.setattr(environment.importlib.metadata, "distribution", {"resnet-lab": found}.__getitem__)
+    assert installed_commit() == commit
+
+
+def test_no_commit_where_nothing_was_installed(monkeypatch):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(environment.importlib.metadata, "distribution", missing)
+    assert installed_commit() is None
