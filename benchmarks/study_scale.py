@@ -144,6 +144,7 @@ def launch_study(out: str, trials: int, nodes: int = 0, dying: float = 0.0) -> F
     from studies.plan.options import Options as StudyOptions
     from studies.plan.plan import make_plan
 
+    tempfile.tempdir = out  # of this process alone: agents that are killed leave their folders there
     made: list[SimulatedExecutor | SimulatedFleet] = []
     clock = Clock()
 
