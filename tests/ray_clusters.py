@@ -6,6 +6,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,8 +30,9 @@ def cluster_of(nodes: int, *, ip: str = NEAR) -> Iterator[Any]:
     """Start a head that trains nothing and nodes of one core, which ask for a token; skip where ray is missing."""
     if find_spec("ray") is None:
         pytest.skip("ray is not installed: pip install -e '.[ray]'")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in VARIABLES.items():
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
+        # What agents put down is looked for; ray's own folder stays, since the paths of its sockets are short.
+        for name, value in (VARIABLES | {"TMPDIR": temporary, "RAY_TMPDIR": tempfile.gettempdir()}).items():
             patch.setenv(name, value)
         from ray.cluster_utils import Cluster  # ray reads them when it is imported
 
