@@ -27,7 +27,7 @@ from resnet_lab.tracking import LaunchRun, TrialRun
 from resnet_lab.tracking.availability import Availability
 from resnet_lab.trials.notices import Kind
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import NO_ROOM
+from resnet_lab.trials.worker_settings import KILLED_PROCESS, NO_ROOM
 
 POLL_S = 0.5
 
@@ -229,17 +229,17 @@ class Driver(ABC):
         self.display.pruned(running.identity)
 
     def _end(self, ended: Exit, queue: deque[Trial]) -> None:
-        """Record how a trial ended; the next one that waits starts first, so that no slot is idle."""
+        """Record how a trial ended; after a result the next one that waits starts first, so that no slot is idle."""
         running = self._running[ended.trial.name]
         result = ended.trial.result()
         if result is None:
             _require_room(ended)  # while it counts as running, so that its records are closed
         del self._running[ended.trial.name]
-        if queue and len(self._running) < self.executor.slots and self._tried_alone.isdisjoint(self._running):
-            self._start(queue.popleft())
         if result is None:
             self._fail(running, ended, queue)
             return
+        if queue and len(self._running) < self.executor.slots and self._tried_alone.isdisjoint(self._running):
+            self._start(queue.popleft())
         self._finish_run(running, result)
         self.store.complete(ended.trial, result)
         self.display.finished(running.identity, result)
@@ -257,8 +257,18 @@ class Driver(ABC):
         again &= not (kind == Reason.OUT_OF_MEMORY and trial.name in self._tried_alone)
         self.display.failed(running.identity, with_sentence(reason, sentence), again=again)
         if again:
-            needs_room = kind.needs_room or (ended.code < 0 and not ended.lost)
+            killed = ended.code < 0 or ended.code == KILLED_PROCESS
+            needs_room = kind.needs_room or (killed and not ended.lost)
             (self._alone if needs_room else queue).append(trial)
+        if kind == Reason.OUT_OF_MEMORY and self._running:
+            self._run_fewer(trial)
+
+    def _run_fewer(self, trial: Trial) -> None:
+        """Use a slot less for the rest of the launch: the trials that ran with this one had no memory left for it."""
+        before = self.executor.slots
+        self.executor.lower_slots(trial.name)
+        if self.executor.slots < before:
+            self.display.note(f"out of memory: from here on {self.executor.slots} trials at once, not {before}")
 
     def _finish_run(self, running: RunningTrial, result: Mapping[str, Any]) -> None:
         metrics = {name: result[name] for name in (TEST_ERROR, "test/loss", "time/train_s")}
@@ -299,7 +309,8 @@ def _reason(ended: Exit) -> tuple[str, str]:
     A worker that was killed could record neither: that is done here, so that the trial is not taken for one that waits.
     """
     trial, outcome = ended.trial, ended.trial.outcome()
-    if outcome.reason is not None and not ended.lost:
+    is_own = outcome.reason is not None and not (ended.shared and reason_of(outcome.reason) == Reason.CRASHED)
+    if outcome.reason is not None and is_own and not ended.lost:
         return outcome.reason, outcome.sentence
     if ended.shared:
         return Reason.CRASHED_TOGETHER, "its process died while it trained other trials too"

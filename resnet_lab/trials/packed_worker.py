@@ -22,7 +22,7 @@ from resnet_lab.trials.gpu_streams import StreamPool
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker import exit_code, hear_only_the_driver, prepare
-from resnet_lab.trials.worker_settings import FAILED, START, WorkerSettings
+from resnet_lab.trials.worker_settings import FAILED, KILLED_PROCESS, START, WorkerSettings
 
 SWITCH_S = 2e-4
 """How long a thread keeps the interpreter from another that wants it: at 5 ms each of the hundreds of operations of a
@@ -94,12 +94,14 @@ class Pack:
             with self._streams.acquire():
                 code = exit_code(lambda: run_trial(trial, self._settings, load=self._images.load, stopped=stop.is_set))
         finally:
+            is_over = code != 0 and not self._device_works()
             del self._running[trial.name]
-            with self._report_lock, contextlib.suppress(OSError):  # the driver may be gone
-                self._report((trial.name, code))
-            if code and not self._device_works():
-                # An illegal access leaves no usable context: the other trials' last epochs are on disk.
-                os._exit(FAILED)
+            with self._report_lock:  # to the end: no other trial reports the same as a failure of its own
+                with contextlib.suppress(OSError):  # the driver may be gone
+                    self._report((trial.name, KILLED_PROCESS if is_over else code))
+                if is_over:
+                    # An illegal access leaves no usable context: the other trials' last epochs are on disk.
+                    os._exit(FAILED)
 
     def _device_works(self) -> bool:
         if self._device.type != "cuda":

@@ -69,3 +69,16 @@ def prepare(trial: Trial, settings: WorkerSettings, threads: int) -> None:
         torch.set_num_threads(threads)
     if settings.deterministic:
         be_deterministic()
+    if settings.compiled:
+        compile_without_limit()
+
+
+def compile_without_limit() -> None:
+    """Let torch.compile compile each network that this process trains, and fail where it would give one up in silence.
+
+    By default it compiles a function, such as the forward pass that all networks share, for eight of them.
+    """
+    import torch._dynamo.config as dynamo  # takes seconds, which only --compile pays
+
+    dynamo.recompile_limit = dynamo.accumulated_recompile_limit = 10**6
+    dynamo.fail_on_recompile_limit_hit = True

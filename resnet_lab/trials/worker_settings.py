@@ -29,9 +29,9 @@ class WorkerSettings:
     """Record the test error after each epoch, for its curve."""
 
 
-FAILED, NO_ROOM = 3, 74
-"""Exit codes of a worker whose trial failed; without room for its failure.json it can say so by its code alone
-(EX_IOERR of sysexits.h)."""
+FAILED, KILLED_PROCESS, NO_ROOM = 3, 4, 74
+"""Exit codes of a worker whose trial failed; after KILLED_PROCESS its process could not use the GPU any more;
+without room for its failure.json a trial can say so by its code alone (EX_IOERR of sysexits.h)."""
 
 START, STOP = "start", "stop"
 """Commands to a worker of several trials, each about one of them."""

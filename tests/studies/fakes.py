@@ -16,8 +16,8 @@ class FakeExecutor:
 
     `error(spec)` is the test error where a trial ends, or None for one that diverges; `curve(spec, epoch)` is the
     validation error on the way, by default `error(spec)` all along. `script` says for a trial's name how its attempts
-    end: a reason, a signal's number, (a signal's number,) that other trials share, an exception that `wait` raises, or
-    "complete"; later attempts are complete.
+    end: a reason, a signal's number, (a signal's number,) that other trials share, (a reason, an exit code) and perhaps
+    "shared", an exception that `wait` raises, or "complete"; later attempts are complete.
     """
 
     def __init__(
@@ -25,7 +25,11 @@ class FakeExecutor:
     ):
         self.slots, self.epochs, self.error, self.curve = slots, epochs, error, curve
         self.script, self.cancel_after, self.code = script or {}, cancel_after, code
-        self.running, self.started, self.cancelled, self.together = {}, Counter(), [], []
+        self.running, self.started, self.cancelled, self.together, self.lowered = {}, Counter(), [], [], []
+
+    def lower_slots(self, name):
+        self.lowered.append(name)
+        self.slots = max(1, self.slots - 1)
 
     def submit(self, trial):
         assert len(self.running) < self.slots
@@ -67,6 +71,9 @@ class FakeExecutor:
         if isinstance(outcome, BaseException):
             raise outcome
         del self.running[trial.name]
+        if isinstance(outcome, tuple) and isinstance(outcome[0], str):
+            write_end(trial, outcome[0])
+            return Exit(trial=trial, code=outcome[1], shared="shared" in outcome)
         if isinstance(outcome, int | tuple):
             shared = isinstance(outcome, tuple)
             return Exit(trial=trial, code=-(outcome[0] if shared else outcome), shared=shared)

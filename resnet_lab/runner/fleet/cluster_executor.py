@@ -93,6 +93,11 @@ class ClusterExecutor:
         """Return name, slots and description of every agent that answers."""
         return [(member.seat.name, member.slots, member.description) for member in self._members]
 
+    def lower_slots(self, name: str) -> None:
+        for member in self._members:
+            if member.seat.name == self._places.get(name):
+                member.slots = max(1, member.slots - 1)
+
     def submit(self, trial: Trial) -> None:
         member = max(self._members, key=lambda member: member.free)
         attempt = next(self._attempts)

@@ -33,6 +33,10 @@ class Fleet:
         """The sum of the members' slots."""
         return sum(member.slots for member in self._members.values())
 
+    def lower_slots(self, name: str) -> None:
+        if name in self._places:
+            self._members[self._places[name]].lower_slots(name)
+
     def submit(self, trial: Trial) -> None:
         place = max(self._members, key=self._free)
         self._members[place].submit(trial)

@@ -17,7 +17,8 @@ from resnet_lab.trials.gpu_streams import StreamPool
 from resnet_lab.trials.packed_worker import Pack, SharedImages
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import WorkerSettings
+from resnet_lab.trials.worker import compile_without_limit
+from resnet_lab.trials.worker_settings import FAILED, KILLED_PROCESS, WorkerSettings
 from tests.specs import TINY
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -118,6 +119,26 @@ def test_a_set_is_loaded_once_and_bordered_once(monkeypatch):
     one, other = (Session(replace(SPEC, {"seed": seed}), data, cpu) for seed in (0, 1))
     assert one.padded is other.padded
     assert Session(replace(SPEC, {"recipe.crop_padding": 2}), data, cpu).padded is not one.padded
+
+
+def test_a_trial_that_leaves_the_gpu_unusable_says_that_it_killed_the_process(tmp_path, monkeypatch):
+    reported, left = [], []
+    pack = Pack(SETTINGS, reported.append)
+    monkeypatch.setattr(pack, "_device_works", lambda: False)
+    monkeypatch.setattr("resnet_lab.trials.packed_worker.os._exit", left.append)
+    trial = trials_in(tmp_path, [{"recipe.lr": 1e30}])[0]
+    pack.start(trial)
+    pack.stop_all()
+    assert (reported, left) == ([(trial.name, KILLED_PROCESS)], [FAILED])
+
+
+def test_torch_compile_has_no_limit_that_leaves_a_network_uncompiled_in_silence():
+    import torch._dynamo.config as dynamo
+
+    with dynamo.patch(recompile_limit=8, accumulated_recompile_limit=256, fail_on_recompile_limit_hit=False):
+        compile_without_limit()
+        assert min(dynamo.recompile_limit, dynamo.accumulated_recompile_limit) > 1000
+        assert dynamo.fail_on_recompile_limit_hit
 
 
 @pytest.mark.cuda

@@ -9,6 +9,8 @@ import pytest
 
 import resnet_lab.engine.session
 from resnet_lab.checkpoint import load_model
+from resnet_lab.engine.epoch_runner import make_epoch_runner
+from resnet_lab.engine.graph_capture import CaptureError, NoCapture
 from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.outcomes import Outcome, Status
 from resnet_lab.spec.fields import replace
@@ -180,3 +182,24 @@ def test_a_spec_that_no_mending_makes_trainable_is_refused(tmp_path, changes):
     trial = Trial(root=tmp_path, spec=replace(TINY, changes))
     assert not run_trial(trial, SETTINGS)
     assert trial.outcome().reason == "refused"
+
+
+def test_a_capture_that_failed_is_in_the_trials_record_and_the_trial_is_complete(tmp_path, monkeypatch, capsys):
+    class Refusing(NoCapture):
+        def record(self, *_):
+            raise CaptureError("operation not permitted when stream is capturing")
+
+    def captured(*arguments):
+        *rest, settings, average = arguments
+        return make_epoch_runner(*rest, dataclasses.replace(settings, capture=Refusing()), average)
+
+    monkeypatch.setattr(resnet_lab.engine.session, "make_epoch_runner", captured)
+    trial, alone = Trial(root=tmp_path, spec=TINY), Trial(root=tmp_path / "alone", spec=TINY)
+    assert run_trial(trial, SETTINGS)
+    said = "eager: the capture failed: operation not permitted when stream is capturing"
+    assert trial.environment()["step"] == said
+    assert [engine["step"] for engine in trial.environment()["engines"]] == ["captured", said]
+    assert capsys.readouterr().out.splitlines().count(f"{trial.name}: {said}") == 1
+    monkeypatch.undo()
+    assert run_trial(alone, SETTINGS)
+    assert trial.result()["test/wrong"] == alone.result()["test/wrong"]

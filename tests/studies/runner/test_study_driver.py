@@ -17,7 +17,7 @@ from resnet_lab.runner.executor import Exit
 from resnet_lab.tracking import TrackingError, availability, read_runs
 from resnet_lab.trials.run_trial import _is_complete, run_trial
 from resnet_lab.trials.trial import Trial
-from resnet_lab.trials.worker_settings import WorkerSettings
+from resnet_lab.trials.worker_settings import KILLED_PROCESS, WorkerSettings
 from studies.bn_placement import STUDY
 from studies.plan.options import Options
 from studies.plan.plan import Plan, make_plan
@@ -106,6 +106,34 @@ def test_a_trial_without_memory_is_tried_once_more_with_the_machine_to_itself(st
     assert executor.together[-1] == (name, set())
     assert statuses(study)[name, "FAILED"] == 2
     assert sum(status == "FINISHED" for _, status in statuses(study)) == len(study.trials) - 1
+
+
+def test_after_an_out_of_memory_fewer_run_at_once_and_one_line_says_so(study, drive, monkeypatch):
+    told = []
+    monkeypatch.setattr(Lines, "note", lambda _, text: told.append(text))
+    name = study.trials[0].name
+    executor = FakeExecutor(script={name: ["out of memory"]}, slots=3)
+    drive(study.plan, executor)
+    assert executor.lowered == [name]
+    assert executor.slots == 2
+    assert told == ["out of memory: from here on 2 trials at once, not 3"]
+
+
+def test_a_trial_that_killed_its_process_is_tried_alone(study, drive):
+    killer = study.trials[0].name
+    executor = FakeExecutor(script={killer: [("AcceleratorError", KILLED_PROCESS)]}, slots=2)
+    drive(study.plan, executor)
+    assert executor.started[killer] == 2
+    assert executor.together[-1] == (killer, set())
+    assert OptunaStore.open(study.out, "bn_placement").failures(study.trials[0]) == 1
+
+
+def test_an_error_that_a_trial_saw_as_its_process_died_is_not_its_own(study, drive):
+    one = study.trials[0].name
+    executor = FakeExecutor(script={one: [("AcceleratorError", 3, "shared")]}, slots=2)
+    drive(study.plan, executor)
+    assert OptunaStore.open(study.out, "bn_placement").failures(study.trials[0]) == 0
+    assert executor.together[-1] == (one, set())
 
 
 def test_those_that_died_with_another_are_not_charged_and_each_is_tried_alone(study, drive):
