@@ -27,6 +27,9 @@ class SimulatedExecutor:
         self._environment = settings.environment
         self._running: list[Trial] = []
 
+    def has_room(self, trial: Trial) -> bool:  # noqa: ARG002  # the protocol's
+        return True
+
     def lower_slots(self, name: str) -> None:  # noqa: ARG002  # the protocol's
         self.slots = max(1, self.slots - 1)
 

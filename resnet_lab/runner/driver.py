@@ -121,6 +121,9 @@ class Driver(ABC):
         """Start as many trials as there are free slots. Returns whether any is running, or waits for a slot."""
         while len(self._running) < self.executor.slots:
             trial = self._next(queue)
+            if trial is not None and not self.executor.has_room(trial):
+                queue.appendleft(trial)  # a smaller one behind it waits, too: else it might wait for ever
+                break
             if trial is None:
                 if self._running and not self._was_idle:
                     self._was_idle = True
@@ -238,7 +241,8 @@ class Driver(ABC):
         if result is None:
             self._fail(running, ended, queue)
             return
-        if queue and len(self._running) < self.executor.slots and self._tried_alone.isdisjoint(self._running):
+        free = len(self._running) < self.executor.slots and self._tried_alone.isdisjoint(self._running)
+        if queue and free and self.executor.has_room(queue[0]):
             self._start(queue.popleft())
         self._finish_run(running, result)
         self.store.complete(ended.trial, result)

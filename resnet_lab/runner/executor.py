@@ -50,6 +50,9 @@ class Executor(Protocol):
     def slots(self) -> int:
         """How many trials may run at once; of a fleet it changes, and may be 0 for a while."""
 
+    def has_room(self, trial: Trial) -> bool:
+        """Return whether a trial may start beside those that run, where a slot is free."""
+
     def lower_slots(self, name: str) -> None:
         """Have one slot fewer where the trial of that name ran, at least one: together they had not enough memory."""
 
@@ -96,6 +99,9 @@ class LocalExecutor:
         self._running: dict[str, tuple[Trial, BaseProcess]] = {}
         # The server's own is one thread: a process that has used several cannot fork others that do.
         self._context = start_server(min(threads, 1), preload.environment(runs, settings))
+
+    def has_room(self, trial: Trial) -> bool:  # noqa: ARG002  # the protocol's
+        return True
 
     def lower_slots(self, name: str) -> None:  # noqa: ARG002  # they all run in one place
         self.slots = max(1, self.slots - 1)

@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from resnet_lab.runner.executor import Executor, Exit, LocalExecutor, start_server, wait_for_all
+from resnet_lab.runner.packing import SLACK, Packing
 from resnet_lab.spec import DataSpec, Precision, RunSpec
 from resnet_lab.trials import preload
 from resnet_lab.trials.entry import launch_pack
@@ -61,32 +62,62 @@ def shared_by(spec: RunSpec) -> tuple[DataSpec, bool]:
     return spec.data, spec.recipe.precision == Precision.TF32
 
 
-def make_executor(*, slots: int, settings: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> Executor:
+def make_executor(
+    *,
+    slots: int,
+    settings: WorkerSettings,
+    threads: int,
+    runs: Iterable[RunSpec] = (),
+    packing: Packing | None = None,
+) -> Executor:
     """Return what runs trials on the settings' device: a process per trial on a CPU, packed processes on a GPU.
 
-    `runs` are examples of what is to come.
+    `runs` are examples of what is to come; `packing` is a GPU's.
     """
-    kind = LocalExecutor if settings.device == "cpu" else PackedExecutor
-    return kind(slots=slots, settings=settings, threads=threads, runs=runs)
+    if settings.device == "cpu":
+        return LocalExecutor(slots=slots, settings=settings, threads=threads, runs=runs)
+    return PackedExecutor(slots=slots, settings=settings, threads=threads, runs=runs, packing=packing)
 
 
 class PackedExecutor:
     """`slots` trials at once in as few processes as hold them, each process with one set of images on the GPU."""
 
-    def __init__(self, *, slots: int, settings: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        slots: int,
+        settings: WorkerSettings,
+        threads: int,
+        runs: Iterable[RunSpec] = (),
+        packing: Packing | None = None,
+    ) -> None:
+        """`packing` says how many trials of which size fit together; without it all sizes are alike."""
         self.slots = slots
+        self._packing, self._whole = packing, 1.0
+        self._shares: dict[str, float] = {}
         self._settings, self._threads = settings, threads
         self._context = start_server(threads, preload.environment(runs, settings))
         self._packs: list[PackProcess] = []
         self._ended: list[Exit] = []
 
-    def lower_slots(self, name: str) -> None:  # noqa: ARG002  # they all run in one place
+    def has_room(self, trial: Trial) -> bool:
+        """Return whether the shares of the trials that run leave enough for another; one trial always has room."""
+        running = [each for pack in self._packs for each in pack.running]
+        if self._packing is None or not running:
+            return True
+        taken = sum(self._shares[name] for name in running)
+        return taken + self._packing.share(trial.spec) <= self._whole + SLACK
+
+    def lower_slots(self, name: str) -> None:
         self.slots = max(1, self.slots - 1)
+        self._whole -= self._shares.get(name, 0.0)
 
     def submit(self, trial: Trial) -> None:
         fitting = (pack for pack in self._packs if pack.shared == shared_by(trial.spec))
         pack = next((pack for pack in fitting if len(pack.running) < MAX_PACKED_TRIALS), None) or self._open(trial)
         pack.running[trial.name] = trial
+        if self._packing is not None:
+            self._shares[trial.name] = self._packing.share(trial.spec)
         with contextlib.suppress(OSError):  # the process is dead: `wait` will say so of all its trials
             pack.line.send((START, trial))
 

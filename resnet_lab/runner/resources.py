@@ -1,16 +1,15 @@
 """Resources of a launch: the device trials run on, and how many run at once."""
 
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from resnet_lab.errors import UserError
+from resnet_lab.runner.packing import Packing, find_packing
 from resnet_lab.spec import Precision, RunSpec
 from resnet_lab.spec.choices import Kernels
 from resnet_lab.system.environment import cores
-from resnet_lab.trials import preload
 from resnet_lab.trials.worker_settings import WorkerSettings
 
 
@@ -23,10 +22,25 @@ class Options(Protocol):
     def jobs(self) -> int | Literal["auto"]: ...
     @property
     def data_dir(self) -> Path | None: ...
+    @property
+    def compile(self) -> bool: ...
+    @property
+    def deterministic(self) -> bool: ...
+    @property
+    def kernels(self) -> Kernels: ...
 
 
-def resources(options: Options, cells: Sequence[RunSpec], device: str | None = None) -> tuple[str, int]:
-    """Return the device by name and the number of trials at once. Loads torch only where there may be a GPU.
+class Resources(NamedTuple):
+    """The device by name, and how many trials run at once on it."""
+
+    device: str
+    jobs: int
+    packing: Packing | None = None
+    """Of a GPU, where --jobs auto measured it: `jobs` is the count of its smallest size."""
+
+
+def resources(options: Options, cells: Sequence[RunSpec], device: str | None = None) -> Resources:
+    """Return where trials run and how many at once. Loads torch only where there may be a GPU.
 
     `device` stands in the options' place where this process has been shown some of the GPUs only.
     Raises UserError for a device that is not there, or that does not compute in a run's precision.
@@ -39,8 +53,19 @@ def resources(options: Options, cells: Sequence[RunSpec], device: str | None = N
     device = "cpu" if device == "auto" else device
     require_precision(device, cells)
     if options.jobs != "auto":
-        return device, options.jobs
-    return device, cores() if device == "cpu" else _packed(device, cells, options)
+        return Resources(device, options.jobs)
+    if device == "cpu":
+        return Resources(device, cores())
+    settings = WorkerSettings(
+        data_dir=options.data_dir and options.data_dir.absolute(),
+        device=device,
+        environment={},
+        deterministic=options.deterministic,
+        compiled=options.compile,
+        kernels=options.kernels,
+    )
+    packing = find_packing(cells, settings)
+    return Resources(device, packing.slots, packing)
 
 
 def require_precision(device: str, cells: Sequence[RunSpec]) -> None:
@@ -53,27 +78,6 @@ def require_kernels(device: str, kernels: Kernels) -> None:
     """Raise UserError where fused kernels are asked for and the device, by name, is a CPU."""
     if device == "cpu" and kernels == Kernels.FUSED:
         raise UserError("--kernels fused are a GPU's, and the device is cpu: use auto or torch, or --device cuda")
-
-
-def _packed(device: str, cells: Sequence[RunSpec], options: Options) -> int:
-    """Measure how many trials at once pay off on a GPU, with the largest network, and print it."""
-    from resnet_lab.runner.executor import start_server
-    from resnet_lab.system.forked_call import submit
-    from resnet_lab.trials.throughput import best_count, concurrent_throughput
-
-    # The server that will fork the workers: it is started once.
-    settings = WorkerSettings(data_dir=options.data_dir and options.data_dir.absolute(), device=device, environment={})
-    start_server(0, preload.environment(cells, settings))
-    largest = max(cells, key=lambda cell: cell.model.depth * cell.model.width**2)
-    try:
-        rates = submit(concurrent_throughput, largest, device).result()
-    except RuntimeError:  # its traceback is printed above: most likely one trial does not fit into the memory
-        print("--jobs auto: nothing could be measured, so trials run one at a time", file=sys.stderr)
-        return 1
-    best = best_count(rates)
-    measured = ", ".join(f"{count}: {rate:,.0f}" for count, rate in rates.items())
-    print(f"--jobs auto: {best} trials at once (images/s by trials at once: {measured})", file=sys.stderr)
-    return best
 
 
 def may_have_gpu() -> bool:

@@ -1,9 +1,10 @@
 """Training throughput: FLOPs of a network, seconds per FLOP from a few steps, and images/s of concurrent trials."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -14,8 +15,9 @@ from resnet_lab.engine.precision import resolve_device
 from resnet_lab.engine.session import Session
 from resnet_lab.inspect.trace import trace
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.choices import Kernels
 from resnet_lab.trials.gpu_streams import new_stream
-from resnet_lab.trials.worker_settings import MAX_PACKED_TRIALS
+from resnet_lab.trials.worker_settings import GAIN, MAX_PACKED_TRIALS
 
 
 def forward_flops(spec: RunSpec) -> int:
@@ -62,8 +64,10 @@ def noise_images(spec: RunSpec, device: torch.device, batches: int) -> ImageData
 
 
 BATCHES = 100  # of noise: an epoch long enough for its start not to count
-GAIN = 1.05  # what doubling must bring to be worth the memory
 SECONDS = 0.5
+COUNTS = (1, 2, 3, 4, 6, 8, 12, MAX_PACKED_TRIALS)
+"""Trials at once that are measured."""
+PATIENCE = 2  # counts in a row that bring nothing end it
 
 
 class ConcurrentSessions:
@@ -75,8 +79,11 @@ class ConcurrentSessions:
         data: ImageData,
         device: torch.device,
         make_capture: Callable[[], GraphCapture | None] = lambda: None,
+        **settings: Any,
     ) -> None:
+        """`settings` are a session's: `compiled`, `kernels`."""
         self._spec, self._data, self._device, self._make_capture = spec, data, device, make_capture
+        self._settings = settings
         self._sessions: list[Session] = []
         self._streams: list[torch.cuda.Stream | None] = []
 
@@ -93,7 +100,8 @@ class ConcurrentSessions:
         """Add a session on a stream of its own, and capture its step while no other trains."""
         self._streams.append(new_stream(self._device))
         with torch.cuda.stream(self._streams[-1]):
-            self._sessions.append(Session(self._spec, self._data, self._device, capture=self._make_capture()))
+            capture = self._make_capture()
+            self._sessions.append(Session(self._spec, self._data, self._device, capture=capture, **self._settings))
         self._train(1, len(self._sessions) - 1)
 
     def _train(self, steps: int, index: int) -> None:
@@ -108,32 +116,26 @@ def train_steps(steps: int, session: Session) -> None:
         session.run_steps(stop - session.iteration)
 
 
-def concurrent_throughput(spec: RunSpec, device: str) -> dict[int, float]:
-    """Measure, for a run on a device, images/s by the number of trials at once: 1, 2, 4, ... while doubling pays.
+def concurrent_throughput(
+    spec: RunSpec, device: str, *, compiled: bool = False, kernels: Kernels = Kernels.AUTO
+) -> dict[int, float]:
+    """Measure, for a run on a device, images/s by the number of trials at once: COUNTS while more of them pay.
 
     Each number takes about half a second; it also ends where the memory does.
     """
     resolved = resolve_device(device)
-    sessions = ConcurrentSessions(spec, noise_images(spec, resolved, BATCHES), resolved)
+    images = noise_images(spec, resolved, BATCHES)
+    sessions = ConcurrentSessions(spec, images, resolved, compiled=compiled, kernels=kernels)
     steps = max(8, round(SECONDS * sessions.rate(1, 8) / spec.recipe.batch_size))
     rates: dict[int, float] = {}
-    count = 1
-    while count <= MAX_PACKED_TRIALS:
+    idle = 0
+    for count in COUNTS:
         try:
-            rates[count] = sessions.rate(count, max(8, steps // count))
+            rate = sessions.rate(count, max(8, steps // count))
         except torch.OutOfMemoryError:
             break
-        if count > 1 and rates[count] < GAIN * rates[count // 2]:
+        idle = 0 if rate >= GAIN * max(rates.values(), default=0.0) else idle + 1
+        rates[count] = rate
+        if idle == PATIENCE:
             break
-        count *= 2
     return rates
-
-
-def best_count(rates: Mapping[int, float]) -> int:
-    """Return the fewest trials at once whose images/s are the highest, or near it.
-
-    One where nothing was measured: not even one had the memory for it.
-    """
-    if not rates:
-        return 1
-    return min(count for count, rate in rates.items() if GAIN * rate >= max(rates.values()))

@@ -36,5 +36,8 @@ without room for its failure.json a trial can say so by its code alone (EX_IOERR
 START, STOP = "start", "stop"
 """Commands to a worker of several trials, each about one of them."""
 
+GAIN = 1.05
+"""What more trials at once on a GPU must bring to be worth their memory."""
+
 MAX_PACKED_TRIALS = 16
 """Trials in one process. torch hands out 32 streams of a GPU in turn: half of them, taken once, are never shared."""

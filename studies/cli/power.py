@@ -90,7 +90,7 @@ def plan_seeds(options: PowerOptions) -> dict[str, Any]:
     study_options = Options(scale=options.scale, device=options.device, jobs=options.jobs or "auto")
     plan = make_plan(find_study(options.study), study_options)
     found = seeds_for(options, len(comparisons(plan)))
-    device, jobs = resources(study_options, plan.cells)
+    device, jobs, _ = resources(study_options, plan.cells)
     trials = trials_of(dataclasses.replace(plan, seeds=tuple(range(found["seeds"]))), Path("."))
     return {
         "study": options.study,

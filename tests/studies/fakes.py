@@ -21,11 +21,24 @@ class FakeExecutor:
     """
 
     def __init__(
-        self, error=lambda _: 5.0, *, epochs=1, curve=None, slots=2, cancel_after=None, script=None, code=None
+        self,
+        error=lambda _: 5.0,
+        *,
+        epochs=1,
+        curve=None,
+        slots=2,
+        cancel_after=None,
+        script=None,
+        code=None,
+        fits=None,
     ):
+        self.fits = fits
         self.slots, self.epochs, self.error, self.curve = slots, epochs, error, curve
         self.script, self.cancel_after, self.code = script or {}, cancel_after, code
         self.running, self.started, self.cancelled, self.together, self.lowered = {}, Counter(), [], [], []
+
+    def has_room(self, trial):
+        return self.fits is None or self.fits(trial, self.running)
 
     def lower_slots(self, name):
         self.lowered.append(name)

@@ -22,6 +22,7 @@ from resnet_lab.runner.executor import Executor
 from resnet_lab.runner.fleet.mirror import Files, Mirror, write_files
 from resnet_lab.runner.packed_executor import make_executor
 from resnet_lab.runner.resources import resources
+from resnet_lab.spec.choices import Kernels
 from resnet_lab.spec.fields import from_json
 from resnet_lab.system.energy import Joules, Meter
 from resnet_lab.system.environment import describe_machine, training_code
@@ -242,5 +243,9 @@ def _slots(order: Order, settings: WorkerSettings) -> int:
         device: str = settings.device
         jobs: Literal["auto"] = "auto"
         data_dir: Path | None = settings.data_dir
+        compile: bool = settings.compiled
+        deterministic: bool = settings.deterministic
+        kernels: Kernels = settings.kernels
 
-    return resources(Asked(), [from_json(run) for run in order.runs])[1]
+    found = resources(Asked(), [from_json(run) for run in order.runs])
+    return found.packing.least if found.packing else found.jobs

@@ -93,6 +93,9 @@ class ClusterExecutor:
         """Return name, slots and description of every agent that answers."""
         return [(member.seat.name, member.slots, member.description) for member in self._members]
 
+    def has_room(self, trial: Trial) -> bool:  # noqa: ARG002  # an agent's slots are right for every size
+        return any(member.free > 0 for member in self._members)
+
     def lower_slots(self, name: str) -> None:
         for member in self._members:
             if member.seat.name == self._places.get(name):

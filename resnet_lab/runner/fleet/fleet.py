@@ -33,12 +33,16 @@ class Fleet:
         """The sum of the members' slots."""
         return sum(member.slots for member in self._members.values())
 
+    def has_room(self, trial: Trial) -> bool:
+        return any(self._free(place) > 0 and member.has_room(trial) for place, member in self._members.items())
+
     def lower_slots(self, name: str) -> None:
         if name in self._places:
             self._members[self._places[name]].lower_slots(name)
 
     def submit(self, trial: Trial) -> None:
-        place = max(self._members, key=self._free)
+        fitting = [place for place in self._members if self._members[place].has_room(trial)]
+        place = max(fitting or self._members, key=self._free)
         self._members[place].submit(trial)
         self._running[place].add(trial.name)
         self._places[trial.name] = place

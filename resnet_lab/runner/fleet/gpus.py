@@ -11,6 +11,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.runner.executor import Executor
 from resnet_lab.runner.fleet.fleet import Fleet
 from resnet_lab.runner.packed_executor import PackedExecutor
+from resnet_lab.runner.packing import Packing
 from resnet_lab.spec import RunSpec
 from resnet_lab.trials.worker_settings import WorkerSettings
 
@@ -89,15 +90,22 @@ def one_gpu(device: str, visible: Sequence[str]) -> str:
 
 
 def make_gpu_fleet(
-    gpus: Sequence[str], *, slots: int, settings: WorkerSettings, threads: int, runs: Iterable[RunSpec] = ()
+    gpus: Sequence[str],
+    *,
+    slots: int,
+    settings: WorkerSettings,
+    threads: int,
+    runs: Iterable[RunSpec] = (),
+    packing: Packing | None = None,
 ) -> Executor:
     """Return an executor with `slots` trials at once on each of these GPUs, as CUDA_VISIBLE_DEVICES names them.
 
-    `runs` are examples of what is to come.
+    `runs` are examples of what is to come; `packing` says how many of which size fit on a GPU.
     """
     examples = list(runs)
 
     def member(gpu: str) -> PackedExecutor:
-        return PackedExecutor(slots=slots, settings=replace(settings, gpu=gpu), threads=threads, runs=examples)
+        own = replace(settings, gpu=gpu)
+        return PackedExecutor(slots=slots, settings=own, threads=threads, runs=examples, packing=packing)
 
     return Fleet({f"GPU {gpu}": member(gpu) for gpu in gpus})

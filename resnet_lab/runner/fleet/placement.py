@@ -54,10 +54,10 @@ def place(options: FleetOptions, cells: Sequence[RunSpec]) -> Placement:
         require_precision(placed.device, cells)
         return placed
     gpus = _chosen_gpus(options)
-    device, jobs = resources(options, cells, _device_within(options.device, gpus))
+    device, jobs, packing = resources(options, cells, _device_within(options.device, gpus))
     if len(gpus) < 2 or device == "cpu":
-        return Placement(device=device, jobs=jobs, slots=jobs)
-    make = partial(make_gpu_fleet, gpus)
+        return Placement(device=device, jobs=jobs, slots=jobs, make_executor=partial(make_executor, packing=packing))
+    make = partial(make_gpu_fleet, gpus, packing=packing)
     return Placement(device=device, jobs=jobs, slots=jobs * len(gpus), make_executor=make, text=f"{len(gpus)} GPUs")
 
 
@@ -87,7 +87,7 @@ def on_cluster(cluster: "Cluster", options: FleetOptions) -> Placement:
 def place_alone(options: Options, spec: RunSpec) -> str:
     """Return the device, by name, that one run trains on: of several GPUs one. Raises UserError for none."""
     gpus = () if options.device == "cpu" else _narrowed(options.device, None)
-    return resources(options, [spec], _device_within(options.device, gpus))[0]
+    return resources(options, [spec], _device_within(options.device, gpus)).device
 
 
 def _chosen_gpus(options: FleetOptions) -> tuple[str, ...]:

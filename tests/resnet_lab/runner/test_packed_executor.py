@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from concurrent.futures import Future
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +12,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.runner.executor import LocalExecutor
 from resnet_lab.runner.packed_executor import PackedExecutor, make_executor, shared_by
 from resnet_lab.runner.resources import resources
+from resnet_lab.spec.choices import Kernels
 from resnet_lab.spec.fields import replace
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
@@ -105,36 +105,16 @@ def test_a_gpu_gets_packed_trials_and_a_cpu_a_process_for_each():
 
 
 def options(device, jobs="auto"):
-    return SimpleNamespace(device=device, jobs=jobs, data_dir=None)
+    return SimpleNamespace(
+        device=device, jobs=jobs, data_dir=None, compile=False, deterministic=False, kernels=Kernels.AUTO
+    )
 
 
-def test_jobs_auto_on_a_gpu_is_what_was_measured_with_the_largest_network(monkeypatch, capsys):
-    asked = []
-
-    def measured(function, *arguments):
-        asked.append((function.__name__, arguments))
-        future = Future()
-        future.set_result({1: 100.0, 2: 190.0, 4: 195.0})
-        return future
-
-    monkeypatch.setattr("resnet_lab.system.forked_call.submit", measured)
+def test_a_number_of_jobs_is_taken_as_it_is_and_a_cpu_has_a_job_a_core(monkeypatch):
     monkeypatch.setattr("resnet_lab.engine.precision.resolve_device", torch.device)
-    cells = [replace(TINY, {"model.depth": depth}) for depth in (8, 20, 14)]
-    assert resources(options("cuda"), cells) == ("cuda", 2)
-    assert asked == [("concurrent_throughput", (cells[1], "cuda"))]
-    assert capsys.readouterr().err.startswith("--jobs auto: 2 trials at once")
-    assert resources(options("cuda", 5), cells) == ("cuda", 5)
+    assert resources(options("cuda", 5), [TINY]) == ("cuda", 5, None)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert resources(options("cpu"), cells) == ("cpu", cores)
-
-
-def test_where_nothing_can_be_measured_trials_run_one_at_a_time(monkeypatch, capsys):
-    future = Future()
-    future.set_exception(RuntimeError("ended without an answer"))
-    monkeypatch.setattr("resnet_lab.system.forked_call.submit", lambda *_: future)
-    monkeypatch.setattr("resnet_lab.engine.precision.resolve_device", torch.device)
-    assert resources(options("cuda"), [TINY]) == ("cuda", 1)
-    assert "one at a time" in capsys.readouterr().err
+    assert resources(options("cpu"), [TINY]) == ("cpu", cores, None)
 
 
 def test_a_precision_that_the_device_lacks_is_refused_before_anything_is_written():

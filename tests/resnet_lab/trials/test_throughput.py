@@ -1,30 +1,16 @@
 """Concurrent throughput: the best number of trials, measured with a stand-in for a graph; nothing is timed."""
 
-import pytest
 import torch
 
 import resnet_lab.trials.throughput
 from resnet_lab.engine.graph_capture import NoCapture
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.choices import Kernels
 from resnet_lab.spec.fields import replace
-from resnet_lab.trials.throughput import ConcurrentSessions, best_count, concurrent_throughput, noise_images
+from resnet_lab.trials.throughput import COUNTS, ConcurrentSessions, concurrent_throughput, noise_images
 
 SPEC = replace(RunSpec(), {"model.depth": 8, "model.width": 4, "data.name": "digits", "recipe.batch_size": 16})
 CPU = torch.device("cpu")
-
-
-@pytest.mark.parametrize(
-    ("found", "best"),
-    [
-        ({}, 1),
-        ({1: 100}, 1),
-        ({1: 100, 2: 190, 4: 360, 8: 365}, 4),
-        ({1: 100, 2: 103}, 1),
-        ({1: 100, 2: 190, 4: 150}, 2),
-    ],
-)
-def test_the_fewest_that_come_near_the_best_are_chosen(found, best):
-    assert best_count(found) == best
 
 
 def test_sessions_train_together_across_the_end_of_the_images():
@@ -41,8 +27,8 @@ def simulate(monkeypatch, answers):
     asked = []
 
     class Pretender:
-        def __init__(self, *_):
-            pass
+        def __init__(self, *_, **settings):
+            asked.append(settings)
 
         def rate(self, count, steps):
             asked.append((count, steps))
@@ -55,17 +41,19 @@ def simulate(monkeypatch, answers):
     return asked
 
 
-def test_doubling_ends_where_it_stops_to_pay(monkeypatch):
-    asked = simulate(monkeypatch, {1: 16_000, 2: 30_000, 4: 31_000})
-    assert concurrent_throughput(SPEC, "cpu") == {1: 16_000, 2: 30_000, 4: 31_000}
-    assert asked == [(1, 8), (1, 500), (2, 250), (4, 125)]
+def test_counts_end_where_two_in_a_row_bring_nothing(monkeypatch):
+    asked = simulate(monkeypatch, {1: 16_000, 2: 16_100, 3: 30_000, 4: 31_000, 6: 29_000})
+    rates = {1: 16_000, 2: 16_100, 3: 30_000, 4: 31_000, 6: 29_000}
+    assert concurrent_throughput(SPEC, "cpu", kernels=Kernels.TORCH) == rates
+    assert asked[0] == {"compiled": False, "kernels": Kernels.TORCH}
+    assert asked[1:] == [(1, 8), (1, 500), (2, 250), (3, 167), (4, 125), (6, 83)]
 
 
-def test_doubling_ends_where_memory_does(monkeypatch):
-    simulate(monkeypatch, {1: 1.0, 2: 2.0, 4: torch.OutOfMemoryError("full")})
+def test_counts_end_where_memory_does(monkeypatch):
+    simulate(monkeypatch, {1: 1.0, 2: 2.0, 3: torch.OutOfMemoryError("full")})
     assert concurrent_throughput(SPEC, "cpu") == {1: 1.0, 2: 2.0}
 
 
 def test_there_is_a_maximum(monkeypatch):
-    simulate(monkeypatch, {1: 1.0, 2: 2.0, 4: 4.0, 8: 8.0, 16: 16.0})
-    assert best_count(concurrent_throughput(SPEC, "cpu")) == 16
+    simulate(monkeypatch, {count: float(count) for count in COUNTS})
+    assert max(concurrent_throughput(SPEC, "cpu")) == 16

@@ -119,6 +119,15 @@ def test_after_an_out_of_memory_fewer_run_at_once_and_one_line_says_so(study, dr
     assert told == ["out of memory: from here on 2 trials at once, not 3"]
 
 
+def test_a_trial_waits_for_its_share_of_a_gpu_and_those_behind_it_wait_too(study, drive):
+    large = study.trials[1].name
+    executor = FakeExecutor(slots=4, fits=lambda trial, running: not running or large not in (trial.name, *running))
+    drive(study.plan, executor)
+    assert [name for name, _ in executor.together] == [trial.name for trial in study.trials]
+    assert all(not others for name, others in executor.together[:3])
+    assert executor.together[3][1] == {study.trials[2].name}
+
+
 def test_a_trial_that_killed_its_process_is_tried_alone(study, drive):
     killer = study.trials[0].name
     executor = FakeExecutor(script={killer: [("AcceleratorError", KILLED_PROCESS)]}, slots=2)
@@ -303,6 +312,9 @@ class HereExecutor:
         self.slots, self.waiting, self.ended = 1, [], 0
         self.data_dir, self.vanishes_after = data_dir, vanishes_after
         self.settings = WorkerSettings(data_dir=data_dir, device="cpu", environment={})
+
+    def has_room(self, _):
+        return True
 
     def submit(self, trial):
         self.waiting.append(trial)
