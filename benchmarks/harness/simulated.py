@@ -45,8 +45,11 @@ class SimulatedExecutor:
         self.cpu += time.process_time() - cpu
         return ended
 
-    def cancel(self, name: str | None = None) -> None:
-        self._running = [trial for trial in self._running if name not in (None, trial.name)]
+    def stop(self, name: str) -> None:
+        """Without effect: the next `wait` finds it complete."""
+
+    def cancel(self) -> None:
+        self._running = []
 
     def drain(self, seconds: float) -> None:
         """Trials are complete at once: none is in an epoch."""

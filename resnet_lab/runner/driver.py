@@ -60,6 +60,8 @@ class Driver(ABC):
     _tried_alone: set[str] = field(default_factory=set, init=False)
     _losses: Counter[str] = field(default_factory=Counter, init=False)
     """How many nodes were lost under a trial in this launch."""
+    _given_up: set[str] = field(default_factory=set, init=False)
+    """Running trials that the searcher stops: each ends with its epoch, and the others go on meanwhile."""
     _running: dict[str, RunningTrial] = field(default_factory=dict, init=False)
     _was_idle: bool = field(default=False, init=False)
 
@@ -96,7 +98,7 @@ class Driver(ABC):
                 self._report_news()
                 self.display.tick()
                 for running in list(self._running.values()):
-                    self._follow(running, queue)
+                    self._follow(running)
             place.require()
             self.log.close()
         except BaseException as error:
@@ -198,12 +200,16 @@ class Driver(ABC):
         on_model = identity.varied if self.searcher is None else None
         return self.launch.start_trial(identity.name, identity.params, tags, on_model=on_model)
 
-    def _follow(self, running: RunningTrial, queue: deque[Trial]) -> None:
+    def _follow(self, running: RunningTrial) -> None:
         """Record the epochs finished since the last look; stop a trial that the searcher gives up."""
+        name = running.trial.name
+        if name in self._given_up:
+            return
         records = self._look(running)
         self.log.follow(running)
         if self.searcher is not None and records and self.searcher.should_prune(running.trial):
-            self._prune(running, queue)
+            self._given_up.add(name)
+            self.executor.stop(name)
 
     def _look(self, running: RunningTrial) -> list[Record]:
         """Return the epochs finished since the last look, once the display and the searcher have them."""
@@ -219,21 +225,26 @@ class Driver(ABC):
                 self.searcher.report(running.trial, records)
         return records
 
-    def _prune(self, running: RunningTrial, queue: deque[Trial]) -> None:
-        """Stop a trial for the search's sake; one that has ended meanwhile counts as what it is."""
-        trial = running.trial
-        self.executor.cancel(trial.name)
-        if self.searcher is None or trial.result() is not None or trial.failure() is not None:
-            self._end(Exit(trial=trial, code=0), queue)
-            return
-        del self._running[trial.name]
+    def _prune(self, running: RunningTrial) -> None:
+        """Record that a trial was stopped for the search's sake."""
         self.log.prune(running)
-        self.searcher.prune(trial)
+        if self.searcher is not None:
+            self.searcher.prune(running.trial)
         self.display.pruned(running.identity)
+
+    def _was_pruned(self, trial: Trial) -> bool:
+        """Whether a trial that ended was stopped; one that had ended meanwhile counts as what it is."""
+        given_up = trial.name in self._given_up
+        self._given_up.discard(trial.name)
+        return given_up and trial.result() is None and trial.failure() is None
 
     def _end(self, ended: Exit, queue: deque[Trial]) -> None:
         """Record how a trial ended; after a result the next one that waits starts first, so that no slot is idle."""
         running = self._running[ended.trial.name]
+        if self._was_pruned(ended.trial):
+            del self._running[ended.trial.name]
+            self._prune(running)
+            return
         result = ended.trial.result()
         if result is None:
             _require_room(ended)  # while it counts as running, so that its records are closed
@@ -292,6 +303,10 @@ class Driver(ABC):
         with contextlib.suppress(Exception):
             self.executor.cancel()
         for running in self._running.values() if place.is_there else ():  # else a new, empty database would be made
+            if self._was_pruned(running.trial):
+                with contextlib.suppress(Exception):
+                    self._prune(running)
+                continue
             with contextlib.suppress(Exception):
                 self.store.fail(running.trial, Reason.INTERRUPTED)
             with contextlib.suppress(Exception):

@@ -62,8 +62,11 @@ class Executor(Protocol):
     def wait(self, timeout: float) -> list[Exit]:
         """Return the trials that ended, waiting at most `timeout` seconds for the first."""
 
-    def cancel(self, name: str | None = None) -> None:
-        """End the running trial of that name, or all of them, at once; their last finished epochs stay on disk."""
+    def stop(self, name: str) -> None:
+        """Have the running trial of that name end, at the latest with its epoch; `wait` returns it once it has."""
+
+    def cancel(self) -> None:
+        """End all running trials at once; their last finished epochs stay on disk, and `wait` returns none of them."""
 
     def drain(self, seconds: float) -> None:
         """Have every running trial end with the epoch it is in, and wait for that, at most so many seconds."""
@@ -131,12 +134,15 @@ class LocalExecutor:
             process.close()
         return exits
 
-    def cancel(self, name: str | None = None) -> None:
-        names = list(self._running) if name is None else [name]
-        for each in names:
-            self._running[each][1].kill()  # on SIGTERM it would finish its epoch
-        for each in names:
-            _, process = self._running.pop(each)
+    def stop(self, name: str) -> None:
+        if name in self._running:
+            self._running[name][1].kill()  # on SIGTERM it would finish its epoch
+
+    def cancel(self) -> None:
+        running, self._running = self._running, {}
+        for _, process in running.values():
+            process.kill()
+        for _, process in running.values():
             process.join()
             process.close()
 

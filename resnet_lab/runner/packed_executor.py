@@ -98,7 +98,6 @@ class PackedExecutor:
         self._settings, self._threads = settings, threads
         self._context = start_server(threads, preload.environment(runs, settings))
         self._packs: list[PackProcess] = []
-        self._ended: list[Exit] = []
 
     def has_room(self, trial: Trial) -> bool:
         """Return whether the shares of the trials that run leave enough for another; one trial always has room."""
@@ -127,38 +126,30 @@ class PackedExecutor:
         return [*lines, *(pack.process.sentinel for pack in self._packs)]
 
     def wait(self, timeout: float) -> list[Exit]:
-        if not self._ended:
-            connection.wait(self.waited_for(), timeout)
-            self._collect()
-        exits, self._ended = self._ended, []
+        connection.wait(self.waited_for(), timeout)
+        exits = []
+        for pack in list(self._packs):
+            exits += pack.ended()
+            if not pack.process.is_alive():
+                self._packs.remove(pack)
+                pack.close()
         return exits
 
-    def cancel(self, name: str | None = None) -> None:
-        if name is None:
-            for pack in self._packs:
-                pack.close()
-            self._packs, self._ended = [], []
-            return
+    def stop(self, name: str) -> None:
         for pack in self._packs:
             if name in pack.running:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):  # as in `submit`
                     pack.line.send((STOP, name))
-                while name in pack.running:
-                    connection.wait([pack.line, pack.process.sentinel])
-                    self._ended += pack.ended()
-        self._ended = [ended for ended in self._ended if ended.trial.name != name]
+
+    def cancel(self) -> None:
+        for pack in self._packs:
+            pack.close()
+        self._packs = []
 
     def drain(self, seconds: float) -> None:
         for pack in self._packs:
             pack.process.terminate()
         wait_for_all([pack.process.sentinel for pack in self._packs], seconds)
-
-    def _collect(self) -> None:
-        for pack in list(self._packs):
-            self._ended += pack.ended()
-            if not pack.process.is_alive():
-                self._packs.remove(pack)
-                pack.close()
 
     def _open(self, trial: Trial) -> PackProcess:
         """Start a process for what the trial shares, in the place of one that idles over other images."""

@@ -35,7 +35,7 @@ class FakeExecutor:
         self.fits = fits
         self.slots, self.epochs, self.error, self.curve = slots, epochs, error, curve
         self.script, self.cancel_after, self.code = script or {}, cancel_after, code
-        self.running, self.started, self.cancelled, self.together, self.lowered = {}, Counter(), [], [], []
+        self.running, self.started, self.stopped, self.together, self.lowered = {}, Counter(), [], [], []
 
     def has_room(self, trial):
         return self.fits is None or self.fits(trial, self.running)
@@ -55,13 +55,15 @@ class FakeExecutor:
     def wait(self, timeout):  # noqa: ARG002  # the protocol's
         if self.cancel_after is not None and sum(self.started.values()) > self.cancel_after:
             raise KeyboardInterrupt
+        stopped = [self.running.pop(name) for name in self.stopped if name in self.running]
         ended = [trial for trial in self.running.values() if self._epoch(trial) >= self.epochs]
-        return [self._end(trial) for trial in ended]
+        return [Exit(trial=trial, code=-9) for trial in stopped] + [self._end(trial) for trial in ended]
 
-    def cancel(self, name=None):
-        self.cancelled += list(self.running) if name is None else [name]
-        for each in self.cancelled:
-            self.running.pop(each, None)
+    def stop(self, name):
+        self.stopped.append(name)
+
+    def cancel(self):
+        self.running.clear()
 
     def drain(self, seconds):
         self.drained = seconds

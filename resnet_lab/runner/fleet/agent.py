@@ -172,15 +172,10 @@ class Agent:
         self._unacknowledged.append(news)
         return list(self._unacknowledged)
 
-    def cancel(self, name: str) -> Files:
-        """End a trial at once and return what its folder has that was not said yet."""
-        if name not in self._hosted:
-            return {}
-        self._running().cancel(name)
-        mirror = self._hosted[name].mirror
-        changed = mirror.changes(final=True) if mirror is not None else {}
-        self._forget(name)
-        return changed
+    def stop(self, name: str) -> None:
+        """Have a trial end; a poll says when it has."""
+        if name in self._hosted:
+            self._running().stop(name)
 
     def cancel_all(self, drain_s: float) -> Mapping[str, Files]:
         """End every trial, with its epoch within so many seconds, and return what was not said yet, by name."""

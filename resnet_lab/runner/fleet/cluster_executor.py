@@ -127,16 +127,13 @@ class ClusterExecutor:
         exits, self._exits = self._exits, []
         return exits
 
-    def cancel(self, name: str | None = None) -> None:
-        if name is None:
-            self._cancel_all(0.0)
-            return
+    def stop(self, name: str) -> None:
         for member in self._members:
             if name in member.running:
-                trial, _ = member.running.pop(name)
-                with contextlib.suppress(ClusterError, OSError, DiskFullError):
-                    write_files(trial.folder, self._answer(member.agent, "cancel", name))
-        self._exits = [each for each in self._exits if each.trial.name != name]
+                self._cluster.call(member.agent, "stop", name)  # a poll says when it has ended, with its files
+
+    def cancel(self) -> None:
+        self._cancel_all(0.0)
 
     def drain(self, seconds: float) -> None:
         self._cancel_all(seconds)
@@ -292,13 +289,6 @@ class ClusterExecutor:
                 with contextlib.suppress(Exception):  # one that failed is none that comes
                     answers[call] = self._cluster.answer(call)
         return answers
-
-    def _answer(self, agent: Hashable, method: str, *arguments: Any) -> Any:
-        """Call and wait. Raises ClusterError where no answer comes in time."""
-        call = self._cluster.call(agent, method, *arguments)
-        if not self._cluster.wait([call], self._patience.poll):
-            raise ClusterError(f"no answer for {self._patience.poll:.0f} s")
-        return self._cluster.answer(call)
 
     def _probe_in(self, root: Path) -> str:
         """Return the name of a file in the trials' folder, by which an agent finds out whether it sees this disk."""

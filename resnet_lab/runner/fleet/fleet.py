@@ -54,14 +54,15 @@ class Fleet:
         connection.wait([each for member in self._members.values() for each in member.waited_for()], timeout)
         return self._ended()
 
-    def cancel(self, name: str | None = None) -> None:
+    def stop(self, name: str) -> None:
         for place, member in self._members.items():
-            if name is None:
-                member.cancel()
-                self._running[place].clear()
-            elif name in self._running[place]:
-                member.cancel(name)
-                self._running[place].discard(name)
+            if name in self._running[place]:
+                member.stop(name)
+
+    def cancel(self) -> None:
+        for place, member in self._members.items():
+            member.cancel()
+            self._running[place].clear()
 
     def drain(self, seconds: float) -> None:
         with ThreadPoolExecutor(len(self._members)) as threads:  # all at once: the seconds are those of one

@@ -26,7 +26,10 @@ def stop_one(wait_for):
         for trial in (stopped, other):
             executor.submit(trial)
         wait_for(lambda: stopped.history() and other.history())
-        executor.cancel(stopped.name)
+        executor.stop(stopped.name)
+        exits = []
+        wait_for(lambda: exits.extend(executor.wait(0)) or exits)
+        assert [each.trial.name for each in exits] == [stopped.name]
         epochs, before = len(stopped.history()), len(other.history())
         wait_for(lambda: len(other.history()) > before + 1)
         assert executor.wait(0) == []

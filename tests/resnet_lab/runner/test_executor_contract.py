@@ -64,13 +64,17 @@ def test_waiting_for_nothing_returns_nothing(executor):
     assert executor.wait(0) == []
 
 
-def test_what_was_cancelled_never_ends(executor, trials):
+def test_what_was_stopped_ends_once_and_what_was_cancelled_never(executor, trials):
     executor.submit(trials[0])
     executor.submit(trials[1])
-    executor.cancel(trials[0].name)
-    assert [each.trial.name for each in ends(executor, 1)] == [trials[1].name]
+    executor.stop(trials[0].name)
+    exits = ends(executor, 2)
+    assert sorted(each.trial.name for each in exits) == sorted(trial.name for trial in trials[:2])
+    assert trials[0].failure() is None
+    assert trials[1].result() is not None
+    executor.stop(trials[0].name)  # it has ended
     executor.submit(trials[2])
     executor.cancel()
     assert executor.wait(0) == []
-    executor.submit(trials[0])  # its slot is free, and the name may be used again
-    assert [each.trial.name for each in ends(executor, 1)] == [trials[0].name]
+    executor.submit(trials[2])  # its slot is free, and the name may be used again
+    assert [each.trial.name for each in ends(executor, 1)] == [trials[2].name]

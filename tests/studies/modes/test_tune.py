@@ -143,7 +143,7 @@ def test_a_pruned_trial_is_stopped_alone_and_marked_in_both_stores(store_folder,
     content = json.loads(next(path for path in files if path.name == "tuning.json").read_text())
     pruned = {row["trial"] for arm in content["arms"] for row in arm["trials"] if row["state"] == "pruned"}
     assert pruned
-    assert pruned == set(executor.cancelled)
+    assert pruned == set(executor.stopped)
     runs = {run["tags"]["trial"]: run for run in read_runs(store_folder, STUDY.name)}
     assert {name for name, run in runs.items() if run["tags"].get("pruned") == "true"} == pruned
     assert {runs[name]["status"] for name in pruned} == {"KILLED"}
@@ -151,6 +151,37 @@ def test_a_pruned_trial_is_stopped_alone_and_marked_in_both_stores(store_folder,
         folder = store_folder / "trials" / name
         assert 1 < len((folder / "history.jsonl").read_text().splitlines()) < EPOCHS
         assert not (folder / "result.json").exists()
+
+
+def test_while_a_pruned_trial_ends_its_epoch_the_others_go_on(go):
+    class Slow(FakeExecutor):
+        """What is asked to end takes three more waits, in which others may start."""
+
+        asked, started_meanwhile = {}, 0
+
+        def stop(self, name):
+            self.asked[name] = 3
+
+        def submit(self, trial):
+            super().submit(trial)
+            self.started_meanwhile += any(name in self.running for name in self.asked)
+
+        def wait(self, timeout):
+            for name in list(self.asked):
+                self.asked[name] -= 1
+                if self.asked[name] == 0:
+                    super().stop(name)
+            return super().wait(timeout)
+
+        def _epoch(self, trial):
+            return 0 if trial.name in self.asked else super()._epoch(trial)
+
+    plan = one_switch()
+    executor = Slow(error, epochs=EPOCHS, curve=lambda spec, n: error(spec) + EPOCHS - n, slots=2)
+    go(tuned(plan, budget=10), plan, executor)
+    assert executor.asked
+    assert executor.started_meanwhile
+    assert not executor.running
 
 
 def test_the_same_command_again_trains_nothing_and_an_interrupted_one_goes_on(store_folder, go, reported):

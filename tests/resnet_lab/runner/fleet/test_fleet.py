@@ -37,13 +37,13 @@ def test_slots_are_summed_and_a_trial_goes_to_the_freest(trials):
     assert fleet.news() == []
 
 
-def test_one_trial_is_cancelled_where_it_runs_and_all_are_drained(trials):
+def test_one_trial_is_stopped_where_it_runs_and_all_are_drained(trials):
     members = {"a": Waited(slots=1), "b": Waited(slots=1)}
     fleet = Fleet(members)
     for trial in trials[:2]:
         fleet.submit(trial)
-    fleet.cancel(trials[1].name)
-    assert (members["a"].cancelled, members["b"].cancelled) == ([], [trials[1].name])
+    fleet.stop(trials[1].name)
+    assert (members["a"].stopped, members["b"].stopped) == ([], [trials[1].name])
     fleet.drain(3.0)
     assert [member.drained for member in members.values()] == [3.0, 3.0]
     fleet.cancel()
