@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from tyro.conf import arg
 
 from resnet_lab.errors import UserError
-from resnet_lab.spec import DatasetName
+from resnet_lab.spec.dataset_option import DatasetOption, take_images
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
 
@@ -48,7 +48,7 @@ class Options:
     """Where gradients are read: at the normalised image, or after the stem."""
     bn: Literal["eval", "train"] = "eval"
     """Batch norms with their running statistics, or with those of the batch."""
-    dataset: Annotated[DatasetName | None, arg(metavar="{" + ",".join(DatasetName) + "}", help_behavior_hint="")] = None
+    dataset: DatasetOption = None
     """Another data set than the network was trained on."""
     data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder that holds the data set. Default: download once."""
@@ -64,6 +64,7 @@ class Options:
     """Print the rows as JSON on stdout, and nothing else there."""
 
     def __post_init__(self) -> None:
+        take_images(self)
         for name, bound in (("images", 1), ("draws", 1), ("seed", 0)):
             if getattr(self, name) < bound:
                 raise UserError(f"--{name} {getattr(self, name)}: it must be {bound} or more")

@@ -15,6 +15,7 @@ from resnet_lab.data.load import ensure, load, resolve
 from resnet_lab.errors import UserError
 from resnet_lab.listings.output import JsonOption, Row, print_json, print_table
 from resnet_lab.spec import DatasetName, DataSpec
+from resnet_lab.spec.dataset_option import DATASETS, file_name, take_images
 from resnet_lab.system.command import parse, reporting
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ PARTS = ("train", "val", "test")
 class Options(JsonOption):
     """Options of the picture. Raises UserError for a number out of range and a file that is no PNG."""
 
-    dataset: Positional[Annotated[DatasetName, arg(metavar="{" + ",".join(DatasetName) + "}")]]
+    dataset: Positional[Annotated[str, arg(metavar=DATASETS)]]
     """The data set."""
     data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
-    """Folder that holds it; of folder, the folder of classes."""
+    """Folder that holds it."""
     size: Annotated[int, arg(metavar="INT", help_behavior_hint="")] = 0
     """Side of the images in pixels. Default: the set's own."""
     images: Annotated[int, arg(metavar="INT")] = 32
@@ -41,6 +42,7 @@ class Options(JsonOption):
     """Where to write the picture. Default: DATASET.png."""
 
     def __post_init__(self) -> None:
+        take_images(self)
         if self.images < 1 or self.size < 0:
             raise UserError(f"--images {self.images} --size {self.size}: they must be 1 or more")
         if self.file.suffix != ".png":
@@ -49,14 +51,14 @@ class Options(JsonOption):
     @property
     def file(self) -> Path:
         """The picture's file."""
-        return self.out or Path(f"{self.dataset}.png")
+        return self.out or Path(f"{file_name(self.dataset)}.png")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the picture and print the counts. Exits with 2 for a mistake of the user's."""
     with reporting():
         options = parse(Options, prog=PROG, description=DESCRIPTION, argv=argv)
-        spec = resolve(DataSpec(name=options.dataset, size=options.size), options.data_dir)
+        spec = resolve(DataSpec(name=DatasetName(options.dataset), size=options.size), options.data_dir)
         ensure(spec, options.data_dir)
         data = load(spec, options.data_dir)
         rows = class_counts(data)

@@ -14,6 +14,7 @@ from typing import Annotated
 import tyro.conf
 from tyro.conf import arg
 
+from ablations.references import is_own
 from resnet_lab.data.catalog import ImageShape, info_of
 from resnet_lab.errors import UserError
 from resnet_lab.networks.sizes import ONLY
@@ -77,6 +78,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     with reporting():
         arguments = list(sys.argv[1:] if argv is None else argv)
         spec, rest = take_fields(arguments)
+        if is_own(spec.data.name):
+            from resnet_lab.data.load import resolve
+
+            spec = replace(spec, data=resolve(spec.data))
         if not any(argument.startswith("--data.name") for argument in arguments):
             spec = _on_its_images(spec)
         options = parse(Options, prog=PROG, description=DESCRIPTION, argv=rest, underscores=True)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from resnet_lab.spec import DatasetName, Precision
+from resnet_lab.spec import Precision
+from resnet_lab.spec.dataset_option import DatasetOption, take_images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class Options:
     """The MLflow run of a trial under --out."""
     study: Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")] = None
     """Every finished trial of a study under --out."""
-    dataset: Annotated[DatasetName | None, arg(metavar="{" + ",".join(DatasetName) + "}", help_behavior_hint="")] = None
+    dataset: DatasetOption = None
     """Another data set than the network was trained on."""
     data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder that holds the data set. Default: download once."""
@@ -31,3 +32,6 @@ class Options:
     """Arithmetic of the forward pass."""
     json: Annotated[bool, arg(help_behavior_hint="")] = False
     """Print the scores as one JSON object on stdout (with --study, a list of them), and nothing else there."""
+
+    def __post_init__(self) -> None:
+        take_images(self)

@@ -26,7 +26,7 @@ class Inputs(Protocol):
     @property
     def study(self) -> str | None: ...
     @property
-    def dataset(self) -> DatasetName | None: ...
+    def dataset(self) -> str | None: ...
     @property
     def data_dir(self) -> Path | None: ...
     @property
@@ -134,8 +134,8 @@ def _load(name: str, path: Path, run_id: str | None, options: Inputs, device: to
     return Target(name=name, model=model, spec=imported.run, data=data, device=device, own_seed=own_seed, run_id=run_id)
 
 
-def _images_of(own: DataSpec, asked: DatasetName | None) -> DataSpec:
+def _images_of(own: DataSpec, asked: str | None) -> DataSpec:
     """Return the images asked for, normalised and scaled as the network's own; how its folder is split stays out."""
     if asked is None or asked == own.name:
         return own
-    return DataSpec(name=asked, normalise=own.normalise, size=own.size)
+    return DataSpec(name=DatasetName(asked), normalise=own.normalise, size=own.size)

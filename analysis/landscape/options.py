@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from resnet_lab.errors import UserError
-from resnet_lab.spec import DatasetName
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.dataset_option import DatasetOption, take_images
 from resnet_lab.spec.run_spec import MAX_SEED
 
 MAX_POINTS, MAX_SPAN = 501, 100.0
@@ -32,7 +32,7 @@ class Options:
     """How far the surface goes on each side, in units of the directions: 1 moves each filter by its own norm."""
     bn: Literal["eval", "train"] = "eval"
     """Batch norms of the surface with the trained running statistics, or with those of the images at every point."""
-    dataset: Annotated[DatasetName | None, arg(metavar="{" + ",".join(DatasetName) + "}", help_behavior_hint="")] = None
+    dataset: DatasetOption = None
     """Another data set than the network was trained on."""
     data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder that holds the data set. Default: download once."""
@@ -46,6 +46,7 @@ class Options:
     """Print summary, surface and gradients as JSON on stdout, and nothing else there."""
 
     def __post_init__(self) -> None:
+        take_images(self)
         for name, bound in (("images", 2), ("points", 3), ("seed", 0)):
             if getattr(self, name) < bound:
                 raise UserError(f"--{name} {getattr(self, name)}: it must be {bound} or more")

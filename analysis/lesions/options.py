@@ -9,8 +9,9 @@ from tyro.conf import arg
 
 from analysis.lesions.choices import Experiment, Lesion, LesionPlan
 from resnet_lab.errors import UserError
-from resnet_lab.spec import DatasetName, Precision
+from resnet_lab.spec import Precision
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.dataset_option import DatasetOption, take_images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class Options:
     """Let multiple, prefix and suffix touch blocks that change the shape, too."""
     images: Annotated[int, arg(metavar="INT")] = 0
     """Number of test images, the first ones; 0: all."""
-    dataset: Annotated[DatasetName | None, arg(metavar="{" + ",".join(DatasetName) + "}", help_behavior_hint="")] = None
+    dataset: DatasetOption = None
     """Another data set than the network was trained on."""
     data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder that holds the data set. Default: download once."""
@@ -58,6 +59,7 @@ class Options:
     """Print the rows as JSON on stdout, and nothing else there."""
 
     def __post_init__(self) -> None:
+        take_images(self)
         bounds = {"recalibrate_bn": 0, "draws": 1, "width": 0, "images": 0, "seed": 0, "max_k": 1}
         for name, bound in bounds.items():
             value = getattr(self, name)

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from resnet_lab.data.photographs.contents import Contents
 from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.spec import DatasetName, DataSpec, RunSpec
-from resnet_lab.spec.choices import HeadClasses, LossMean
+from resnet_lab.spec.choices import HeadClasses, LossMean, has_contents
 from resnet_lab.spec.protocol import IMAGENET_CLASSES
 
 
@@ -53,15 +53,17 @@ CATALOG: Mapping[DatasetName, DatasetInfo] = MappingProxyType(
         DatasetName.FLOWERS102: DatasetInfo(**_PHOTOGRAPHS, classes=102, train=1_020, val=1_020, test=6_149),
     }
 )
-"""Every set but `folder`, which has what its folder holds."""
+"""Every set but those of one's own, which have what their folder, file or callable holds."""
 
 
 def info_of(spec: DataSpec) -> DatasetInfo:
     """Return the facts of the images that a run sees, at its own size.
 
-    Raises UserError for a folder that nobody has looked into: `resnet_lab.data.load.resolve` does.
+    Raises UserError for a folder, file or callable that nobody has looked into: `resnet_lab.data.load.resolve` does.
     """
-    info = _folder_info(spec) if spec.name == DatasetName.FOLDER else CATALOG[spec.name]
+    info = _own_info(spec) if has_contents(spec.name) else CATALOG[spec.name]
+    if spec.rgb and info.channels == 3:
+        raise RefusedError(f"{spec.name} has colours: data.rgb=true repeats grey images, leave it out")
     channels = 3 if spec.rgb else info.channels
     train = info.train + info.val if spec.trainval else info.train
     return replace(info, size=spec.size or info.size, channels=channels, train=train)
@@ -86,15 +88,25 @@ def check_faults(run: RunSpec) -> None:
         )
 
 
-def _folder_info(spec: DataSpec) -> DatasetInfo:
+def _own_info(spec: DataSpec) -> DatasetInfo:
     if not spec.contents:
-        raise UserError("data.name=folder needs --data-dir DIR, a folder with a folder of images for each class")
+        raise UserError(NO_IMAGES.get(spec.name, f"{spec.name} was not called yet: resnet_lab.data.load.resolve does"))
     held = Contents.parse(spec.contents)
+    shape = {"channels": held.channels, "size": held.side} if held.side else _PHOTOGRAPHS
     test = held.test or round(spec.test_share * held.train)
     rest = held.train if held.test else held.train - test
     val = held.val or round(spec.val_share * rest)
     train = rest if held.val else rest - val
-    return DatasetInfo(**_PHOTOGRAPHS, classes=held.classes, train=train, val=val, test=test)
+    return DatasetInfo(**shape, classes=held.classes, train=train, val=val, test=test)
+
+
+NO_IMAGES: Mapping[DatasetName, str] = MappingProxyType(
+    {
+        DatasetName.FOLDER: "data.name=folder needs --data-dir DIR, a folder with a folder of images for each class",
+        DatasetName.ARRAYS: "data.name=arrays needs its file: name the images as npz:FILE",
+    }
+)
+"""What is missing where a set of one's own is named without its place."""
 
 
 def train_images(spec: DataSpec) -> int:

@@ -7,31 +7,64 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from resnet_lab.data import sources
-from resnet_lab.data.catalog import info_of, train_images
+from resnet_lab.data.catalog import NO_IMAGES, info_of, train_images
 from resnet_lab.data.class_names import CLASS_NAMES
+from resnet_lab.data.photographs.listing import Part
 from resnet_lab.data.raw import RawImages
 from resnet_lab.data.split import split_indices
 from resnet_lab.data.statistics import digest, normalisation
+from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, DataSpec
-from resnet_lab.spec.choices import PHOTOGRAPHS
+from resnet_lab.spec.choices import PHOTOGRAPHS, has_contents, is_of_arrays
+from resnet_lab.spec.fields import flatten, unflatten
 
 if TYPE_CHECKING:  # torch is imported by `load` alone
-    import numpy as np
     import torch
     from numpy.typing import NDArray
 
     from resnet_lab.data.images import ImageData, Images
+    from resnet_lab.data.own.arrays import OwnArrays
 
 
 def resolve(spec: DataSpec, data_dir: Path | None = None) -> DataSpec:
-    """Return the spec with `contents` of the folder; other sets as they are. Raises UserError where it holds no set.
+    """Return the spec with `contents` of its folder, file or callable; other sets as they are.
 
-    The images are decoded into the cache, since which of them are readable is part of the answer.
+    A folder's images are decoded into the cache, since which of them are readable is part of the answer. Raises
+    UserError where there is no set.
     """
-    if spec.name != DatasetName.FOLDER or spec.contents:
+    if not has_contents(spec.name) or spec.contents:
         return spec
-    return replace(spec, contents=str(sources.photographs(spec, data_dir).contents()))
+    found = arrays(spec, data_dir) if is_of_arrays(spec.name) else sources.photographs(spec, data_dir)
+    return replace(spec, contents=str(found.contents()))
+
+
+def arrays(spec: DataSpec, data_dir: Path | None) -> OwnArrays:
+    """Return the arrays of a file, or of a callable. Raises UserError where there are none."""
+    from resnet_lab.data.own.called import call
+    from resnet_lab.data.own.npz import read_npz
+
+    if spec.name != DatasetName.ARRAYS:
+        return call(spec.name)
+    if data_dir is None:
+        raise UserError(NO_IMAGES[spec.name])
+    return read_npz(data_dir)
+
+
+def take_arrays(spec: DataSpec, given: object) -> tuple[DataSpec, ImageData]:
+    """Return the images that are handed over, split as the spec asks, and the spec with their name and `contents`.
+
+    `given` is a mapping of arrays, a torch Dataset, or a tuple of Datasets or of (images, labels), training and test
+    images. Raises UserError for anything else.
+    """
+    from resnet_lab.data.own.called import arrays_of
+
+    found = arrays_of(given, "data")
+    named = {"name": DatasetName.ARRAYS, "contents": str(found.contents())}
+    resolved = unflatten(DataSpec, flatten(spec) | named)
+    return resolved, _as_data(resolved, _split_arrays(resolved, found))
 
 
 def ensure(spec: DataSpec, data_dir: Path | None = None) -> None:
@@ -41,7 +74,11 @@ def ensure(spec: DataSpec, data_dir: Path | None = None) -> None:
     is only read. Photographs are decoded; files that hold no image are named on stderr. Raises UserError naming the
     file at fault and the remedy.
     """
-    if spec.name in PHOTOGRAPHS:
+    if is_of_arrays(spec.name):
+        resolved = resolve(spec, data_dir)
+        arrays(resolved, data_dir).split(resolved)
+        train_images(resolved)
+    elif spec.name in PHOTOGRAPHS:
         from resnet_lab.data.photographs.read import split
 
         found = sources.photographs(spec, data_dir)
@@ -77,11 +114,19 @@ def load(spec: DataSpec, data_dir: Path | None = None, device: torch.device | st
 
 
 def _read(spec: DataSpec, data_dir: Path | None) -> ImageData:
+    if is_of_arrays(spec.name):
+        resolved = resolve(spec, data_dir)
+        return _as_data(resolved, _split_arrays(resolved, arrays(resolved, data_dir)))
+    return _as_data(
+        spec, _read_photographs(spec, data_dir) if spec.name in PHOTOGRAPHS else _read_fixed(spec, data_dir)
+    )
+
+
+def _as_data(spec: DataSpec, read: _Read) -> ImageData:
     import torch
 
     from resnet_lab.data.images import ImageData
 
-    read = _read_photographs(spec, data_dir) if spec.name in PHOTOGRAPHS else _read_fixed(spec, data_dir)
     mean, std = normalisation(read.train.pixels, spec.normalise, spec.name)
     return ImageData(
         name=spec.name,
@@ -113,8 +158,6 @@ class _Read:
 
 
 def _read_fixed(spec: DataSpec, data_dir: Path | None) -> _Read:
-    import numpy as np
-
     wanted = train_images(spec)
     rest, test = sources.read(spec.name, data_dir)
     train_index, val_index = split_indices(len(rest.labels), info_of(spec).val, spec.split)
@@ -129,8 +172,15 @@ def _in_colour(images: RawImages) -> RawImages:
     return RawImages(images.pixels.repeat(3, axis=3), images.labels)
 
 
+def _split_arrays(spec: DataSpec, found: OwnArrays) -> _Read:
+    parts = found.split(spec)
+    train = _take(parts[Part.TRAIN], np.arange(train_images(spec)))
+    images = (train, parts[Part.VAL], parts[Part.TEST])
+    train, val, test = map(_in_colour, images) if spec.rgb else images
+    return _Read(train=train, val=val, test=test, class_names=found.class_names)
+
+
 def _read_photographs(spec: DataSpec, data_dir: Path | None) -> _Read:
-    from resnet_lab.data.photographs.listing import Part
     from resnet_lab.data.photographs.read import margin_of, split
 
     found = sources.photographs(spec, data_dir)
@@ -152,7 +202,6 @@ def _take(images: RawImages, index: NDArray[np.int64]) -> RawImages:
 
 
 def _tensors(images: RawImages) -> Images:
-    import numpy as np
     import torch
 
     from resnet_lab.data.images import Images

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from resnet_lab.data import digits
+from resnet_lab.data.catalog import NO_IMAGES
 from resnet_lab.data.download import download
 from resnet_lab.data.formats import cifar_binary, cifar_python, idx
 from resnet_lab.data.raw import RawImages
@@ -53,7 +54,7 @@ def photographs(spec: DataSpec, data_dir: Path | None) -> Photographs:
     if spec.name != DatasetName.FOLDER:
         return _with_files(spec.name, data_dir, lambda folder: decoded(spec, list_set(spec.name, folder)))
     if data_dir is None:
-        raise UserError("data.name=folder needs --data-dir DIR, a folder with a folder of images for each class")
+        raise UserError(NO_IMAGES[DatasetName.FOLDER])
     return _with_files(spec.name, data_dir, lambda folder: decoded(spec, list_folder(folder)))
 
 

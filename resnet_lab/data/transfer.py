@@ -7,15 +7,18 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from ablations.references import is_own
 from resnet_lab.data import sources
 from resnet_lab.data.formats import cifar_binary, cifar_python, idx
 from resnet_lab.data.load import resolve
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName, DataSpec
-from resnet_lab.spec.choices import PHOTOGRAPHS
+from resnet_lab.spec.choices import PHOTOGRAPHS, has_contents
 from resnet_lab.system import atomic
 from resnet_lab.system.cache import cache_dir, own_folder
 
+ARRAYS_FILE = "arrays.npz"
+"""Name of a file of arrays where it is kept."""
 MAX_BYTES = 4 * 2**30
 """Larger sets do not travel: they are held in memory on the way."""
 
@@ -31,11 +34,14 @@ def find(spec: DataSpec, data_dir: Path | None) -> Found | None:
     """Return where this machine has a set, in the folder given or in its cache; None where it would be downloaded."""
     if spec.name == DatasetName.DIGITS:
         return Found(None)
+    if is_own(spec.name):
+        return Found(None) if _is_intact(spec, None) else None
     kept = _kept(spec)
-    if data_dir is not None and data_dir.is_dir() and _is_intact(spec, data_dir):
+    if data_dir is not None and data_dir.exists() and _is_intact(spec, data_dir):
         return Found(data_dir)
-    if kept.is_dir() and _is_intact(spec, kept):
-        return Found(kept if spec.name == DatasetName.FOLDER else None)
+    place = kept / ARRAYS_FILE if spec.name == DatasetName.ARRAYS else kept
+    if place.exists() and _is_intact(spec, place):
+        return Found(place if has_contents(spec.name) else None)
     return None
 
 
@@ -44,8 +50,10 @@ def read_set(spec: DataSpec, data_dir: Path | None) -> dict[str, bytes]:
 
     They are those that `find` has verified, and are verified again where they are kept.
     """
+    if is_own(spec.name):
+        raise UserError(f"a node has no {spec.name}, or it gives other images there: put its module on each node")
     root = data_dir if data_dir is not None else _kept(spec)
-    files = _files(spec, root)
+    files = {ARRAYS_FILE: root} if spec.name == DatasetName.ARRAYS else _files(spec, root)
     size = sum(path.stat().st_size for path in files.values())
     if size > MAX_BYTES:
         raise UserError(
@@ -57,7 +65,7 @@ def read_set(spec: DataSpec, data_dir: Path | None) -> dict[str, bytes]:
 
 def keep_set(spec: DataSpec, files: Mapping[str, bytes]) -> Found | None:
     """Write the files of a set to this machine's cache; None where they are not intact there. Raises OSError."""
-    own_folder("data" if spec.name != DatasetName.FOLDER else "folders")
+    own_folder("folders" if has_contents(spec.name) else "data")
     root = _kept(spec)
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / f"{spec.name}.lock"):
@@ -73,14 +81,14 @@ def keep_set(spec: DataSpec, files: Mapping[str, bytes]) -> Found | None:
 
 
 def _kept(spec: DataSpec) -> Path:
-    if spec.name != DatasetName.FOLDER:
+    if not has_contents(spec.name):
         return cache_dir("data")
     return cache_dir("folders") / hashlib.sha256(spec.contents.encode()).hexdigest()[:16]
 
 
-def _is_intact(spec: DataSpec, root: Path) -> bool:
+def _is_intact(spec: DataSpec, root: Path | None) -> bool:
     try:
-        if spec.name == DatasetName.FOLDER:
+        if has_contents(spec.name):
             return resolve(replace(spec, contents=""), root).contents == spec.contents
         sources.verify(spec.name, root)
     except UserError:

@@ -7,7 +7,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from torch import nn
 from resnet_lab.data.augment import bordered, padding_of
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.images import ImageData, Images
-from resnet_lab.data.load import load
+from resnet_lab.data.load import load, take_arrays
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.epoch_runner import ComputeSettings, make_epoch_runner
 from resnet_lab.engine.evaluate import Evaluation, evaluate
@@ -315,24 +315,35 @@ class TrainResult:
     model: nn.Module
     history: tuple[EpochRecord, ...]
     test: Evaluation
+    spec: RunSpec
+    """The run, with the digest of its own images in `spec.data.contents`, where it was given some."""
 
 
 def train(
     spec: RunSpec,
     *,
+    data: object = None,
     data_dir: Path | None = None,
     device: str = "auto",
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> TrainResult:
     """Train one run in this process and evaluate it once on the test set.
 
+    `data`, in place of `spec.data.name`: a dict of arrays (`x_train`, `y_train`, `x_test`, `y_test`, or `images` and
+    `labels`; uint8 [N, H, H] or [N, H, H, C], labels from 0), a torch Dataset, or a tuple (train, test) or (train, val,
+    test) of Datasets or of (images, labels). Parts that are missing are split off, as `spec.data` says.
     Raises UserError for missing data or a missing device, and DivergenceError for a loss that is not finite.
     """
     where = resolve_device(device)
-    session = Session(spec, load(spec.data, data_dir, where), where)
+    if data is None:
+        images = load(spec.data, data_dir, where)
+    else:
+        resolved, images = take_arrays(spec.data, data)
+        spec, images = replace(spec, data=resolved), images.to(where)
+    session = Session(spec, images, where)
     history = []
     while not session.done:
         history.append(session.run_epoch())
         if on_epoch is not None:
             on_epoch(history[-1])
-    return TrainResult(model=session.model, history=tuple(history), test=session.test())
+    return TrainResult(model=session.model, history=tuple(history), test=session.test(), spec=spec)

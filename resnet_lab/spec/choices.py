@@ -2,10 +2,12 @@
 
 from enum import StrEnum
 
-from ablations.references import OpenEnum
+from ablations.references import OpenEnum, is_own
 
 
-class DatasetName(StrEnum):
+class DatasetName(OpenEnum):
+    """Sets of images: published ones, an image folder, arrays of one's own, or a reference to what returns them."""
+
     DIGITS = "digits"
     MNIST = "mnist"
     FASHION_MNIST = "fashion_mnist"
@@ -14,6 +16,17 @@ class DatasetName(StrEnum):
     OXFORD_PETS = "oxford_pets"
     FLOWERS102 = "flowers102"
     FOLDER = "folder"
+    ARRAYS = "arrays"
+
+
+def is_of_arrays(name: DatasetName) -> bool:
+    """Whether a set is arrays of one's own: a file's, those handed to `train`, or what a reference returns."""
+    return name == DatasetName.ARRAYS or is_own(name)
+
+
+def has_contents(name: DatasetName) -> bool:
+    """Whether a set is what its folder, file or callable holds, which `data.contents` then says."""
+    return name == DatasetName.FOLDER or is_of_arrays(name)
 
 
 PHOTOGRAPHS = frozenset({DatasetName.OXFORD_PETS, DatasetName.FLOWERS102, DatasetName.FOLDER})

@@ -34,6 +34,8 @@ from resnet_lab.spec.choices import (
     Trained,
     Validation,
     Warmup,
+    has_contents,
+    is_of_arrays,
 )
 from resnet_lab.spec.families import check, shortcut_blocks
 from resnet_lab.spec.protocol import ProtocolSpec, check_protocol
@@ -106,13 +108,14 @@ class DataSpec:
     """How photographs become squares: crop scales the shorter side to 8/7 of data.size (256 for 224) and takes the
     centre, the rim serving random crops; stretch scales both sides to data.size."""
     val_share: Share = 0.2
-    """Share of a folder's images, test images not counted, held out for validation, in each class; read where the
-    folder has no val/."""
+    """Share of one's own images, test images not counted, held out for validation, in each class; read where the
+    folder has no val/ and the arrays no x_val."""
     test_share: Share = 0.2
-    """Share of a folder's images held out for the test, in each class; read where the folder has no test/."""
+    """Share of one's own images held out for the test, in each class; read where the folder has no test/ and the
+    arrays no x_test."""
     contents: str = ""
-    """What a folder holds: classes, images of train, val and test, and a digest. Commands fill it in from --data-dir,
-    so that equal folders are one data set and different ones are never taken for each other."""
+    """What one's own images are: classes, images of train, val and test, and a digest. Commands fill it in from the
+    folder, file or callable, so that equal ones are one data set and different ones are never taken for each other."""
 
     def __post_init__(self) -> None:
         _check_folder(self)
@@ -126,7 +129,7 @@ class DataSpec:
 
 def _check_folder(spec: "DataSpec") -> None:
     """Refuse fields that the set does not read: two values of them would be one run."""
-    own = {"val_share", "test_share", "contents"} if spec.name != DatasetName.FOLDER else set()
+    own = {"val_share", "test_share", "contents"} if not has_contents(spec.name) else set()
     unread = own | ({"resize"} if spec.name not in PHOTOGRAPHS else set())
     changed = [name for name in sorted(unread) if getattr(spec, name) != _FIELDS[name].default]
     if changed:
@@ -137,10 +140,12 @@ def _check_folder(spec: "DataSpec") -> None:
 
 def _check_fixed_sets(spec: "DataSpec") -> None:
     """Refuse what a set has no images or constants for."""
-    if spec.rgb and spec.name not in GREY:
+    if spec.rgb and spec.name not in GREY and not is_of_arrays(spec.name):
         raise ValueError(f"{spec.name} has colours: rgb=true repeats grey images, those of {', '.join(sorted(GREY))}")
-    if spec.trainval and spec.name in PHOTOGRAPHS:
+    if spec.trainval and (spec.name in PHOTOGRAPHS or has_contents(spec.name)):
         raise ValueError(f"trainval=true is read by sets with a fixed split: leave it out, {spec.name} has its own")
+    if spec.normalise == NormaliseKind.FIXED and is_of_arrays(spec.name):
+        raise ValueError(f"{spec.name} has no constants that are fixed: set data.normalise=measured")
     if spec.normalise == NormaliseKind.FIXED and spec.name == DatasetName.DIGITS:
         raise ValueError(
             "the digits have no constants that are fixed: set data.normalise=measured, or another data.name"

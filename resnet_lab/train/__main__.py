@@ -12,6 +12,7 @@ from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.arguments import take_assignments
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.dataset_option import chosen_images
 from resnet_lab.spec.fields import replace
 from resnet_lab.spec.recipes import find_recipe
 from resnet_lab.system.command import parse, reporting
@@ -32,10 +33,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     with reporting(), interruptible(INTERRUPTED):
         changes, rest = take_assignments(sys.argv[1:] if argv is None else argv)
         options = parse(Options, prog=PROG, description=DESCRIPTION, argv=rest, underscores=True)
+        changes, options = _with_images(changes, options)
         spec = run_of(changes, options)
         from resnet_lab.train.launch import launch  # planning and running import more than --help may
 
         sys.exit(launch(spec, options))
+
+
+def _with_images(changes: dict[str, Value], options: Options) -> tuple[dict[str, Value], Options]:
+    """Take the place of one's own images, as in `--data.name npz:FILE`, out of the name into the options."""
+    if "data.name" not in changes:
+        return changes, options
+    name, data_dir = chosen_images(str(changes["data.name"]), options.data_dir)
+    return {**changes, "data.name": name}, dataclasses.replace(options, data_dir=data_dir)
 
 
 def run_of(changes: dict[str, Value], options: Options) -> RunSpec:

@@ -11,8 +11,9 @@ from tyro.conf import arg
 
 from analysis.stats.multiplicity import Correction
 from resnet_lab.errors import UserError
-from resnet_lab.spec import DatasetName, Precision
+from resnet_lab.spec import Precision
 from resnet_lab.spec.choices import Kernels
+from resnet_lab.spec.dataset_option import DatasetOption, take_images
 from resnet_lab.spec.run_spec import MAX_SEED
 from resnet_lab.system.interrupt import require_grace
 from studies.plan.design import Design
@@ -60,8 +61,8 @@ class Options:
     scale: Literal["quick", "cpu", "paper"] = "quick"
     """quick answers in minutes on a laptop; cpu in a night on its cores, in studies that have it; paper is the
     published protocol."""
-    dataset: Annotated[DatasetName | None, arg(metavar="{" + ",".join(DatasetName) + "}", help_behavior_hint="")] = None
-    """Another data set than the scale's."""
+    dataset: DatasetOption = None
+    """Another data set than the scale's; images of one's own by their folder, file of arrays, or what returns them."""
     data_dir: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder that holds the data set: torchvision's layout, or cifar-10-batches-bin. Default: download once."""
     seeds: Annotated[tuple[int, ...], arg(metavar="INT ...", help_behavior_hint="")] = ()
@@ -160,6 +161,7 @@ class Options:
     """Set fields in every run: model.width=32. A field that the study varies takes a list: model.depth=20,56."""
 
     def __post_init__(self) -> None:
+        take_images(self)
         if any(not 0 <= seed <= MAX_SEED for seed in self.seeds):
             wrong = next(seed for seed in self.seeds if not 0 <= seed <= MAX_SEED)
             raise UserError(f"--seeds {wrong}: a seed is a whole number from 0 to {MAX_SEED}")

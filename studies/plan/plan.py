@@ -15,8 +15,9 @@ from resnet_lab.data.load import resolve
 from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.interchange.weights import resolve_weights
 from resnet_lab.networks.sizes import check_size
-from resnet_lab.spec import RunSpec
+from resnet_lab.spec import DatasetName, RunSpec
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.dataset_option import report_name
 from resnet_lab.spec.fields import flatten, parse_assignments, parse_value, pick, replace
 from resnet_lab.spec.protocol import fault_words
 from resnet_lab.spec.recipes import find_recipe, recipe_record
@@ -27,7 +28,7 @@ from studies.plan.design import Design, Levels, levels_of, make_design
 from studies.plan.differences import differences
 from studies.plan.exclusions import Fields, Merged, Refused, require_baseline_and_one_arm
 from studies.plan.options import Options, require_design
-from studies.plan.quick_recipes import QUICK
+from studies.plan.quick_recipes import quick_recipe
 from studies.plan.study import Scale, Study
 
 
@@ -68,6 +69,8 @@ class Plan:
     """Name of the recipe preset that the options ask for."""
     variant: str = ""
     """What distinguishes this plan's report from that of the same cells under another recipe: `tuned`."""
+    data_dir: Path | None = None
+    """The folder or file of the images, where the options name it."""
     differences: str = ""
     """What the options change in the study's defaults, in short, or the user's `--name`: `depth56-seeds0-4`."""
 
@@ -123,7 +126,7 @@ class Plan:
     def title(self) -> str:
         """Return the name of this plan's report: `bn_placement-quick-digits`, and what differs from the defaults."""
         design = "" if self.design == self.study.design else self.design.value
-        parts = (self.study.name, self.scale, self.cells[0].data.name.value, design, self.differences, self.variant)
+        parts = (self.study.name, self.scale, report_name(self.cells[0].data), design, self.differences, self.variant)
         return "-".join(part for part in parts if part)
 
     def fields(self, spec: RunSpec) -> dict[str, Value]:
@@ -203,6 +206,7 @@ def make_plan(study: Study, options: Options) -> Plan:
         aliases=designed.aliases,
         refused=tuple(refused),
         recipe=options.recipe or "",
+        data_dir=options.data_dir,
         differences=options.name or differences(options, scale.seeds),
     )
 
@@ -314,8 +318,8 @@ def _check_image(spec: RunSpec) -> None:
 
 
 def _base(scale: Scale, options: Options) -> RunSpec:
-    dataset = options.dataset or scale.dataset
-    quick = QUICK[dataset] if scale.epochs is not None else {}
+    dataset = DatasetName(options.dataset or scale.dataset)
+    quick = quick_recipe(dataset) if scale.epochs is not None else {}
     asked = {"data.name": dataset.value, "recipe.precision": options.precision.value}
     preset = find_recipe(options.recipe).recipe if options.recipe else {}
     return replace(RunSpec(), asked | dict(quick) | dict(scale.changes) | preset)

@@ -13,6 +13,7 @@ from analysis.results.claim import Claim
 from resnet_lab.errors import UserError
 from resnet_lab.spec import DatasetName
 from resnet_lab.spec.choices import Value
+from resnet_lab.spec.dataset_option import chosen_images
 from studies.plan.design import Cell, Design, Levels
 from studies.plan.measure import Measure
 from studies.plan.spaces import Tune, loguniform
@@ -34,9 +35,10 @@ class Scale:
     """Levels of the study's switches that are this scale's own, such as a number of blocks at its depth."""
 
     def __post_init__(self) -> None:
-        if self.dataset not in list(DatasetName):
-            raise UserError(f"there is no data set {self.dataset!r}: there are {', '.join(DatasetName)}")
-        object.__setattr__(self, "dataset", DatasetName(self.dataset))
+        name, place = chosen_images(self.dataset, None)
+        if place is not None:
+            raise UserError(f"a scale names no folder or file: give --dataset {self.dataset}, or name module:callable")
+        object.__setattr__(self, "dataset", name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,7 @@ def confirm(plan: Plan, winner: RunSpec) -> str:
     options = Options(
         scale=plan.scale,  # type: ignore[arg-type]  # it was an option
         dataset=winner.data.name,
+        data_dir=plan.data_dir,
         design=Design.FULL,  # of one level each: a single cell, which other designs may refuse
         seeds=seeds,
         assignments=_assigned(varied),
@@ -74,6 +75,7 @@ def confirm(plan: Plan, winner: RunSpec) -> str:
     known = flatten(make_plan(plan.study, options).cells[0])
     rest = {name: value for name, value in flat.items() if value != known[name] and name != "seed"}
     words = [*command_of(plan.study), "--scale", plan.scale, "--dataset", winner.data.name.value]
+    words += ["--data-dir", str(plan.data_dir)] if plan.data_dir is not None else []
     words += [] if plan.study.design == Design.FULL else ["--design", Design.FULL.value]
     return shlex.join([*words, "--seeds", *map(str, seeds), "--set", *_assigned({**varied, **rest})])
 

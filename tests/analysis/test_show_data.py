@@ -23,7 +23,7 @@ def test_the_digits_are_drawn_and_counted(tmp_path: Path, capsys: pytest.Capture
         (["digits", "--out", "x.jpg"], "the picture is a PNG"),
         (["digits", "--images", "0"], "they must be 1 or more"),
         (["folder"], "data.name=folder needs --data-dir"),
-        (["dogs"], "invalid choice"),
+        (["dogs"], "there is no data set 'dogs'"),
     ],
 )
 def test_mistakes_are_one_sentence(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

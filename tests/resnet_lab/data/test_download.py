@@ -37,7 +37,7 @@ def refuse(*_: object, **__: object) -> None:
     raise URLError("no route\nto host")
 
 
-@pytest.mark.parametrize("name", [name for name in DatasetName if name not in ("digits", "folder")])
+@pytest.mark.parametrize("name", [name for name in DatasetName if name not in ("digits", "folder", "arrays")])
 @pytest.mark.parametrize("use", [ensure, load])
 def test_without_a_network_one_message_names_set_and_remedy(
     name: DatasetName, use: Callable[[DataSpec], object], cache: Path, monkeypatch: pytest.MonkeyPatch

@@ -231,3 +231,15 @@ def test_arms_see_the_same_images_in_the_same_order():
     for (x, y), (u, v) in zip(*seen, strict=True):
         assert torch.equal(x, u)
         assert torch.equal(y, v)
+
+
+def test_images_of_ones_own_are_trained_on_as_they_are_given_and_recorded_by_their_digest():
+    from resnet_lab.spec import DataSpec
+
+    images = load(DataSpec(name="digits")).train.pixels[:120, :, :, 0]
+    given = {"images": images, "labels": torch.arange(120) % 3}
+    spec = replace(TINY, {"recipe.iterations": 2, "recipe.batch_size": 16, "data.train_images": 0})
+    result = train(spec, data=given, device="cpu")
+    assert result.spec.data.contents.startswith("3 classes, 120+0+0 images of 8x8x1, ")
+    assert result.test.images == 24
+    assert result.test == train(spec, data=given, device="cpu").test

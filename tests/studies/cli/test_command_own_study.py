@@ -101,9 +101,20 @@ def test_what_contradicts_itself_is_refused_and_never_resolved_in_silence(argv, 
     assert not list(tmp_path.iterdir())
 
 
+def test_readmes_images_of_ones_own_are_planned_from_an_empty_folder(tmp_path):
+    section = README.read_text().split("### Own images")[1].split("\n##")[0]
+    (code,) = re.findall(r"```python\n(# my_data.*?)```", section, re.S)
+    (tmp_path / "my_data.py").write_text(code)
+    called, filed, trained = re.findall(r"^python (.*?) *(?:#.*)?$", section, re.M)
+    plan = run(tmp_path, *called.split(), "--set", "model.depth=8", "--dry-run", "--out", "o")
+    assert plan.returncode == 0, plan.stderr
+    assert "npz:signs.npz" in filed
+    assert trained.startswith("-m resnet_lab.train --data.name folder:")
+
+
 def test_readmes_blocks_of_ones_own_run_from_an_empty_folder(tmp_path):
     """The commands as they stand there, without the training."""
-    section = README.read_text().split("### Own blocks")[1].split("\n## ")[0]
+    section = README.read_text().split("### Own blocks")[1].split("\n##")[0]
     (code,) = re.findall(r"```python\n(.*?)```", section, re.S)
     (tmp_path / "my_blocks.py").write_text(code)
     crossed, changed, trained = re.findall(r"^python (.*)$", section, re.M)

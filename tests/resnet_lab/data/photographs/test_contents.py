@@ -14,5 +14,5 @@ def test_contents_are_read_as_they_were_written() -> None:
 
 @pytest.mark.parametrize("text", ["", "cats", "37 classes, 296+0 images, 0123456789ab"])
 def test_other_text_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="filled in from --data-dir"):
+    with pytest.raises(UserError, match="filled in from the images"):
         Contents.parse(text)
