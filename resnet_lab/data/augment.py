@@ -1,5 +1,6 @@
 """Batched augmentation of uint8 images [N, H, W, C], drawn per image: a pure function of (seed, epoch)."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 
@@ -19,7 +20,7 @@ from resnet_lab.data.distort import (
 )
 from resnet_lab.data.images import ImageData, Images
 from resnet_lab.data.mixup import draw_mixes, mix
-from resnet_lab.rng import GLOBAL_RNG_LOCK, stream
+from resnet_lab.rng import stream
 from resnet_lab.spec import Augmentation, RecipeSpec
 
 _CROPS = (Augmentation.CROP, Augmentation.CROP_FLIP, Augmentation.CUTOUT)
@@ -116,9 +117,12 @@ def _with_border(pixels: Tensor, padding: int, grey: Tensor) -> Tensor:
     return padded
 
 
+_BORDER_LOCK = threading.Lock()
+
+
 def bordered(data: ImageData, padding: int) -> Tensor:
     """Return the training images as `pad` makes them, kept with the data: trials packed into one process share them."""
-    with GLOBAL_RNG_LOCK:
+    with _BORDER_LOCK:
         if padding not in data.bordered:
             data.bordered[padding] = pad(data.train, padding, data.channel_mean)
             if data.mean.is_cuda:  # made on this thread's stream, and read on others

@@ -138,6 +138,14 @@ class CapturedRunner:
         with GLOBAL_RNG_LOCK:  # a graph that dies changes what a capture in another thread reads (torch 2.11)
             self._replay = None
 
+    def restart(self, spec: RunSpec) -> None:
+        """Begin a run that differs in its seed alone; what was recorded stays. Weights are the caller's to put back."""
+        self.spec = spec
+        self.decisions.seed = spec.seed
+        for tensor in state_tensors(self.train_step.optimizer):
+            tensor.zero_()  # as the warm-up leaves it: every optimiser captured here starts from zero
+        self._ahead = (0, self._draw(0))
+
     def work(self) -> None:
         """One step, in full: the function that is recorded."""
         at = self.buffers

@@ -11,7 +11,7 @@ from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.optimizers.make_optimizer import set_rate
 from resnet_lab.engine.schedules import lr_at
 from resnet_lab.engine.train_step import TrainStep, wrong_predictions
-from resnet_lab.rng import draws_noise, epoch_noise
+from resnet_lab.rng import NoiseByStep, draws_noise, epoch_noise
 from resnet_lab.spec import RunSpec
 
 
@@ -43,9 +43,13 @@ class EagerRunner:
         drawn = batches(
             self.data, spec.recipe, seed=spec.seed, epoch=epoch, dtype=self.train_step.dtype, padded=self.padded
         )
-        with epoch_noise(spec.seed, epoch, device) if self._noisy else contextlib.nullcontext():
+        # Beside a GPU there are other trials in this process, which must not wait for this epoch.
+        by_step = self._noisy and device.type == "cuda"
+        noise = NoiseByStep(spec.seed, epoch, device) if by_step else None
+        with epoch_noise(spec.seed, epoch, device) if self._noisy and not by_step else contextlib.nullcontext():
             for step, (x, y) in zip(range(count), drawn, strict=False):
-                loss, logits = self.step(x, y, lr_at(spec, iteration + step, rate))
+                with noise.step() if noise else contextlib.nullcontext():
+                    loss, logits = self.step(x, y, lr_at(spec, iteration + step, rate))
                 loss_sum += loss
                 wrong[step] = wrong_predictions(logits, y)
         if self.effective is not None:

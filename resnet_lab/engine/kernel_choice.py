@@ -198,9 +198,10 @@ def _key(model: ResNet, sample: Sample, asked: Kernels) -> str:
 
 def _remembered(key: str, find: Callable[[], str]) -> str:
     """Return the answer that is kept under a key, or find and keep it; one trial of a process at a time."""
+    if (kept := cache.read(FOLDER, key)) is not None:  # without the lock: a capture of another trial may hold it
+        return str(json.loads(kept))
     with GLOBAL_RNG_LOCK:
-        kept = cache.read(FOLDER, key)
-        if kept is not None:
+        if (kept := cache.read(FOLDER, key)) is not None:
             return str(json.loads(kept))
         reason = find()
         cache.keep(FOLDER, key, json.dumps(reason).encode())

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -38,11 +39,20 @@ class AsyncStateWriter:
     """Writes the states of one trial while its next epoch is trained: waiting for the disk takes no time from it."""
 
     path: Path
+    every_s: float = 0.0
+    """Seconds from one state that `is_due` to the next."""
+    _due: float = 0.0
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "state-writer"))
     _writing: Future[None] | None = None
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to save a state; the first one is due at once."""
+        return time.monotonic() >= self._due
+
     def save(self, state: dict[str, Any]) -> None:
         """Copy a state and start writing it. Raises OSError where the one before could not be written."""
+        self._due = time.monotonic() + self.every_s
         copy = _flatten(state)
         self.wait()
         self._writing = self._thread.submit(_write, self.path, *copy)
@@ -55,9 +65,12 @@ class AsyncStateWriter:
 
 
 @contextlib.contextmanager
-def async_state_writer(path: Path) -> Iterator[AsyncStateWriter]:
-    """Write states to a file; at the end of the block, whatever ends it, the last one is on the disk."""
-    writer = AsyncStateWriter(path)
+def async_state_writer(path: Path, every_s: float = 0.0) -> Iterator[AsyncStateWriter]:
+    """Write states to a file, one due every so many seconds.
+
+    At the end of the block, whatever ends it, the last one saved is on the disk.
+    """
+    writer = AsyncStateWriter(path, every_s)
     with writer._thread:
         yield writer
     writer.wait()

@@ -18,6 +18,7 @@ from resnet_lab.data.augment import bordered, padding_of
 from resnet_lab.data.catalog import steps_per_epoch
 from resnet_lab.data.images import ImageData, Images
 from resnet_lab.data.load import load, take_arrays
+from resnet_lab.engine.captured import CapturedRunner
 from resnet_lab.engine.effective_blocks import EffectiveBlocks
 from resnet_lab.engine.epoch_runner import ComputeSettings, make_epoch_runner
 from resnet_lab.engine.evaluate import Evaluation, evaluate
@@ -38,7 +39,7 @@ from resnet_lab.native import NativeNetwork
 from resnet_lab.networks import build_network
 from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.networks.heads import head_of
-from resnet_lab.rng import GLOBAL_RNG_LOCK
+from resnet_lab.rng import GLOBAL_RNG_LOCK, OwnDraws, UnseededDrawError
 from resnet_lab.spec import EffectiveTest, RunSpec, Schedule, Select
 from resnet_lab.spec.choices import FrozenMode, Kernels, LossMean, PlateauWatches, Reported, TrainMode, ViewAtTest
 
@@ -91,13 +92,7 @@ class Session:
         spec, data = with_own_seed(spec), faulty_images(spec, data)
         self.spec, self.data, self.device = spec, data, device
         self.dtype = use_precision(spec.recipe.precision, device)
-        # torch draws weights while it builds; the caller's state stays. Those of one's own parts that `initialise` does
-        # not know keep what they drew: a function of the seed.
-        with GLOBAL_RNG_LOCK, torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(spec.seed)
-            self.model = build_network(spec.model, channels=data.channels, classes=data.classes, size=data.size)
-        initialise(self.model, spec.seed, spec.recipe.init)
-        self.coverage = _load_weights(self.model, spec)
+        self.model, self.coverage = self._initial_network()
         self.frozen = freeze(self.model, spec)
         self.model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # in no stub
         count = spec.recipe.effective_blocks
@@ -125,11 +120,51 @@ class Session:
         )
         self.average = WeightAverage(self.model, spec.recipe.ema) if spec.recipe.ema else None
         self.runner, self.optimizer = make_epoch_runner(spec, data, self.padded, self.model, settings, self.average)
-        self.plateau = Plateau(rate=spec.recipe.lr)
+        self._trains_norms = True
+        self._begin()
+
+    def _initial_network(self) -> "tuple[nn.Module, Coverage | None]":
+        """Return the network that the run begins with, on the CPU, and what of it comes from weights it loads."""
+        spec = self.spec
+        model = build_from_seed(spec, self.data, alone=self.device.type != "cuda")
+        initialise(model, spec.seed, spec.recipe.init)
+        return model, _load_weights(model, spec)
+
+    def can_become(self, spec: RunSpec, data: ImageData) -> bool:
+        """Whether `restart` can take the place of a new session of this run: the same but for its seed, and captured.
+
+        A part that is frozen, or images that a faulty protocol changes, ask for a new one.
+        """
+        own = replace(with_own_seed(spec), seed=self.spec.seed)
+        alike = own == self.spec and faulty_images(spec, data) is self.data
+        return alike and isinstance(self.runner, CapturedRunner) and self.mode == "captured" and not self.frozen
+
+    def restart(self, spec: RunSpec) -> None:
+        """Begin a run that this session `can_become`: all is as in a new session, and what was captured stays.
+
+        Weights, momenta and statistics are written to where they lie: a graph and compiled kernels know the addresses.
+        """
+        if not isinstance(self.runner, CapturedRunner):
+            raise TypeError("only a captured session is restarted")
+        self.spec = with_own_seed(spec)
+        fresh, self.coverage = self._initial_network()
+        self.model.load_state_dict(fresh.state_dict())
+        if self.average is not None:
+            self.average.restart()
+        self.runner.restart(self.spec)
+        self._begin()
+
+    def close(self) -> None:
+        """Let go of what was captured, once the device has come to its end."""
+        if self.device.type == "cuda":
+            torch.cuda.current_stream(self.device).synchronize()
+        self.runner.forget()
+
+    def _begin(self) -> None:
+        self.plateau = Plateau(rate=self.spec.recipe.lr)
         self.best: Best | None = None
         self.wrong_by_batch = torch.zeros(0, dtype=torch.int64)
         """Wrong predictions of each mini-batch of the last epoch, before the step that it made: int64 [steps]."""
-        self._trains_norms = True
         self.epoch = self.iteration = 0
 
     def _frozen_features(self) -> FrozenFeatures | None:
@@ -299,6 +334,24 @@ class Session:
         if self.average is not None:
             self.average.restore(state["average"])
         self.epoch, self.iteration = state["epoch"], state["iteration"]
+
+
+def build_from_seed(spec: RunSpec, data: ImageData, *, alone: bool) -> nn.Module:
+    """Return a run's network before it is initialised, with all that torch draws as it builds a function of the seed.
+
+    Parts of one's own that `initialise` does not know keep those draws. `alone` says that this process trains nothing
+    else: its generator can be seeded, and the caller's state comes back. Else no thread waits for another.
+    """
+
+    def build() -> nn.Module:
+        return build_network(spec.model, channels=data.channels, classes=data.classes, size=data.size)
+
+    if not alone:
+        with contextlib.suppress(UnseededDrawError), OwnDraws(torch.Generator().manual_seed(spec.seed)):
+            return build()
+    with GLOBAL_RNG_LOCK, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(spec.seed)
+        return build()
 
 
 def _load_weights(model: nn.Module, spec: RunSpec) -> "Coverage | None":

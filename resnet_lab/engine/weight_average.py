@@ -33,6 +33,13 @@ class WeightAverage:
         torch._foreach_mul_(differences, share)
         torch._foreach_add_(averages, differences)
 
+    @torch.no_grad()
+    def restart(self) -> None:
+        """Begin anew with the weights as they are, in the memory that there is."""
+        self._steps.zero_()
+        for name, value in self._averages.items():
+            value.copy_(self._live[name])
+
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
         """Let the network have the average in place of its weights, within the block."""

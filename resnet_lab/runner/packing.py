@@ -34,7 +34,7 @@ class Size(NamedTuple):
     pixels: int
     """Side of the images; 0 is the set's own."""
     images: str
-    """The set, which has the number of channels and classes."""
+    """The set, and of one's own images their digest: which has the number of channels and classes."""
 
     def __str__(self) -> str:
         """Return `cifar_resnet of depth 20 and width 16, batch 128, auto`."""
@@ -51,7 +51,7 @@ def size_of(spec: RunSpec) -> Size:
         batch=spec.recipe.batch_size,
         precision=spec.recipe.precision.value,
         pixels=spec.data.size,
-        images=spec.data.name.value,
+        images=f"{spec.data.name.value} {spec.data.contents}",
     )
 
 

@@ -18,7 +18,7 @@ from resnet_lab.data.images import ImageData
 from resnet_lab.data.load import load
 from resnet_lab.engine.precision import resolve_device
 from resnet_lab.spec import DataSpec
-from resnet_lab.trials.gpu_streams import StreamPool
+from resnet_lab.trials.gpu_streams import Seat, StreamPool
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker import exit_code, hear_only_the_driver, prepare
@@ -91,8 +91,12 @@ class Pack:
     def _run(self, trial: Trial, stop: threading.Event) -> None:
         code = FAILED
         try:
-            with self._streams.acquire():
-                code = exit_code(lambda: run_trial(trial, self._settings, load=self._images.load, stopped=stop.is_set))
+            # Each thread its own backward passes: else those of all trials share autograd's one thread for the GPU.
+            with self._streams.acquire(trial.spec) as seat, torch.autograd.set_multithreading_enabled(False):
+                code = exit_code(lambda: self._train(trial, seat, stop))
+                if code:
+                    seat.clear()
+                    self._streams.clear()
         finally:
             is_over = code != 0 and not self._device_works()
             del self._running[trial.name]
@@ -102,6 +106,10 @@ class Pack:
                 if is_over:
                     # An illegal access leaves no usable context: the other trials' last epochs are on disk.
                     os._exit(FAILED)
+
+    def _train(self, trial: Trial, seat: Seat, stop: threading.Event) -> bool:
+        load, make_session = self._images.load, seat.make_session
+        return run_trial(trial, self._settings, load=load, make_session=make_session, stopped=stop.is_set)
 
     def _device_works(self) -> bool:
         if self._device.type != "cuda":

@@ -26,22 +26,32 @@ if TYPE_CHECKING:
 
     from resnet_lab.data.images import ImageData
     from resnet_lab.engine.session import Session
-    from resnet_lab.spec import DataSpec
+    from resnet_lab.spec import DataSpec, RunSpec
 
     Load = Callable[[DataSpec, Path | None, torch.device], ImageData]
+    MakeSession = Callable[[RunSpec, ImageData, torch.device, WorkerSettings], Session]
 
 
 _SMALLEST = 4_096  # bytes that a folder or an empty file takes
+STATE_EVERY_S = {"cpu": 0.0, "cuda": 10.0}
+"""Seconds between two states. On a GPU an epoch of small images takes less than writing one: what a kill costs is
+trained again, at most ten seconds of it."""
 
 
 def run_trial(
-    trial: Trial, settings: WorkerSettings, *, load: "Load | None" = None, stopped: Callable[[], bool] = lambda: False
+    trial: Trial,
+    settings: WorkerSettings,
+    *,
+    load: "Load | None" = None,
+    make_session: "MakeSession | None" = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Train the trial to its end in this process, continuing from its last epoch. Returns whether it is complete.
 
     A second process on the same folder waits for the first, then finds the trial complete or goes on with it. `load`
-    gives the images in `resnet_lab.data.load`'s place; once `stopped` says so, the trial ends with its epoch. What is
-    damaged in the folder is set aside first. Raises DiskFullError where there is no room even for the reason.
+    gives the images in `resnet_lab.data.load`'s place, and `make_session` a session in `new_session`'s; once `stopped`
+    says so, the trial ends with its epoch. What is damaged in the folder is set aside first. Raises DiskFullError where
+    there is no room even for the reason.
     """
     with atomic.naming(trial.lock_file, _SMALLEST):
         trial.folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +60,7 @@ def run_trial(
         try:
             if not _is_complete(trial):
                 trial.failure_file.unlink(missing_ok=True)
-                _train(trial, settings, load, stopped)
+                _train(trial, settings, load, make_session or new_session, stopped)
         except StoppedError:
             return False
         except Exception as error:
@@ -72,7 +82,13 @@ def _is_complete(trial: Trial) -> bool:
     return False
 
 
-def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped: Callable[[], bool]) -> None:
+def _train(
+    trial: Trial,
+    settings: WorkerSettings,
+    load: "Load | None",
+    make_session: "MakeSession",
+    stopped: Callable[[], bool],
+) -> None:
     from resnet_lab.data.load import load as load_from_disk
     from resnet_lab.engine.precision import resolve_device
     from resnet_lab.engine.resume import async_state_writer
@@ -81,7 +97,7 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
     _write_config(trial)
     device = resolve_device(settings.device)
     data = (load or load_from_disk)(trial.spec.data, settings.data_dir, device)
-    session, progress = resume(trial, partial(_session, trial, data, device, settings))
+    session, progress = resume(trial, partial(make_session, trial.spec, data, device, settings))
     log(f"{trial.name}: {session.mode}; kernels: {session.kernels}")
     earlier = earlier_code(trial.environment(), settings) if progress.history else {}
     atomic.write_json(trial.environment_file, _environment(session, settings, progress) | earlier)
@@ -91,7 +107,7 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
         atomic.write_json(trial.start_file, progress.start)
     _restore_history(trial, progress)
     batch_record.trim(trial.folder, session.epoch)
-    with async_state_writer(trial.state_file) as writer:
+    with async_state_writer(trial.state_file, STATE_EVERY_S[device.type]) as writer:
         while not session.done:
             mode = session.mode
             record = _epoch(trial, settings, session)
@@ -101,18 +117,21 @@ def _train(trial: Trial, settings: WorkerSettings, load: "Load | None", stopped:
                 atomic.write_json(trial.environment_file, _environment(session, settings, progress) | earlier)
             progress.history.append(record)
             atomic.append(trial.history_file, (json.dumps(record) + "\n").encode())
-            writer.save(progress.state(trial, session))
-            if _driver_is_gone():
+            is_orphan, is_stopped = _driver_is_gone(), stopped() and not session.done
+            if writer.is_due or is_orphan or is_stopped:
+                writer.save(progress.state(trial, session))
+            if is_orphan:
                 raise OrphanedError("the driver is gone; the last epoch is kept")
-            if stopped() and not session.done:
+            if is_stopped:
                 raise StoppedError
     _finish(trial, session, progress)
 
 
-def _session(trial: Trial, data: "ImageData", device: "torch.device", settings: WorkerSettings) -> "Session":
+def new_session(spec: "RunSpec", data: "ImageData", device: "torch.device", settings: WorkerSettings) -> "Session":
+    """Return a run's session at its start."""
     from resnet_lab.engine.session import Session
 
-    return Session(trial.spec, data, device, compiled=settings.compiled, kernels=settings.kernels)
+    return Session(spec, data, device, compiled=settings.compiled, kernels=settings.kernels)
 
 
 def _epoch(trial: Trial, settings: WorkerSettings, session: "Session") -> Json:

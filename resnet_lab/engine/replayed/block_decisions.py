@@ -26,7 +26,7 @@ class BlockDecisions:
         self._places = [place for place, block in enumerate(blocks) if self._count or _is_dropped(block)]
         self._blocks = [blocks[place] for place in self._places]
         self._chances = torch.tensor([block.drop_path if _is_dropped(block) else 0.0 for block in self._blocks])
-        self._seed, self._steps = seed, steps
+        self.seed, self._steps = seed, steps
         self._epoch = torch.ones(steps, len(self._blocks), device=device)
         self._step = torch.ones(len(self._blocks), device=device)
         for block, decision in zip(self._blocks, self._step.unbind(), strict=True):
@@ -44,7 +44,7 @@ class BlockDecisions:
 
         They are those of the eager engine, unless the network draws other noise from the CPU, too.
         """
-        generator = torch.Generator().manual_seed(noise_seed(self._seed, epoch))
+        generator = torch.Generator().manual_seed(noise_seed(self.seed, epoch))
         if not self._count:
             drawn = torch.rand((self._steps, len(self._blocks)), generator=generator)
             return (drawn >= self._chances).float()

@@ -104,3 +104,18 @@ def test_a_full_disk_is_reported_with_the_next_state_or_at_the_end(tmp_path):
 
     with pytest.raises(FileNotFoundError):
         last()
+
+
+def test_a_state_is_due_at_once_and_then_every_so_many_seconds(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("resnet_lab.engine.resume.time.monotonic", lambda: now[0])
+    with async_state_writer(tmp_path / "state", every_s=10.0) as writer:
+        assert writer.is_due
+        writer.save({"epoch": 1})
+        now[0] += 9.0
+        assert not writer.is_due
+        now[0] += 1.0
+        assert writer.is_due
+    with async_state_writer(tmp_path / "each") as writer:
+        writer.save({"epoch": 1})
+        assert writer.is_due, "every epoch on a CPU"

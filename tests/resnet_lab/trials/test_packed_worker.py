@@ -53,10 +53,10 @@ def engine(request, monkeypatch):
     assert any(isinstance(steps, CapturedRunner) for steps, _ in made) == (request.param == "captured")
 
 
-def pack_them(trials, settings=SETTINGS):
+def pack_them(trials, settings=SETTINGS, pack=None):
     """Train the trials together; return the exit code of each."""
     codes = {}
-    pack = Pack(settings, lambda message: codes.update([message]))
+    pack = pack or Pack(settings, lambda message: codes.update([message]))
     for trial in trials:
         pack.start(trial)
     threads = [thread for thread in threading.enumerate() if thread.name in {trial.name for trial in trials}]
@@ -83,6 +83,20 @@ def test_packed_trials_are_bit_equal_to_those_alone(tmp_path, engine):  # noqa: 
         assert one.result()["test/wrong"] == other.result()["test/wrong"]
         assert figures(one) == figures(other)
         assert one.start_file.read_bytes() == other.start_file.read_bytes()
+
+
+def test_a_session_goes_on_with_the_next_seed_of_its_arm_and_a_failure_lets_go_of_it(tmp_path, engine):
+    made, pack = [], Pack(SETTINGS, lambda _: None)
+    arms = [{}, {"seed": 1}, {"recipe.lr": 1e30}, {"recipe.lr": 1e30, "seed": 1}, {"seed": 2}]
+    trials, alone = trials_in(tmp_path / "packed", arms), trials_in(tmp_path / "alone", arms)
+    for trial in trials:
+        pack_them([trial], pack=pack)
+        made.append([seat.session for seat in pack._streams._free if seat.session is not None])
+    assert [len(sessions) for sessions in made] == [1, 1, 0, 0, 1]
+    assert (made[0] == made[1]) == (engine == "captured")
+    for place in (1, 4):
+        assert run_trial(alone[place], SETTINGS)
+        assert trials[place].result()["sha256"] == alone[place].result()["sha256"]
 
 
 def test_a_trial_that_diverges_or_fails_does_not_hurt_the_others(tmp_path, engine):  # noqa: ARG001  # as above

@@ -8,9 +8,11 @@ from typing import NamedTuple
 import pytest
 
 import resnet_lab.engine.session
+import resnet_lab.trials.run_trial
 from resnet_lab.checkpoint import load_model
 from resnet_lab.engine.epoch_runner import make_epoch_runner
 from resnet_lab.engine.graph_capture import CaptureError, NoCapture
+from resnet_lab.engine.resume import load_state
 from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.outcomes import Outcome, Status
 from resnet_lab.spec.fields import replace
@@ -203,3 +205,20 @@ def test_a_capture_that_failed_is_in_the_trials_record_and_the_trial_is_complete
     monkeypatch.undo()
     assert run_trial(alone, SETTINGS)
     assert trial.result()["test/wrong"] == alone.result()["test/wrong"]
+
+
+def test_states_saved_every_few_seconds_are_gone_on_from_to_the_same_weights(pair, tmp_path, monkeypatch):
+    monkeypatch.setitem(resnet_lab.trials.run_trial.STATE_EVERY_S, "cpu", 1e6)
+    broken = Trial(root=tmp_path / "c", spec=TINY)
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(broken, SETTINGS)
+    assert len(broken.history()) == 2
+    assert load_state(broken.state_file)["epoch"] == 1
+    assert run_trial(broken, SETTINGS)
+    assert [record["epoch"] for record in broken.history()] == [1, 2, 3]
+    assert broken.result()["sha256"] == pair.whole.result()["sha256"]
+    stopped = Trial(root=tmp_path / "d", spec=TINY)
+    assert not run_trial(stopped, SETTINGS, stopped=lambda: len(stopped.history()) == 2)
+    assert load_state(stopped.state_file)["epoch"] == 2, "one that is stopped loses nothing"
