@@ -74,6 +74,8 @@ class Chain:
 
     items: tuple[nn.Module, ...]
     blocks: tuple[int, ...]
+    image: tuple[int, ...] = ()
+    """[C, H, W] of an image that the network takes, where it is known."""
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -97,10 +99,9 @@ class Chain:
         return tuple(before != after for before, after in self.shapes())
 
     def shapes(self) -> list[tuple[torch.Size, torch.Size]]:
-        """Return the [C, H, W] that each block reads and writes, for a 32x32 image."""
-        parameter = next(self.items[0].parameters())
-        convolution = next(m for m in self.items[0].modules() if isinstance(m, nn.Conv2d))
-        x = torch.zeros(2, convolution.in_channels, 32, 32, device=parameter.device, dtype=parameter.dtype)
+        """Return the [C, H, W] that each block reads and writes, for `image`, or a 32x32 one."""
+        parameter = next(parameter for item in self.items for parameter in item.parameters())
+        x = torch.zeros(2, *(self.image or self._small()), device=parameter.device, dtype=parameter.dtype)
         shapes = []
         with torch.no_grad():
             for position, item in enumerate(self.items):
@@ -111,6 +112,10 @@ class Chain:
                     shapes.append((x.shape[1:], y.shape[1:]))
                 x = y
         return shapes
+
+    def _small(self) -> tuple[int, ...]:
+        convolution = next(m for m in self.items[0].modules() if isinstance(m, nn.Conv2d))
+        return convolution.in_channels, 32, 32
 
 
 def out_of_place_copy(model: nn.Module) -> nn.Module:
@@ -134,7 +139,7 @@ def decompose(model: nn.Module) -> Chain:
     if not blocks:
         raise UserError(
             f"{type(model).__name__} has no residual blocks that can be found: give a ResNet of this project, of "
-            "torchvision or of timm"
+            "torchvision or of timm, or from Python the names of its blocks: blocks=[...], branch=..."
         )
     return Chain(tuple(items), tuple(blocks))
 

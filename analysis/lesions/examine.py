@@ -10,7 +10,8 @@ from typing import Literal
 
 from torch import nn
 
-from analysis.inputs.chain import decompose
+from analysis.inputs.chain import Chain, decompose
+from analysis.inputs.named_blocks import first_image, named_chain, require_branch
 from analysis.inputs.self_check import CheckedBatches
 from analysis.lesions.choices import Experiment, Lesion, LesionPlan, Mode
 from analysis.lesions.evaluator import EvalSettings, LesionEvaluator
@@ -24,9 +25,10 @@ from resnet_lab.errors import UserError
 
 def run(
     model: nn.Module,
-    blocks: Literal["auto"] | Sequence[int] = "auto",
+    blocks: Literal["auto"] | Sequence[int] | Sequence[str] = "auto",
     loader: Batches | None = None,
     *,
+    branch: str | None = None,
     modes: Sequence[str] = ("delete",),
     experiments: Sequence[str] = ("single",),
     draws: int = 20,
@@ -34,6 +36,9 @@ def run(
     reference: Batches | None = None,
 ) -> list[Row]:
     """Lesion any ResNet of this project, of torchvision or of timm on batches of (x [N, C, H, W], y [N]).
+
+    Any other network with residual blocks: `blocks` are the names of its submodules, `branch` that of the module,
+    within each block, whose output is added to the shortcut; they are numbered in the order in which they run.
 
     Images must be on the model's device and normalised as it wants them. Returns tidy rows, first the undamaged
     network (`experiment` "base"); errors in per cent. The loader is iterated over several times where `modes` has
@@ -49,23 +54,43 @@ def run(
     plan = LesionPlan(
         experiments=[Experiment.parse(name) for name in experiments],
         lesions=[Lesion.parse(mode) for mode in modes],
-        blocks=None if blocks == "auto" else [int(block) for block in blocks],
+        blocks=_numbers(blocks),
         draws=draws,
         seed=seed,
     )
+    chain, loader = _chain(model, blocks, branch, loader, plan)
     inputs = LesionInputs(model=model, reference=loader if reference is None else reference, seed=seed)
-    block_set, findings = examine(model, plan, EvalSettings(batches=loader), inputs)
+    block_set, findings = examine(model, plan, EvalSettings(batches=loader), inputs, chain)
     return as_rows(findings, block_set)
 
 
+def _numbers(blocks: Sequence[int] | Sequence[str]) -> list[int] | None:
+    """Return the numbers of the blocks that are lesioned; None for all that were found, or named."""
+    return None if any(isinstance(block, str) for block in blocks) else [int(block) for block in blocks]
+
+
+def _chain(
+    model: nn.Module, blocks: Sequence[int] | Sequence[str], branch: str | None, loader: Batches, plan: LesionPlan
+) -> tuple[Chain, Batches]:
+    """Return the network's chain, found or by the names of its blocks, and the batches, none of them used up."""
+    if blocks == "auto" or _numbers(blocks) is not None:
+        if branch is not None:
+            raise UserError("branch is read beside the names of blocks: give blocks=[...], names of modules, too")
+        return decompose(model), loader
+    if any(lesion.mode in (Mode.REINIT, Mode.RANDOMISE) for lesion in plan.lesions):
+        raise UserError("how blocks given by name are initialised is not known: choose other modes than reinit")
+    image, loader = first_image(loader)
+    return named_chain(model, list(map(str, blocks)), require_branch(branch), image), loader
+
+
 def examine(
-    model: nn.Module, plan: LesionPlan, settings: EvalSettings, inputs: LesionInputs
+    model: nn.Module, plan: LesionPlan, settings: EvalSettings, inputs: LesionInputs, chain: Chain | None = None
 ) -> tuple[BlockSet, list[Finding]]:
     """Run every experiment of the plan as trained and, with recalibration batches, with recalibrated norms too.
 
     Raises UserError where the network's own forward is another one than that of its blocks in a row.
     """
-    block_set = BlockSet.of(decompose(model), plan.blocks)
+    block_set = BlockSet.of(chain or decompose(model), plan.blocks)
     settings = _checked(settings, model, block_set.chain.items)
     lesion_sets = [_lesions(block_set, lesion, inputs) for lesion in plan.lesions]
     findings: list[Finding] = []

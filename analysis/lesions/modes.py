@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.inputs.chain import Chain, Residual, TorchvisionBlock, decompose
+from analysis.inputs.named_blocks import NamedBlock
 from analysis.lesions.choices import Lesion, Mode
 from analysis.lesions.shared_prefix import Batches
 from resnet_lab.engine.initialise import initialise
@@ -77,6 +78,8 @@ def lesioned_blocks(chain: Chain, lesion: Lesion, inputs: LesionInputs) -> tuple
 
 def branch_modules(block: Residual) -> list[nn.Module]:
     """Return the innermost modules of the branch in their order; those of shortcut and gate are not among them."""
+    if isinstance(block, NamedBlock):
+        return list(block.branch_modules())
     if isinstance(block, TorchvisionBlock):
         parts: Iterable[nn.Module] = (m for name, m in block.block.named_children() if name != "downsample")
     else:
