@@ -4,12 +4,10 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
-from torch.utils._python_dispatch import TorchDispatchMode
 
 
 def stream(seed: int, name: str, *keys: int | str) -> torch.Generator:
@@ -73,41 +71,6 @@ class NoiseByStep:
                     torch.cuda.set_rng_state(state, gpu)
             yield
             self._states = [torch.get_rng_state(), *(torch.cuda.get_rng_state(gpu) for gpu in self._gpus)]
-
-
-class UnseededDrawError(RuntimeError):
-    """A draw that takes no generator."""
-
-
-class OwnDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own hook
-    """Within this context what this thread draws comes from one generator, in place of torch's, which all share.
-
-    Raises UnseededDrawError where an operation takes none.
-    """
-
-    def __init__(self, generator: torch.Generator) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        self._generator = generator
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Carry an operation out, a draw from the generator."""
-        given = dict(kwargs or {})
-        if torch.Tag.nondeterministic_seeded in func.tags and given.get("generator") is None:
-            given["generator"] = self._generator
-            func = _with_generator(func)
-        return func(*args, **given)
-
-
-def _with_generator(func: Any) -> Any:
-    """Return the overload of an operation that takes a generator, and else the same arguments."""
-    wanted = [argument.name for argument in func._schema.arguments if argument.name != "generator"]
-    for each in (func, *(getattr(func.overloadpacket, name) for name in func.overloadpacket.overloads())):
-        names = [argument.name for argument in each._schema.arguments]
-        if "generator" in names and [name for name in names if name != "generator"] == wanted:
-            return each
-    raise UnseededDrawError(f"{func} takes no generator")
 
 
 def draws_noise(model: nn.Module) -> bool:

@@ -36,10 +36,9 @@ from resnet_lab.engine.weight_average import WeightAverage
 from resnet_lab.interchange.weights import NONE
 from resnet_lab.metrics import EpochRecord
 from resnet_lab.native import NativeNetwork
-from resnet_lab.networks import build_network
 from resnet_lab.networks.at_test import scale_for_test
 from resnet_lab.networks.heads import head_of
-from resnet_lab.rng import GLOBAL_RNG_LOCK, OwnDraws, UnseededDrawError
+from resnet_lab.networks.seeded_build import build_from_seed
 from resnet_lab.spec import EffectiveTest, RunSpec, Schedule, Select
 from resnet_lab.spec.choices import FrozenMode, Kernels, LossMean, PlateauWatches, Reported, TrainMode, ViewAtTest
 
@@ -126,7 +125,8 @@ class Session:
     def _initial_network(self) -> "tuple[nn.Module, Coverage | None]":
         """Return the network that the run begins with, on the CPU, and what of it comes from weights it loads."""
         spec = self.spec
-        model = build_from_seed(spec, self.data, alone=self.device.type != "cuda")
+        shape = {"channels": self.data.channels, "classes": self.data.classes, "size": self.data.size}
+        model = build_from_seed(spec, **shape, alone=self.device.type != "cuda")
         initialise(model, spec.seed, spec.recipe.init)
         return model, _load_weights(model, spec)
 
@@ -334,24 +334,6 @@ class Session:
         if self.average is not None:
             self.average.restore(state["average"])
         self.epoch, self.iteration = state["epoch"], state["iteration"]
-
-
-def build_from_seed(spec: RunSpec, data: ImageData, *, alone: bool) -> nn.Module:
-    """Return a run's network before it is initialised, with all that torch draws as it builds a function of the seed.
-
-    Parts of one's own that `initialise` does not know keep those draws. `alone` says that this process trains nothing
-    else: its generator can be seeded, and the caller's state comes back. Else no thread waits for another.
-    """
-
-    def build() -> nn.Module:
-        return build_network(spec.model, channels=data.channels, classes=data.classes, size=data.size)
-
-    if not alone:
-        with contextlib.suppress(UnseededDrawError), OwnDraws(torch.Generator().manual_seed(spec.seed)):
-            return build()
-    with GLOBAL_RNG_LOCK, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(spec.seed)
-        return build()
 
 
 def _load_weights(model: nn.Module, spec: RunSpec) -> "Coverage | None":

@@ -7,9 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
 
-from resnet_lab.rng import NoiseByStep, OwnDraws, UnseededDrawError, epoch_noise, stream
+from resnet_lab.rng import NoiseByStep, epoch_noise, stream
 
 CPU = torch.device("cpu")
 
@@ -93,27 +92,6 @@ def test_noise_by_step_is_that_of_the_epoch_and_others_may_draw_between_the_step
     assert len(others) == 3
     assert all(torch.equal(*each) for each in zip(whole, steps, strict=True))
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def all_kinds_of_draws():
-    lengths, ones = (torch.empty(5) for _ in range(6)), torch.ones(4)
-    filled = [next(lengths).normal_(), next(lengths).uniform_(), next(lengths).bernoulli_(0.5)]
-    made = [torch.rand(3), torch.randn(3), torch.randint(9, (5,)), torch.randperm(7), torch.rand_like(ones)]
-    layers = [nn.Conv2d(3, 4, 3).weight, nn.init.trunc_normal_(torch.empty(4)), nn.Embedding(3, 4).weight]
-    return filled + made + [torch.multinomial(ones, 2), torch.normal(0.0, 1.0, (3,)), *layers]
-
-
-def test_own_draws_are_those_of_torchs_generator_and_leave_it_alone():
-    with torch.random.fork_rng():
-        torch.manual_seed(7)
-        wanted = all_kinds_of_draws()
-    before = torch.get_rng_state()
-    with OwnDraws(torch.Generator().manual_seed(7)):
-        found = all_kinds_of_draws()
-    assert torch.equal(torch.get_rng_state(), before)
-    assert all(torch.equal(*each) for each in zip(wanted, found, strict=True))
-    with pytest.raises(UnseededDrawError), OwnDraws(torch.Generator()):
-        torch.native_dropout(torch.ones(3), 0.5, True)
 
 
 @pytest.mark.cuda

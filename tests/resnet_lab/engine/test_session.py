@@ -1,8 +1,6 @@
 """The session: bit-equal resumption, exact records, and a test set that is read once."""
 
 import json
-import threading
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,8 +9,7 @@ from resnet_lab.data.load import load
 from resnet_lab.engine import train
 from resnet_lab.engine.resume import async_state_writer, load_state
 from resnet_lab.engine.schedules import Plateau
-from resnet_lab.engine.session import DivergenceError, Session, build_from_seed
-from resnet_lab.rng import GLOBAL_RNG_LOCK
+from resnet_lab.engine.session import DivergenceError, Session
 from resnet_lab.spec import Augmentation, Init, NormaliseKind, Optimizer, RunSpec, Schedule
 from resnet_lab.spec.fields import replace
 from tests.specs import TINY
@@ -246,15 +243,3 @@ def test_images_of_ones_own_are_trained_on_as_they_are_given_and_recorded_by_the
     assert result.spec.data.contents.startswith("3 classes, 120+0+0 images of 8x8x1, ")
     assert result.test.images == 24
     assert result.test == train(spec, data=given, device="cpu").test
-
-
-@pytest.mark.parametrize("fields", [{}, {"model.name": "mnist_cnn"}, {"model.name": "densenet_bc", "model.depth": 22}])
-def test_while_another_trial_captures_a_network_is_built_and_draws_the_same(fields):
-    spec, data, built = replace(RunSpec(), fields), SimpleNamespace(channels=1, classes=10, size=28), []
-    alone = build_from_seed(spec, data, alone=True)
-    with GLOBAL_RNG_LOCK:
-        thread = threading.Thread(target=lambda: built.append(build_from_seed(spec, data, alone=False)))
-        thread.start()
-        thread.join(60)
-    assert built, "it waited for the lock"
-    assert_equal(alone.state_dict(), built[0].state_dict())
