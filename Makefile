@@ -11,15 +11,18 @@ help:  ## what there is to make
 study: install  ## the README's study: two minutes on two cores
 	$(BIN)/python -m studies.bn_placement
 
+# Bytecode is kept: most of a test in a process of its own is imports.
+test test-slow test-ray: export PYTHONDONTWRITEBYTECODE :=
+test test-slow test-ray: export OMP_NUM_THREADS := 1
 test: install  ## the suite, but for what takes minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
 test-slow: install  ## the tests that take minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not ray"
+	$(BIN)/python -m pytest -m "slow and not ray"
 
 test-ray: install  ## real Ray clusters on this machine
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[ray]'
-	OMP_NUM_THREADS=1 timeout 480 $(BIN)/python -m pytest -m ray
+	timeout 480 $(BIN)/python -m pytest -m ray
 
 check: install  ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -28,7 +28,6 @@ from studies.plan.options import Options
 from studies.plan.plan import make_plan
 plan = make_plan(STUDY, Options(assignments=("model.block.activation=mish",)))
 assert {cell.model.block.activation.value for cell in plan.cells} == {"mish"}
-print("ok")
 """
 COMPARE = """
 import contextlib, io, json
@@ -101,12 +100,8 @@ def run(code, copy):
     assert done.stdout.strip() == "ok", done.stderr
 
 
-def test_the_worked_example_is_all_it_takes(changed_copy):
-    run(USE, changed_copy)
-
-
-def test_audit_and_summary_know_the_new_value_from_the_factory(changed_copy):
-    run(COMPARE, changed_copy)
+def test_the_worked_example_is_all_it_takes_and_audit_and_summary_know_it(changed_copy):
+    run(USE + COMPARE, changed_copy)
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

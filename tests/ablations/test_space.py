@@ -99,17 +99,23 @@ def wide_squeeze(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ablations.attention.REDUCTION", 1)
 
 
+@pytest.fixture(scope="module", params=["covering", pytest.param("legal", marks=pytest.mark.slow)])
+def specs(request: pytest.FixtureRequest) -> list[BlockSpec]:
+    """Every legal pair of values in a minute, every legal spec in the slow tests."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(scope="module")
 def networks(legal: list[BlockSpec]) -> dict[BlockSpec, ResNet]:
     return {spec: network(spec) for spec in legal}
 
 
 @pytest.mark.usefixtures("wide_squeeze")
-def test_two_steps_move_every_parameter_of_every_block(legal):
+def test_two_steps_move_every_parameter_of_every_block(specs):
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(6, 4, 5, 4, generator=draw, dtype=torch.float64)
     weights = torch.randn(6, 8, 3, 2, generator=draw, dtype=torch.float64)
-    for spec in legal:
+    for spec in specs:
         block = build_block(spec, 4, 8, stride=2)
         initialise(block, 0)
         block.double()

@@ -238,6 +238,19 @@ def test_facts_with_other_numbers_are_not_believed(facts, facts_of_it):
     assert measure(networks) == expected
 
 
+def spoil(template, fault):
+    """Run SQL in it, or put a database without tables, a link to a device or a folder in its place."""
+    if fault in (None, "/dev/null", "a folder"):
+        template.unlink()
+    if fault == "/dev/null":
+        template.symlink_to(fault)
+    elif fault == "a folder":
+        template.mkdir()
+    else:
+        with closing(sqlite3.connect(template)) as connection, connection:
+            connection.execute(fault or "VACUUM")
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -245,19 +258,18 @@ def test_facts_with_other_numbers_are_not_believed(facts, facts_of_it):
         "DROP TABLE metrics",
         "UPDATE alembic_version SET version_num = 'f00'",
         None,
+        "/dev/null",
+        "a folder",
     ],
 )
 def test_a_template_that_is_not_as_it_was_kept_is_made_again(empty_database, tmp_path, monkeypatch, fault):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     whole = empty_database.read_bytes()
     template = cache.keep(database.FOLDER, database._template(), whole)
-    if fault is None:  # a database without tables
-        template.unlink()
-    with closing(sqlite3.connect(template)) as connection, connection:
-        connection.execute(fault or "VACUUM")
+    spoil(template, fault)
     monkeypatch.setattr(database, "connect", lambda uri: Path(uri.removeprefix("sqlite:///")).write_bytes(whole))
     ensure_database(tmp_path / "out" / "mlflow.db")
-    assert template.read_bytes() == whole
+    assert fault == "a folder" or template.read_bytes() == whole
     with closing(sqlite3.connect(tmp_path / "out" / "mlflow.db")) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert "metrics" in tables

@@ -4,13 +4,16 @@ import csv
 import io
 import json
 import os
+import pickle
 import struct
+import zipfile
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from analysis import block_deletion, path_length
 from analysis.inputs.targets import resolve
 from analysis.report.exports import csv_text
 from resnet_lab.checkpoint import load_model
@@ -111,6 +114,58 @@ def test_what_is_no_file_is_not_read(tmp_path, what):
     for read in (load_model, import_checkpoint):
         with pytest.raises(UserError, match=r"is no file|cannot read"):
             read(path)
+
+
+class Trap:
+    def __init__(self, victim):
+        self.victim = victim
+
+    def __reduce__(self):
+        return (os.mkdir, (str(self.victim),))
+
+
+PICKLES = {
+    "zip": ("a.pth", lambda path, trap: torch.save({"state_dict": trap}, path)),
+    "legacy": (
+        "a.pth",
+        lambda path, trap: torch.save({"state_dict": trap}, path, _use_new_zipfile_serialization=False),
+    ),
+    "raw pickle": ("a.pth", lambda path, trap: path.write_bytes(pickle.dumps({"fc.weight": trap}))),
+    "raw .pt": ("a.pt", lambda path, trap: path.write_bytes(pickle.dumps(trap))),
+    "TorchScript with a pickle in it": ("a.pt", lambda path, trap: scripted(path, trap)),
+    "named model.safetensors": ("model.safetensors", lambda path, trap: path.write_bytes(pickle.dumps(trap))),
+}
+DOORS = {
+    "load_model": load_model,
+    "import": lambda path: interchange(["import", str(path), "--out", str(path.parent / "out")]),
+    "block_deletion": lambda path: block_deletion.main(["--checkpoint", str(path)]),
+    "path_length": lambda path: path_length.main(["--checkpoint", str(path)]),
+}
+
+
+def scripted(path, trap):
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2)), str(path))
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(path, "w") as changed:
+        for name, content in parts.items():
+            changed.writestr(name, pickle.dumps(trap) if name.endswith("data.pkl") else content)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning", "ignore::DeprecationWarning")  # TorchScript's own
+@pytest.mark.parametrize("form", PICKLES)
+@pytest.mark.parametrize("door", DOORS)
+def test_no_pickle_runs_its_code_at_any_door(tmp_path, capsys, form, door):
+    name, write = PICKLES[form]
+    write(tmp_path / name, Trap(tmp_path / "victim"))
+    with pytest.raises((UserError, SystemExit)) as caught:
+        DOORS[door](tmp_path / name)
+    text = capsys.readouterr().err.strip() if isinstance(caught.value, SystemExit) else str(caught.value)
+    assert getattr(caught.value, "code", 2) == 2
+    assert name in text
+    assert "\n" not in text
+    assert not (tmp_path / "victim").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_control_characters_reach_a_terminal_as_their_escapes(tmp_path, capsys):

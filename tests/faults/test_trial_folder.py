@@ -1,12 +1,16 @@
 """Faults in a trial's folder: whatever is damaged, the figures are the undisturbed ones, or there are none."""
 
+import hashlib
+import io
 import json
+import os
 import shutil
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings, target
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -50,6 +54,21 @@ def test_a_damaged_state_costs_an_epoch_and_is_reported(undisturbed, on_its_way,
     assert figures(on_its_way) == figures(undisturbed.whole[0])
     assert on_its_way.notices()[0].file == "resume.pt"
     assert (on_its_way.folder / "resume.pt.damaged").exists()
+
+
+def test_a_state_that_would_run_code_under_a_right_digest_is_damaged(undisturbed, on_its_way, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "victim"),))
+
+    content = io.BytesIO()
+    torch.save({"state": Trap(), "tensors": []}, content)
+    digest = hashlib.sha256(content.getvalue()).digest()
+    on_its_way.state_file.write_bytes(digest + content.getvalue())
+    assert train(on_its_way)
+    assert figures(on_its_way) == figures(undisturbed.whole[0])
+    assert on_its_way.notices()[0].file == "resume.pt"
+    assert not (tmp_path / "victim").exists()
 
 
 def test_a_state_of_another_seed_is_not_trained_on(undisturbed, on_its_way):
