@@ -106,8 +106,8 @@ def specs(request: pytest.FixtureRequest) -> list[BlockSpec]:
 
 
 @pytest.fixture(scope="module")
-def networks(legal: list[BlockSpec]) -> dict[BlockSpec, ResNet]:
-    return {spec: network(spec) for spec in legal}
+def networks(specs: list[BlockSpec]) -> dict[BlockSpec, ResNet]:
+    return {spec: network(spec) for spec in specs}
 
 
 @pytest.mark.usefixtures("wide_squeeze")

@@ -40,6 +40,7 @@ def run(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_every_measurement_runs_on_a_cpu_with_torch_alone_and_prints_one_json():
     done = run("--smoke", "--full")
     assert done.returncode == 0, done.stderr

@@ -20,6 +20,7 @@ def run(*arguments):
     return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_json_is_one_object_on_stdout_and_nothing_else():
     done = run("--dataset", "digits", "--depth", "8", "--rounds", "1", "--steps", "1", "--json")
     assert done.returncode == 0, done.stderr

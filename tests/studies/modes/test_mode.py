@@ -1,25 +1,26 @@
 """Each mode, for real: workers that train ResNet-8 for an epoch."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from resnet_lab.tracking import read_runs
+from studies.bn_placement import STUDY
+from studies.cli import main
 
 SMALL = ["--set", "model.depth=8", "model.block.act_position=none", "--epochs", "1", "--seeds", "0", "1"]
 
 
 @pytest.fixture
-def study(store_folder):
+def study(store_folder, capsys):
     """Run the study's command and return what it printed as JSON, and its output folder."""
 
     def run(*options):
-        command = [sys.executable, "-m", "studies.bn_placement", *SMALL, *options, "--json", "--out", str(store_folder)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout), store_folder
+        with pytest.raises(SystemExit) as ended:
+            main(STUDY, [*SMALL, *options, "--json", "--out", str(store_folder)])
+        printed = capsys.readouterr()
+        assert ended.value.code == 0, printed.err
+        return json.loads(printed.out), store_folder
 
     return run
 
