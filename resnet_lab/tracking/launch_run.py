@@ -112,7 +112,7 @@ class LaunchRun(Run):
         display_name = everything.pop("mlflow.runName", name)
         run_id = create(self.client, self.experiment_id, display_name, params, everything)
         carried = {key: value for key, value in params.items() if on_model is None or key in on_model}
-        trial = TrialRun(self.client, self.experiment_id, run_id, name, carried)
+        trial = TrialRun(self.client, self.experiment_id, run_id, name, carried, display_name)
         if dataset is not None:
             trial.log_dataset(dataset)
         return trial

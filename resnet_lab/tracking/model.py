@@ -18,19 +18,24 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
 
 
-def keep_model(run: Run, name: str, params: Mapping[str, Value], checkpoint: Path, config: Path) -> str:
-    """Keep a checkpoint, the `<name>.sha256` next to it and its config as an output of a run; return the model's id.
+_REFUSED = str.maketrans({".": ",", **dict.fromkeys("/:%\"'", "_")})
+"""Characters that MLflow takes in no model's name, and what stands for them: `lr=0,1`."""
 
-    Where a file cannot be stored, the model is FAILED and the error goes on.
+
+def keep_model(run: Run, trial: str, shown: str, params: Mapping[str, Value], checkpoint: Path, config: Path) -> str:
+    """Keep a checkpoint, its `.sha256` and its config as an output of a run; return the model's id.
+
+    The UI lists the model as `shown`, as far as MLflow takes it, with the trial's name in a tag. Where a file cannot be
+    stored, the model is FAILED and the error goes on.
     """
     from mlflow.entities import LoggedModelOutput
 
     client = run.client
     model = client.create_logged_model(
         run.experiment_id,
-        name=name,
+        name=shown.translate(_REFUSED),
         source_run_id=run.run_id,
-        tags={"trial": name, "format": "safetensors"},
+        tags={"trial": trial, "format": "safetensors"},
         params={key: str(value) for key, value in params.items()},
         model_type="resnet",
     )

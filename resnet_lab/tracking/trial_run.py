@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _DIGEST_LENGTH = 12  # what the UI's table can show; the whole digest is kept in the source
 _DIVERGED_TAG = "diverged"
+FACT = "model/"
+"""Start of the names of what a network is, whatever it learns."""
 MAX_METRICS = 1_000
 """Metrics that MLflow takes in one call."""
 MAX_TAG_LENGTH = 5_000
@@ -46,6 +48,8 @@ class TrialRun(Run):
     name: str
     params: Mapping[str, Value]
     """Those that the model carries too."""
+    shown: str = ""
+    """What the UI calls the run, and so its model; the name where it is not given."""
 
     def log_dataset(self, dataset: DatasetRecord) -> None:
         """Attach the dataset to the run's inputs."""
@@ -89,19 +93,25 @@ class TrialRun(Run):
     ) -> None:
         """Log the final metrics, keep the checkpoint as a LoggedModel and set the run FINISHED.
 
+        What is a fact of the network, `model/parameters`, becomes a param: as a metric it would have a chart.
+
         `checkpoint` is `model.safetensors`; the SHA-256 next to it, `<name>.sha256`, goes with it. The model
         carries the metrics too, so that the UI's list of models can be sorted by test error. `epochs` and `dataset`
         are what has not been logged yet: a call less per trial. `notices` are tags, each cut to the longest allowed.
         """
-        from mlflow.entities import RunTag
+        from mlflow.entities import Param, RunTag
 
+        facts = {name: f"{value:.0f}" for name, value in metrics.items() if name.startswith(FACT)}
+        figures = {name: value for name, value in metrics.items() if name not in facts}
         last, tags = _epochs(epochs)
         tags += [RunTag(name, text[:MAX_TAG_LENGTH]) for name, text in (notices or {}).items()]
         with guarded(f"keep the checkpoint of {self.name}"), one_transaction(self.client):
             if dataset is not None:
                 self.log_dataset(dataset)
-            model_id = keep_model(self, self.name, self.params, checkpoint, config)
-            self.client.log_batch(self.run_id, [*last, *_metrics(metrics, 0, model_id)], tags=tags)
+            shown = self.shown or self.name
+            model_id = keep_model(self, self.name, shown, {**self.params, **facts}, checkpoint, config)
+            params = [Param(name, value) for name, value in facts.items()]
+            self.client.log_batch(self.run_id, [*last, *_metrics(figures, 0, model_id)], params, tags)
             self.end("FINISHED")
 
     def fail(self, reason: str, sentence: str = "") -> None:

@@ -159,6 +159,20 @@ def test_a_model_carries_the_params_that_are_asked_for(tracker: Tracker, saved: 
     assert run.data.params == {"model.depth": "20", "recipe.lr": "0.1"}
 
 
+def test_a_model_is_called_as_its_run_and_what_a_network_is_has_no_chart(
+    tracker: Tracker, saved: tuple[Path, Path]
+) -> None:
+    tags = {"mlflow.runName": "lr=0.1 act=my:swish s0"}
+    trial = tracker.start_launch("launch", {}, {}).start_trial("1b2c3d4e5f60-seed0", {}, tags)
+    trial.finish({"test/error": 0.25, "model/parameters": 75_002}, *saved)
+    run = stored(trial)
+    assert (run.data.metrics, run.data.params) == ({"test/error": 0.25}, {"model/parameters": "75002"})
+    (output,) = run.outputs.model_outputs
+    model = trial.client.get_logged_model(output.model_id)
+    assert (model.name, model.tags["trial"]) == ("lr=0,1 act=my_swish s0", "1b2c3d4e5f60-seed0")
+    assert model.params == {"model/parameters": "75002"}
+
+
 def test_what_is_no_folder_gets_the_files_through_the_client(saved: tuple[Path, Path]) -> None:
     class Client:
         def log_model_artifacts(self, model_id: str, folder: str) -> None:

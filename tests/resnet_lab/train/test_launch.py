@@ -29,7 +29,7 @@ def test_a_run_is_the_trial_of_its_fingerprint_with_checkpoint_and_mlflow_run(tr
     assert (run["run_id"], run["status"], run["tags"]["trial"]) == (printed["run_id"], "FINISHED", trial.name)
     assert run["params"]["model.depth"] == "8"
     assert run["metrics"]["test/error"] == pytest.approx(printed["test/error"], abs=1e-3)
-    assert run["metrics"]["model/parameters"] > 1000
+    assert int(run["params"]["model/parameters"]) > 1000
 
 
 def test_a_trial_that_is_complete_is_not_trained_again_whoever_trained_it(trained, store_folder):

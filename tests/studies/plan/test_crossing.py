@@ -1,10 +1,12 @@
 """Crossing: a further factor from the command line, with what goes with its values."""
 
 import pytest
+from torch import nn
 
 from resnet_lab.errors import UserError
 from studies.bn_placement import STUDY
 from studies.he2016_shortcuts import STUDY as LISTED
+from studies.plan.design import Design
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
 
@@ -46,3 +48,18 @@ def test_a_factor_that_cannot_be_crossed_is_one_sentence(arm, said):
 def test_a_list_for_a_field_that_is_not_varied_names_the_option_that_takes_it():
     with pytest.raises(UserError, match=r"cross it by --arm recipe.optimizer=sgd,adam"):
         make_plan(STUDY, Options(assignments=("recipe.optimizer=sgd,adam",)))
+
+
+class MyNet(nn.Linear):
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__(channels, classes)
+
+
+def test_a_network_of_ones_own_is_an_arm_beside_ours() -> None:
+    from studies.optimizer import STUDY
+
+    arm = f"model.name=cifar_resnet,{__name__}:MyNet"
+    plan = make_plan(STUDY, Options(arm=(arm,), design=Design.FULL))
+    names = {cell.model.name.value.partition("@")[0] for cell in plan.cells}
+    assert names == {"cifar_resnet", f"{__name__}:MyNet"}
+    assert not plan.refused
