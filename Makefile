@@ -18,7 +18,7 @@ test: install  ## the suite, but for what takes minutes
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow"
 
 test-slow: install  ## the tests that take minutes
-	$(BIN)/python -m pytest -m "slow and not ray"
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "slow and not ray"
 
 test-ray: install  ## real Ray clusters on this machine
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[ray]'
