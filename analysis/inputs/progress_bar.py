@@ -1,12 +1,15 @@
-"""Progress bars of a command, on a terminal only."""
+"""Progress bars of a command on a terminal, lines where its output is piped."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+SILENCE_S = 30.0
 Advance = Callable[[], None]
 """Called after each step."""
 
@@ -24,15 +27,37 @@ def no_progress(_label: str, _total: int | None, /) -> Advance:
 
 @contextmanager
 def progress_bars(console: "Console") -> Iterator[Progress]:
-    """Show a bar for each part of the work where the console is a terminal; else nothing."""
+    """Show a bar for each part of the work; where the console is no terminal, lines where it was silent for long."""
     from rich import progress as rich
 
+    if not console.is_terminal:
+        yield ProgressLines(partial(console.print, highlight=False, markup=False, soft_wrap=True))
+        return
     columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), rich.TimeElapsedColumn())
-    disable = not console.is_terminal
-    with rich.Progress(*columns, rich.TimeRemainingColumn(), console=console, transient=True, disable=disable) as bars:
+    with rich.Progress(*columns, rich.TimeRemainingColumn(), console=console, transient=True) as bars:
 
         def start(label: str, total: int | None, /) -> Advance:
             task = bars.add_task(label, total=total)
             return lambda: bars.advance(task)
 
         yield start
+
+
+class ProgressLines:
+    """A line at most every 30 s: how far a part of the work is; `clock` gives seconds."""
+
+    def __init__(self, write: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._write, self._clock = write, clock
+        self._spoke = clock()
+
+    def __call__(self, label: str, total: int | None, /) -> Advance:
+        done = 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            if self._clock() - self._spoke >= SILENCE_S:
+                self._spoke = self._clock()
+                self._write(f"{label}: {done}" if total is None else f"{label}: {done}/{total}")
+
+        return advance
