@@ -15,6 +15,7 @@ from resnet_lab.data.images import ImageData, Images
 from resnet_lab.engine.graph_capture import CudaGraphCapture, GraphCapture, NoCapture
 from resnet_lab.engine.session import Session
 from resnet_lab.spec import RunSpec
+from resnet_lab.spec.choices import Kernels
 from resnet_lab.spec.fields import replace
 
 MIB = 2**20
@@ -30,7 +31,8 @@ class Scale:
     steps: int = 300
     epochs: int = 4
     deep_epochs: int = 2
-    counts: tuple[int, ...] = (1, 2, 4, 8, 16)
+    precisions: tuple[str, ...] = ("bf16", "tf32", "fp32")
+    counts: tuple[int, ...] = (1, 2, 3, 4, 8)
     packed_steps: int = 200
     loader_workers: int = 8
     usual_steps: int = 200
@@ -55,6 +57,7 @@ SMOKE = Scale(
     steps=4,
     epochs=1,
     deep_epochs=1,
+    precisions=("bf16", "fp32"),
     counts=(1, 2),
     packed_steps=2,
     loader_workers=0,
@@ -75,10 +78,18 @@ class Bench:
         """Return a CUDA graph's recorder, or the stand-in on a CPU."""
         return CudaGraphCapture(self.device) if self.device.type == "cuda" else NoCapture()
 
-    def session(self, recorder: GraphCapture | None = None, *, compiled: bool = False, **changes: Any) -> Session:
+    def session(
+        self,
+        recorder: GraphCapture | None = None,
+        *,
+        compiled: bool = False,
+        kernels: Kernels = Kernels.AUTO,
+        **changes: Any,
+    ) -> Session:
         """Return a session of the scale's spec with fields changed (`model__depth=110`), captured by default."""
         spec = replace(self.scale.spec, {name.replace("__", "."): value for name, value in changes.items()})
-        return Session(spec, self.data, self.device, capture=recorder or self.recorder(), compiled=compiled)
+        capture = recorder or self.recorder()
+        return Session(spec, self.data, self.device, capture=capture, compiled=compiled, kernels=kernels)
 
     def seconds(self, work: Callable[[], object]) -> float:
         """Return the wall time of work and of all it queued on the device."""

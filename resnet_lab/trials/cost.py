@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from resnet_lab.spec import RunSpec
+from resnet_lab.system.forked_call import submit
 from resnet_lab.trials.trial import Trial
 
 
@@ -16,15 +17,22 @@ def estimate_many(runs: Sequence[tuple[RunSpec, int]], device: str, jobs: int) -
     counted = [(spec, count) for spec, count in runs if count > 0]
     if not counted:
         return 0.0
-    from resnet_lab.trials.throughput import forward_flops, seconds_per_flop
+    from resnet_lab.trials.throughput import forward_flops
 
     flops = {spec.model: 0 for spec, _ in counted}
     for spec, _ in counted:
         flops[spec.model] = flops[spec.model] or forward_flops(spec)
     smallest = min((spec for spec, _ in counted), key=lambda spec: flops[spec.model])
-    rate = seconds_per_flop(smallest, device)
+    rate = _seconds_per_flop(smallest, device)
     work = sum(flops[spec.model] * spec.recipe.iterations * spec.recipe.batch_size * n for spec, n in counted)
     return work * rate / min(jobs, sum(count for _, count in counted))
+
+
+def _seconds_per_flop(spec: RunSpec, device: str) -> float:
+    """Time a run's steps; on a GPU in a process of its own, so that this one takes nothing of its memory."""
+    from resnet_lab.trials.throughput import seconds_per_flop
+
+    return seconds_per_flop(spec, device) if device == "cpu" else submit(seconds_per_flop, spec, device).result()
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,6 @@ import torch
 from resnet_lab.data.images import ImageData
 from resnet_lab.engine.session import Session
 from resnet_lab.spec import RunSpec
-from resnet_lab.trials.run_trial import new_session
 from resnet_lab.trials.worker_settings import MAX_PACKED_TRIALS, WorkerSettings
 
 
@@ -32,7 +31,7 @@ class Seat:
             self.session.restart(spec)
         else:
             self.clear()
-            self.session = new_session(spec, data, device, settings)
+            self.session = Session(spec, data, device, compiled=settings.compiled, kernels=settings.kernels)
         return self.session
 
     def suits(self, spec: RunSpec) -> bool:

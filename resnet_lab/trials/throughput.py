@@ -26,9 +26,17 @@ def forward_flops(spec: RunSpec) -> int:
     return trace(spec.model, channels=shape.channels, classes=shape.classes, size=shape.size).flops
 
 
-def seconds_per_flop(spec: RunSpec, device: str, steps: int = 3) -> float:
-    """Return the wall time of one training step on one thread, over the forward FLOPs of its images."""
+STEPS = {"cpu": 3, "cuda": 100}
+"""Steps that are timed; on a GPU the start of an epoch takes as long as many of them."""
+
+
+def seconds_per_flop(spec: RunSpec, device: str, steps: int = 0) -> float:
+    """Return the wall time of one training step on one thread, over the forward FLOPs of its images.
+
+    Of `steps` steps, by default as many as the device needs.
+    """
     resolved = resolve_device(device)
+    steps = steps or STEPS[resolved.type]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from resnet_lab.engine import precision
-from resnet_lab.engine.precision import autocast, resolve_device, resolve_dtype, use_precision
+from resnet_lab.engine.precision import autocast, be_deterministic, resolve_device, resolve_dtype, use_precision
 from resnet_lab.errors import UserError
 from resnet_lab.spec import Precision
 
@@ -106,3 +106,18 @@ def test_autocast_computes_products_in_its_type_and_fp32_changes_nothing():
         assert torch.equal(x @ x, torch.matmul(x, x))
         assert (x @ x).dtype == torch.float32
     assert not torch.is_autocast_enabled("cpu")
+
+
+def test_deterministic_algorithms_fill_no_fresh_memory(monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    for name in ("deterministic", "benchmark"):
+        monkeypatch.setattr(torch.backends.cudnn, name, getattr(torch.backends.cudnn, name))
+    filled = torch.utils.deterministic.fill_uninitialized_memory
+    try:
+        be_deterministic()
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory
+        assert torch.backends.cudnn.deterministic
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.utils.deterministic.fill_uninitialized_memory = filled

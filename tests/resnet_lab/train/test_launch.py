@@ -9,6 +9,7 @@ from resnet_lab.checkpoint import load_model
 from resnet_lab.spec.fields import replace
 from resnet_lab.spec.fingerprint import trial_name
 from resnet_lab.tracking import read_runs
+from resnet_lab.train.options import Options
 from resnet_lab.trials.run_trial import run_trial
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
@@ -130,3 +131,8 @@ def test_a_faulty_protocol_is_trained_only_where_it_is_accepted_and_marked_as_on
     assert "faulty: validation=test" in out
     (run,) = read_runs(store_folder, "train")
     assert run["tags"]["protocol"] == "faulty: validation=test"
+
+
+@pytest.mark.parametrize(("device", "threads"), [("cuda", 1), ("cpu", 3)])
+def test_beside_a_gpu_a_worker_has_one_thread(device, threads):
+    assert Options(threads=3).threads_on(device) == threads

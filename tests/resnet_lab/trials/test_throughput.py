@@ -1,13 +1,26 @@
 """Concurrent throughput: the best number of trials, measured with a stand-in for a graph; nothing is timed."""
 
+from concurrent.futures import Future
+
+import pytest
 import torch
 
+import resnet_lab.trials.cost
 import resnet_lab.trials.throughput
 from resnet_lab.engine.graph_capture import NoCapture
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Kernels
 from resnet_lab.spec.fields import replace
-from resnet_lab.trials.throughput import COUNTS, ConcurrentSessions, concurrent_throughput, noise_images
+from resnet_lab.trials.cost import estimate_many
+from resnet_lab.trials.throughput import (
+    COUNTS,
+    STEPS,
+    ConcurrentSessions,
+    concurrent_throughput,
+    forward_flops,
+    noise_images,
+    seconds_per_flop,
+)
 
 SPEC = replace(RunSpec(), {"model.depth": 8, "model.width": 4, "data.name": "digits", "recipe.batch_size": 16})
 CPU = torch.device("cpu")
@@ -57,3 +70,16 @@ def test_counts_end_where_memory_does(monkeypatch):
 def test_there_is_a_maximum(monkeypatch):
     simulate(monkeypatch, {count: float(count) for count in COUNTS})
     assert max(concurrent_throughput(SPEC, "cpu")) == 16
+
+
+def test_a_dry_run_times_a_hundred_steps_on_a_gpu_and_in_another_process(monkeypatch):
+    asked, answer = [], Future()
+    answer.set_result(2.0)
+    monkeypatch.setattr(resnet_lab.trials.cost, "submit", lambda *call: asked.append(call) or answer)
+    assert estimate_many([(SPEC, 3)], "cuda", 1) == pytest.approx(
+        2.0 * 3 * forward_flops(SPEC) * SPEC.recipe.iterations * 16
+    )
+    assert asked == [(seconds_per_flop, SPEC, "cuda")]
+    assert STEPS["cuda"] >= 100
+    assert estimate_many([(SPEC, 3)], "cpu", 1) > 0
+    assert len(asked) == 1
