@@ -69,14 +69,14 @@ def set_aside(path: Path, fault: str) -> None:
     """Rename a damaged file to `<name>.damaged`, or the next free such name, with a notice. Raises OSError."""
     text = f"{path.parent.name}: {path.name} {fault}"
     if path.exists():
-        kept = _free(path)
-        path.rename(kept)
+        kept = rename_damaged(path)
         text += f"; set aside as {kept.name}, and made again"
     else:
         text += "; made again"
     add_notice(path.parent, Kind.REPAIRED, text, path.name)
 
 
-def _free(path: Path) -> Path:
+def rename_damaged(path: Path) -> Path:
+    """Rename a file to `<name>.damaged`, or the next free such name, and return it. Raises OSError."""
     names = [f"{path.name}.damaged", *(f"{path.name}.damaged-{number}" for number in range(2, 1_000))]
-    return next(found for name in names if not (found := path.with_name(name)).exists())
+    return path.rename(next(found for name in names if not (found := path.with_name(name)).exists()))

@@ -175,11 +175,9 @@ class StudyLaunch:
     def run(self, prepared: Prepared | None = None) -> int:
         """Run the mode's trials, report and publish. Returns the exit code."""
         from resnet_lab.system.energy import Meter
-        from studies.results.frozen_plan import require_readable
 
         prepared, console = prepared or self.prepare(), Console(stderr=self.options.prints_json)
         laps = prepared.laps
-        require_readable(self.mode.frozen(self.plan), self.options.out)
         driver, tracker = self._open(prepared, console)
         self._freeze(driver, console)
         known = dict(driver.finished_runs)
@@ -324,10 +322,10 @@ class StudyLaunch:
 
     def _freeze(self, driver: "StudyDriver", console: Console) -> None:
         """Freeze the plan before the first trial, and log it; a page that shows another is written again."""
-        from studies.results.frozen_plan import change_lines, freeze_plans, plan_files
+        from studies.results.frozen_plan import change_lines, freeze_plans, plan_files, set_aside_unreadable
 
         plans = self.mode.frozen(driver.plan)
-        for line in change_lines(plans, self.options.out):
+        for line in (*set_aside_unreadable(plans, self.options.out), *change_lines(plans, self.options.out)):
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         if freeze_plans(plans, self.options.out):
             self._invalidate_reports()

@@ -1,18 +1,21 @@
 """The frozen plan: what a launch sets out to do, written to its reports' folders before the first trial."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from analysis.results.analysis_plan import FILE, HISTORY, TRIALS, differences, freeze, read_plans, trials_of
 from analysis.results.report_folder import REPORTS
+from resnet_lab.errors import UserError
 from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.outcomes import Reason
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.fingerprint import trial_name
+from resnet_lab.trials.notices import rename_damaged
 from studies.plan.claims import claims_of
 from studies.plan.plan import Plan, comparisons
 
@@ -83,10 +86,21 @@ def _unique(parts: Iterable[Mapping[str, Value]]) -> list[dict[str, Value]]:
     return list({tuple(part.items()): dict(part) for part in parts if part}.values())
 
 
-def require_readable(titles: Iterable[str], out: Path) -> None:
-    """Raise UserError where the frozen plan of a report cannot be read: it must not be lost in silence."""
-    for title in titles:
-        read_plans(out / REPORTS / title)
+def set_aside_unreadable(titles: Iterable[str], out: Path) -> list[str]:
+    """Rename the plans of reports that cannot be read, so that none is lost; return a line for each report.
+
+    Today's plan is then frozen with the number of results it came after. Raises UserError where a file may not be read.
+    """
+    lines = []
+    for title, files in plan_files(titles, out).items():
+        try:
+            read_plans(out / REPORTS / title)
+        except UserError:
+            if not all(os.access(path, os.R_OK) for path in files):
+                raise
+            kept = " and ".join(rename_damaged(path).name for path in files)
+            lines.append(f"the frozen plan of {title} is damaged: set aside as {kept}, and today's is frozen")
+    return lines
 
 
 def freeze_plans(plans: Mapping[str, Json], out: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from studies.bn_placement import STUDY
 from studies.modes.mode import make_mode
 from studies.plan.options import Algorithm, Options
 from studies.plan.plan import make_plan
-from studies.results.frozen_plan import change_lines, freeze_plans, plan_files
+from studies.results.frozen_plan import change_lines, freeze_plans, plan_files, set_aside_unreadable
 
 TITLE = "bn_placement-quick-digits-depth8-width8"
 UNTIL = f"{TITLE}-until_decided"
@@ -102,3 +102,20 @@ def test_another_plan_under_an_old_report_is_told_with_the_fields_that_differ(tm
     (line,) = change_lines(make_mode(plan, asked).frozen(plan), tmp_path)
     assert line.startswith(f"the plan of {TITLE} has changed: ")
     assert "margin 0.5 -> 0.2" in line
+
+
+@pytest.mark.parametrize("content", [b"\xff{", b"[]", b"{}"])
+@pytest.mark.parametrize("file", [FILE, HISTORY])
+def test_a_plan_that_cannot_be_read_is_set_aside_and_told_and_todays_says_what_it_came_after(tmp_path, file, content):
+    plan, plans = frozen(tmp_path)
+    end(tmp_path, plan.runs()[0], sha256="")
+    folder = tmp_path / "reports" / TITLE
+    (folder / file).write_bytes(content)
+    if file == HISTORY and content == b"[]":
+        assert set_aside_unreadable(plans, tmp_path) == [], "that is a history without changes"
+        return
+    (line,) = set_aside_unreadable(plans, tmp_path)
+    assert f"{file}.damaged" in line
+    assert (folder / f"{file}.damaged").read_bytes() == content
+    freeze_plans(plans, tmp_path)
+    assert read_plans(folder).first.results == 1
