@@ -6,7 +6,7 @@ import pytest
 
 from analysis.report.write import write_report
 from analysis.results.analysis_plan import FILE, HISTORY, read_plans
-from resnet_lab.errors import RefusedError, UserError
+from resnet_lab.errors import RefusedError
 from resnet_lab.system.environment import training_code
 from resnet_lab.tracking import Tracker
 from studies.audit.network_facts import networks_of
@@ -77,13 +77,14 @@ def test_the_plan_is_frozen_logged_and_compared(launch, store_folder):
     assert "The digest does not fit" in page(folder)
 
 
-def test_a_plan_that_cannot_be_read_stops_a_launch_before_any_trial(launch, store_folder):
+def test_a_plan_that_cannot_be_read_is_kept_aside_and_todays_is_frozen(launch, store_folder, capsys):
     folder = store_folder / "reports" / "bn_placement-quick-digits-act_positionafter_add-depth8-seeds0-1"
     folder.mkdir(parents=True)
     (folder / FILE).write_text("[]")
-    with pytest.raises(UserError, match="holds no JSON object"):
-        launch(seeds=(0, 1))
-    assert not (store_folder / "trials").exists()
+    assert launch(seeds=(0, 1)) == folder
+    assert "is damaged: set aside as analysis_plan.json.damaged" in capsys.readouterr().out
+    assert (folder / f"{FILE}.damaged").read_text() == "[]"
+    assert read_plans(folder).first.is_intact
 
 
 def test_a_plan_whose_networks_cannot_be_built_is_refused_before_anything_is_written(tmp_path, monkeypatch):
