@@ -6,7 +6,7 @@ import pytest
 
 from analysis.report.write import write_report
 from analysis.results.analysis_plan import FILE, HISTORY, read_plans
-from resnet_lab.errors import RefusedError
+from resnet_lab.errors import RefusedError, UserError
 from resnet_lab.system.environment import training_code
 from resnet_lab.tracking import Tracker
 from studies.audit.network_facts import networks_of
