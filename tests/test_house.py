@@ -29,6 +29,7 @@ NOT_MIRRORED: Mapping[str, str] = {
     "tests/studies/runner/test_driver_of_a_fleet.py": "the driver, when nodes are lost and no slot is left",
     "tests/test_house.py": "the repository itself",
     "tests/test_contributing.py": "CONTRIBUTING.md",
+    "tests/test_wheel.py": "the distribution that users install",
     "tests/faults/test_books.py": "experiment databases locked, damaged, full, made by several at once",
     "tests/faults/test_cache.py": "damage, malice and lack of room in the user's cache",
     "tests/faults/test_hostile_files.py": "checkpoints, data and names that mean harm",
