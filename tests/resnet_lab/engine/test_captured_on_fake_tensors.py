@@ -1,7 +1,9 @@
 """A step on fake CUDA tensors, without a GPU: no number of the device is read, and which kernels are dispatched.
 
-Fake tensors have a device and no memory. autograd's engine asks the driver for the device, so the backward pass is left
-out here: gradients are given instead; the tape of test_captured.py has the whole step, on a CPU.
+Fake tensors have a device and no memory. The backward pass is left out here, gradients are given instead: autograd's
+engine asks CUDA for the context of each node's device, in C++ and in either threading mode, and without a driver it
+raises "hasPrimaryContext expects a valid device index" (torch 2.11 and 2.14; pytorch #92627). The tape of
+test_captured.py has the whole step, on a CPU.
 """
 
 from collections import Counter
