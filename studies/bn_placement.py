@@ -39,7 +39,7 @@ STUDY = Study(
         "model.block.act_position": ("after_add", "none"),
     },
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2), epochs=6),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2, 3, 4), epochs=6),
         "cpu": Scale(
             dataset=DatasetName.CIFAR10,
             context={"model.depth": (20, 56)},

@@ -1,6 +1,6 @@
 """Do deeper nets get better, and only with shortcuts? Plain against residual nets of growing depth.
 
-    python -m studies.depth                                                    about a minute on 2 cores
+    python -m studies.depth                                                    about 2 minutes on 2 cores
     python -m studies.depth --scale paper --data-dir DIR                       50 runs of 64k iterations: a GPU
 
 Two arms, with and without shortcuts, at each depth. Both have the same parameters (shortcut A has none), so that
@@ -19,7 +19,9 @@ STUDY = Study(
     question="Do deeper nets get better, and only with shortcuts?",
     arm={"model.block.shortcut": ("A", "none")},
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 32, 44)}, seeds=(0, 1, 2), epochs=6),
+        "quick": Scale(
+            dataset=DatasetName.DIGITS, context={"model.depth": (20, 32, 44)}, seeds=(0, 1, 2, 3, 4), epochs=6
+        ),
         "paper": Scale(
             dataset=DatasetName.CIFAR10, context={"model.depth": (20, 32, 44, 56, 110)}, seeds=(0, 1, 2, 3, 4)
         ),

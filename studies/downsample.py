@@ -1,6 +1,6 @@
 """Where should a network halve its image: in the blocks, or in convolutions of their own?
 
-    python -m studies.downsample                                               about a minute on 2 cores
+    python -m studies.downsample                                               about 2 minutes on 2 cores
     python -m studies.downsample --scale paper --data-dir DIR                  30 runs of 64k iterations: a GPU
 
 Three arms: the stride in the first block of a stage (He et al. 2015, section 4.2); the reading of one public
@@ -21,7 +21,7 @@ STUDY = Study(
     question="Where should a network halve its image?",
     arm={"model.block.downsample": ("in_block", "separate_conv", "separate_conv_each")},
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2), epochs=6),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2, 3, 4), epochs=6),
         "paper": Scale(dataset=DatasetName.CIFAR10, context={"model.depth": (32, 44)}, seeds=(0, 1, 2, 3, 4)),
     },
 )

@@ -1,6 +1,6 @@
 """Are the effective paths enough? Train exactly m random blocks a mini-batch against all of them.
 
-    python -m studies.effective_paths                                          about 5 minutes on 2 cores
+    python -m studies.effective_paths                                          about 8 minutes on 2 cores
     python -m studies.effective_paths --scale paper --data-dir DIR             20 runs of 64k iterations: a GPU
 
 Four arms: the full network, and m of its B blocks a mini-batch, tested with all B in three ways. `scaled`: each branch
@@ -32,7 +32,7 @@ STUDY = Study(
             dataset=DatasetName.DIGITS,
             context={"model.depth": (56,)},
             arm={"recipe.effective_blocks": (0, 12)},
-            seeds=(0, 1, 2),
+            seeds=(0, 1, 2, 3, 4),
             epochs=20,
         ),
         "paper": Scale(dataset=DatasetName.CIFAR10, context={"model.depth": (110,)}, seeds=(0, 1, 2, 3, 4)),

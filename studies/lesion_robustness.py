@@ -1,6 +1,6 @@
 """Does stochastic depth make networks that can do without a block?
 
-    python -m studies.lesion_robustness                                        about 2 minutes on 2 cores
+    python -m studies.lesion_robustness                                        about 3 minutes on 2 cores
     python -m studies.lesion_robustness --scale paper --data-dir DIR           20 runs of 64k iterations: a GPU
 
 Networks are trained with and without stochastic depth at two depths, then each block of each is deleted in turn. The
@@ -20,7 +20,7 @@ STUDY = Study(
     arm={"model.block.drop_path": (0.0, 0.5)},
     measures=(LESIONS,),
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2), epochs=8),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2, 3, 4), epochs=8),
         "paper": Scale(dataset=DatasetName.CIFAR10, context={"model.depth": (20, 110)}, seeds=(0, 1, 2, 3, 4)),
     },
 )

@@ -1,6 +1,6 @@
 """Is a network of twenty times the parameters worth it? ResNet-18 against the CIFAR nets of 6n+2 layers.
 
-    python -m studies.network_size                                             about 2 minutes on 2 cores
+    python -m studies.network_size                                             about 3 minutes on 2 cores
     python -m studies.network_size --only resnet32 resnet18                    some of the networks
     python -m studies.network_size --scale paper --data-dir DIR                12 runs of 64k iterations: a GPU
 
@@ -36,7 +36,7 @@ STUDY = Study(
     names=tuple(NETWORKS),
     design=Design.LISTED,
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={}, seeds=(0, 1, 2), epochs=4),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={}, seeds=(0, 1, 2, 3, 4), epochs=4),
         "paper": Scale(dataset=DatasetName.CIFAR10, context={}, seeds=(0, 1, 2)),
     },
 )

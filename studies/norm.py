@@ -1,6 +1,6 @@
 """Which norm does a residual network need, and does it need one?
 
-    python -m studies.norm                                                     about 2 minutes on 2 cores
+    python -m studies.norm                                                     about 3 minutes on 2 cores
     python -m studies.norm --scale paper --data-dir DIR                        30 runs of 64k iterations: a GPU
 
 Six arms: batch, group (at most 32 groups) and layer norm; none at the same start; and none with what its authors
@@ -31,7 +31,7 @@ STUDY = Study(
     listed=ARMS,
     design=Design.LISTED,
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20,)}, seeds=(0, 1, 2), epochs=6),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20,)}, seeds=(0, 1, 2, 3, 4), epochs=6),
         "paper": Scale(dataset=DatasetName.CIFAR10, context={"model.depth": (56,)}, seeds=(0, 1, 2, 3, 4)),
     },
 )

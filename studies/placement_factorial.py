@@ -1,6 +1,6 @@
 """Do placement of the norm, placement of the ReLU and the shortcut interact? A 2x2x2 factorial.
 
-    python -m studies.placement_factorial                                      about 2 minutes on 2 cores
+    python -m studies.placement_factorial                                      about 3 minutes on 2 cores
     python -m studies.placement_factorial --design fractional                  half of it, with its aliases
     python -m studies.placement_factorial --scale paper --data-dir DIR         40 runs of 64k iterations: a GPU
 
@@ -20,7 +20,7 @@ STUDY = Study(
         "model.block.shortcut": ("A", "B"),
     },
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20,)}, seeds=(0, 1, 2), epochs=8),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20,)}, seeds=(0, 1, 2, 3, 4), epochs=8),
         "paper": Scale(dataset=DatasetName.CIFAR10, context={"model.depth": (56,)}, seeds=(0, 1, 2, 3, 4)),
     },
 )

@@ -1,6 +1,6 @@
 """Does activation before the weights help, and more so in deeper nets? Table 3 of He et al. 2016.
 
-    python -m studies.preactivation                                            about a minute on 2 cores
+    python -m studies.preactivation                                            about 2 minutes on 2 cores
     python -m studies.preactivation --scale paper --data-dir DIR               30 runs of 64k iterations: a GPU
 
 Three arms: the original block, ReLU-only and full pre-activation, at two depths. As published, depths 164 and 1001
@@ -23,7 +23,7 @@ STUDY = Study(
     arm={"model.block.preactivation": ("none", "relu_only", "full")},
     implies={("model.depth", depth): BOTTLENECKS for depth in (164, 1001)},
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2), epochs=6),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2, 3, 4), epochs=6),
         "paper": Scale(dataset=DatasetName.CIFAR10, context={"model.depth": (110, 164)}, seeds=(0, 1, 2, 3, 4)),
     },
 )

@@ -1,6 +1,6 @@
 """Where does the last ReLU belong: after the addition, before it, before the weights, or nowhere?
 
-    python -m studies.relu_placement                                           about a minute on 2 cores
+    python -m studies.relu_placement                                           about 2 minutes on 2 cores
     python -m studies.relu_placement --scale paper --data-dir DIR              40 runs of 64k iterations: a GPU
 
 Four arms that keep every norm in its place (He et al. 2016, fig. 4a, 4c and 4d) or drop the ReLU (Torch blog 2016),
@@ -24,7 +24,7 @@ STUDY = Study(
     },
     design=Design.ONE_FACTOR,
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2), epochs=6),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2, 3, 4), epochs=6),
         "paper": Scale(dataset=DatasetName.CIFAR10, context={"model.depth": (20, 110)}, seeds=(0, 1, 2, 3, 4)),
     },
 )

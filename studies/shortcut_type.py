@@ -1,6 +1,6 @@
 """Does it matter how a shortcut changes shape, or whether it is there at all? Options A, B, C and a plain net.
 
-    python -m studies.shortcut_type                                            about 2 minutes on 2 cores
+    python -m studies.shortcut_type                                            about 3 minutes on 2 cores
     python -m studies.shortcut_type --scale paper --data-dir DIR               40 runs of 64k iterations: a GPU
 
 Four arms: A pads with zeros, B projects where the shape changes, C projects everywhere, none has no shortcut. The
@@ -19,7 +19,7 @@ STUDY = Study(
     question="Does it matter how a shortcut changes shape, or whether it is there at all?",
     arm={"model.block.shortcut": ("A", "B", "C", "none")},
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2), epochs=6),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={"model.depth": (20, 44)}, seeds=(0, 1, 2, 3, 4), epochs=6),
         "paper": Scale(dataset=DatasetName.CIFAR10, context={"model.depth": (20, 110)}, seeds=(0, 1, 2, 3, 4)),
     },
 )

@@ -1,6 +1,6 @@
 """What does a backbone bring that was trained on other images, and how much of it has to be trained again?
 
-    python -m studies.transfer                                                 about 2 minutes on 2 cores
+    python -m studies.transfer                                                 about 3 minutes on 2 cores
     python -m studies.transfer --set recipe.weights=none,CHECKPOINT            a backbone of your own: resnet_lab.train
     python -m studies.transfer --dataset folder --data-dir DIR --set data.size=64 recipe.weights=none,CHECKPOINT
     python -m studies.transfer --scale paper --data-dir DIR                    ResNet-50 and DenseNet-121, Oxford pets
@@ -47,7 +47,7 @@ STUDY = Study(
     measures=(CLASSES,),
     implies={("model.name", "imagenet_resnet"): RESNET50},
     scales={
-        "quick": Scale(dataset=DatasetName.DIGITS, context={}, seeds=(0, 1, 2), epochs=20, changes=HEAD),
+        "quick": Scale(dataset=DatasetName.DIGITS, context={}, seeds=(0, 1, 2, 3, 4), epochs=20, changes=HEAD),
         "paper": Scale(
             dataset=DatasetName.OXFORD_PETS,
             context={"model.name": ("imagenet_resnet", "densenet121")},

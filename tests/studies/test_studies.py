@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from scipy import stats
 
 from analysis.comparison.published import deviations, figures_for
 from resnet_lab.errors import UserError
@@ -17,7 +18,7 @@ from resnet_lab.trials.throughput import forward_flops
 from studies.cli.power import PowerOptions, plan_seeds
 from studies.plan.design import Design
 from studies.plan.options import Options
-from studies.plan.plan import make_plan
+from studies.plan.plan import comparisons, make_plan
 from studies.plan.study import Study, find_study, questions
 
 NAMES = questions()
@@ -255,3 +256,11 @@ def test_effective_paths_draw_the_papers_share_and_are_tested_in_three_ways(scal
     ]
     depth = make_plan(find_study("effective_paths"), Options(scale=scale)).cells[0].model.depth
     assert blocks / ((depth - 2) // 2) == pytest.approx(23 / 54, abs=0.02)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_quick_study_has_seeds_enough_for_holm_to_decide(name):
+    """The least of its p values, times its comparisons, is under 5 % where a difference is three of its sd or less."""
+    plan = make_plan(find_study(name), Options())
+    decides = stats.t.ppf(1 - 0.05 / (2 * len(comparisons(plan))), len(plan.seeds) - 1) / len(plan.seeds) ** 0.5
+    assert decides <= 3

@@ -20,7 +20,7 @@ def title(*assignments, **options):
     ("assignments", "options", "ending"),
     [
         ((), {}, ""),
-        ((), {"seeds": (0, 1, 2)}, ""),
+        ((), {"seeds": (0, 1, 2, 3, 4)}, ""),
         ((), {"seeds": (0, 1)}, "-seeds0-1"),
         ((), {"seeds": (0, 2, 7)}, "-seeds0_2_7"),
         ((), {"seeds": (4,)}, "-seeds4"),

@@ -18,7 +18,7 @@ from studies.plan.study import find_study, questions
 def test_the_plan_is_every_cell_times_every_seed_once():
     plan = make_plan(STUDY, Options())
     runs = plan.runs()
-    assert len(runs) == 2 * 2 * 2 * 3 == len({trial_name(run) for run in runs})
+    assert len(runs) == 2 * 2 * 2 * 5 == len({trial_name(run) for run in runs})
     assert set(runs) == set(plan.table_order())
 
 
