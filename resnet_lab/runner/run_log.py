@@ -55,8 +55,9 @@ class RunLog:
             self._give_up(running)
 
     def restart(self, running: RunningTrial) -> None:
-        """Give up a run that may hold epochs of a damaged file, and open another."""
-        self._give_up(running)
+        """Give up a run that may hold epochs of a damaged file, and open another; one without epochs goes on."""
+        if running.logged:
+            self._give_up(running)
         self.follow(running)
 
     def finish(self, running: RunningTrial, metrics: Mapping[str, float]) -> None:
