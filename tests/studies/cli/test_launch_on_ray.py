@@ -48,7 +48,7 @@ def digests(out):
     return {path.parent.name: json.loads(path.read_text())["sha256"] for path in out.glob("trials/*/result.json")}
 
 
-UNTIL_DECIDED = ["--until-decided", "--max-seeds", "3", "--margin", "50"]
+UNTIL_DECIDED = ["--until-decided", "--seeds", "0", "1", "--max-seeds", "3", "--margin", "50"]
 SEARCHES = [
     ["--search", "random", "--trials", "3", "--pruner", "none"],
     ["--tune", "--tune-trials", "2", "--seeds", "0", "1"],
