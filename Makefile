@@ -22,7 +22,7 @@ test-slow: install  ## the tests that take minutes
 
 test-ray: install  ## real Ray clusters on this machine
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[ray]'
-	timeout 480 $(BIN)/python -m pytest -m ray
+	timeout 480 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m ray
 
 check: install  ## lint, format, types, import contracts
 	$(BIN)/ruff check .

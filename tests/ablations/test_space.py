@@ -131,6 +131,7 @@ def fill(net: ResNet) -> ResNet:
     return net
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("wide_squeeze")
 def test_two_steps_move_every_parameter_of_a_network(covering):
     for spec in covering:

@@ -112,6 +112,7 @@ def test_a_network_is_examined_on_images_as_it_was_trained_on(tmp_path, capsys, 
     assert lesion_damage(trial, None)["lesion/worst_damage"] == pytest.approx(max(damages))
 
 
+@pytest.mark.slow
 def test_every_experiment_and_mode_in_one_go(trial, tmp_path, capsys):
     names = ["single", "multiple", "reorder", "pairs", "prefix", "suffix", "duplicate"]
     modes = ["delete", "zero", "mean", "reinit", "randomise", "scale:0.5"]

@@ -59,7 +59,7 @@ def test_counts_end_where_two_in_a_row_bring_nothing(monkeypatch):
     rates = {1: 16_000, 2: 16_100, 3: 30_000, 4: 31_000, 6: 29_000}
     assert concurrent_throughput(SPEC, "cpu", kernels=Kernels.TORCH) == rates
     assert asked[0] == {"compiled": False, "kernels": Kernels.TORCH}
-    assert asked[1:] == [(1, 8), (1, 500), (2, 250), (3, 167), (4, 125), (6, 83)]
+    assert asked[1:] == [(1, 8), (1, 500), (2, 250), (3, 166), (4, 125), (6, 83)]
 
 
 def test_counts_end_where_memory_does(monkeypatch):

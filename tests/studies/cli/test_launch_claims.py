@@ -29,9 +29,11 @@ def error(spec):
 def check(store_folder):
     """Launch a tiny study of fake trials with these claims; return its exit code and its report's folder."""
 
-    def run(*claims, **options):
+    def run(*claims, seeds=(0, 1, 2), **options):
         assignments = ("model.depth=8", "model.block.act_position=after_add")
-        asked = Options(out=store_folder, check_claims=True, assignments=assignments, **options)
+        asked = Options(
+            out=store_folder, check_claims=True, assignments=assignments, **({"seeds": (0, 1, 2)} | options)
+        )
         plan = planned(dataclasses.replace(STUDY, claims=claims), asked)
         launch = StudyLaunch(
             plan=plan,

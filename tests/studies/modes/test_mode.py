@@ -33,6 +33,7 @@ def test_until_decided(study):
     assert len(read_runs(out, "bn_placement")) == 2 * one["seeds"]
 
 
+@pytest.mark.slow
 def test_tune(study):
     printed, out = study("--tune", "--tune-trials", "2")
     assert [len(arm["trials"]) for arm in printed["tuning"]["arms"]] == [2, 2]
@@ -40,6 +41,7 @@ def test_tune(study):
     assert list((out / "reports").glob("bn_placement-quick-digits-*-tuned/table.md"))
 
 
+@pytest.mark.slow
 def test_search(study):
     printed, out = study("--search", "random", "--trials", "3", "--pruner", "none")
     assert [trial["state"] for trial in printed["trials"]] == ["complete"] * 3

@@ -94,6 +94,7 @@ def test_the_curve_of_one_tpe_search_is_its_best_so_far_without_a_band(store_fol
         assert float(drawn[-1]["error"]) == min(ended)
 
 
+@pytest.mark.slow
 def test_several_searches_give_a_band_over_searches_and_the_page_has_the_figure(store_folder, go, reported):
     plan = one_switch()
     outcome = go(tuned(plan, budget=4, seeds=2), plan, FakeExecutor(error, epochs=EPOCHS))
@@ -201,6 +202,7 @@ def test_the_same_command_again_trains_nothing_and_an_interrupted_one_goes_on(st
     assert len(ended) == len({run["tags"]["trial"] for run in ended}) == 16
 
 
+@pytest.mark.slow
 def test_several_searches_of_an_arm_share_out_the_seeds_and_their_choices(store_folder, go, reported):
     plan, executor = plan_of("model.block.act_position=none", seeds=(0, 1, 2)), FakeExecutor(error, epochs=EPOCHS)
     outcome = go(tuned(plan, budget=5, seeds=3), plan, executor)

@@ -39,10 +39,10 @@ def test_a_comparison_freezes_arms_seeds_margin_tests_and_no_claims(tmp_path):
     assert record.is_intact
     assert record.plan == json.loads(json.dumps(plans[TITLE]))
     assert len(record.plan["arms"]) == 4
-    assert (record.plan["seeds"], record.plan["looks"], record.plan["margin"]) == ([0, 1, 2], [], 0.5)
+    assert (record.plan["seeds"], record.plan["looks"], record.plan["margin"]) == ([0, 1, 2, 3, 4], [], 0.5)
     assert record.plan["tests"]["p"] == "two-sided paired t test, n - 1 df"
     assert (record.plan["tests"]["correction"], record.plan["tests"]["family"]) == ("Holm", 3)
-    assert (record.plan["claims"], record.trials, record.results) == ([], 12, 0)
+    assert (record.plan["claims"], record.trials, record.results) == ([], 20, 0)
     assert record.plan["fixed"]["model.width"] == 8
     assert plan_files([TITLE], tmp_path) == {TITLE: [tmp_path / "reports" / TITLE / FILE]}
 
@@ -54,7 +54,7 @@ def test_the_correction_that_was_asked_for_is_frozen(tmp_path):
 
 def test_seeds_until_decided_freeze_their_looks(tmp_path):
     _, plans = frozen(tmp_path, until_decided=True, max_seeds=7, margin=0.3)
-    assert plans[UNTIL]["looks"] == [3, 5, 7]
+    assert plans[UNTIL]["looks"] == [5, 7]
     assert plans[UNTIL]["mode"] == "until_decided"
     assert "corrected for looks" in plans[UNTIL]["tests"]["p"]
 
