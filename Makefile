@@ -20,8 +20,7 @@ test: install  ## the suite, but for what takes minutes
 test-slow: install  ## the tests that take minutes
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "slow and not ray"
 
-test-ray: install  ## real Ray clusters on this machine
-	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[ray]'
+test-ray: .venv/.ray  ## real Ray clusters on this machine
 	timeout 480 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m ray
 
 check: install  ## lint, format, types, import contracts
@@ -38,6 +37,10 @@ install: .venv/.installed  ## the virtual environment
 	@echo "installing into .venv: torch and its libraries, about 5 GB the first time"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv/.ray: .venv/.installed
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	touch $@
 
 clean:  ## remove .venv AND runs

@@ -31,9 +31,7 @@ def check(store_folder):
 
     def run(*claims, seeds=(0, 1, 2), **options):
         assignments = ("model.depth=8", "model.block.act_position=after_add")
-        asked = Options(
-            out=store_folder, check_claims=True, assignments=assignments, **({"seeds": (0, 1, 2)} | options)
-        )
+        asked = Options(out=store_folder, check_claims=True, assignments=assignments, seeds=seeds, **options)
         plan = planned(dataclasses.replace(STUDY, claims=claims), asked)
         launch = StudyLaunch(
             plan=plan,
