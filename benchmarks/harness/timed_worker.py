@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resnet_lab.runner.executor import Exit, LocalExecutor
+from resnet_lab.system import child_process
 from resnet_lab.system.interrupt import deferred
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.worker_settings import WorkerSettings
@@ -42,7 +43,7 @@ class TimedExecutor(LocalExecutor):
             target=timed, args=(trial, self._settings, self._threads), name=trial.name
         )
         with deferred():
-            process.start()
+            child_process.start(process)
             self._running[trial.name] = (trial, process)
 
     def wait(self, timeout: float) -> list[Exit]:

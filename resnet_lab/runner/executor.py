@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from typing import Protocol, runtime_checkable
 
 from resnet_lab.spec import RunSpec
+from resnet_lab.system import child_process
 from resnet_lab.system.environment import environment_set
 from resnet_lab.system.interrupt import SIGNALS, deferred
 from resnet_lab.trials import preload
@@ -116,7 +117,7 @@ class LocalExecutor:
             target=launch, args=(trial, self._settings, self._threads), name=trial.name
         )
         with deferred():  # a worker that started but is not known here would be an orphan
-            process.start()
+            child_process.start(process)
             self._running[trial.name] = (trial, process)
 
     def waited_for(self) -> Sequence[Connection | int]:

@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 from resnet_lab.runner.executor import Executor, Exit, LocalExecutor, start_server, wait_for_all
 from resnet_lab.runner.packing import SLACK, Packing
 from resnet_lab.spec import DataSpec, Precision, RunSpec
+from resnet_lab.system import child_process
 from resnet_lab.trials import preload
 from resnet_lab.trials.entry import launch_pack
 from resnet_lab.trials.trial import Trial
@@ -160,7 +161,7 @@ class PackedExecutor:
         process = self._context.Process(  # type: ignore[attr-defined]  # not on the base class
             target=launch_pack, args=(theirs, trial, self._settings, self._threads), daemon=True
         )
-        process.start()
+        child_process.start(process)
         theirs.close()
         pack = PackProcess(shared=shared_by(trial.spec), process=process, line=ours)
         self._packs.append(pack)

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import ParamSpec, TypeVar
 
 from resnet_lab.errors import UserError
+from resnet_lab.system import child_process
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -42,7 +43,7 @@ def _in_fork(call: Callable[[], Result], name: str) -> Result:
     receiver, sender = context.Pipe(duplex=False)
     # A daemon: a driver that leaves early ends it and does not wait for its result.
     process = context.Process(target=_send_result, args=(sender, call), daemon=True)  # type: ignore[attr-defined]  # not on the base class
-    process.start()
+    child_process.start(process)
     sender.close()
     try:
         result: Result | UserError = receiver.recv()

@@ -15,6 +15,7 @@ DIGITS = {"data.name": "digits", "model.depth": 8, "recipe.batch_size": 32, "rec
 
 def test_a_sigterm_to_all_processes_leaves_the_workers_to_end_with_their_epoch(tmp_path, wait_for):
     """The server that forked them ended: their ends could not be waited for, and they were killed in mid-epoch."""
+    forkserver._forkserver._stop()  # another test's, which hears signals
     executor = LocalExecutor(slots=1, settings=WorkerSettings(data_dir=None, device="cpu", environment={}), threads=1)
     trial = Trial(root=tmp_path, spec=replace(RunSpec(), {**DIGITS, "recipe.iterations": 100_000}))
     executor.submit(trial)
