@@ -1,5 +1,6 @@
 """Fixtures of the whole suite."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from filelock import FileLock
 
 # A busy machine is no failure: no test asserts a time.
 hypothesis.settings.register_profile("no deadline", deadline=None)
@@ -45,8 +47,13 @@ def cifar10_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = SHARED / "unpack_cifar10.py"
     if not script.is_file():
         pytest.skip(f"the real CIFAR-10 is not here: there is no {script}")
-    folder = tmp_path_factory.mktemp("cifar10")
-    subprocess.run([sys.executable, str(script), str(folder)], check=True, capture_output=True)
+    # The processes of pytest-xdist share what one of them has unpacked.
+    root = tmp_path_factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "cifar10"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            subprocess.run([sys.executable, str(script), f"{folder}.made"], check=True, capture_output=True)
+            Path(f"{folder}.made").rename(folder)
     return folder
 
 

@@ -1,6 +1,7 @@
 """Nearest network to a file that is of none known here, for the report of how much of it the file would fill."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +37,11 @@ def _rank(coverage: Coverage) -> tuple[int, int, int]:
 
 
 def _coverage(name: str, given: Mapping[str, Tensor], unexpected: Sequence[str]) -> Coverage:
+    return compare(_shapes(name), given, unexpected)
+
+
+@cache
+def _shapes(name: str) -> nn.Module:
     model = replace(RunSpec(), {"model.name": name}).model
     with torch.device("meta"):
-        network = build_network(model, channels=3, classes=10 if model.name == ModelName.CIFAR_RESNET else 1000)
-    return compare(network, given, unexpected)
+        return build_network(model, channels=3, classes=10 if model.name == ModelName.CIFAR_RESNET else 1000)

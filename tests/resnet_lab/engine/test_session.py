@@ -68,16 +68,15 @@ def named(switches):
 def test_a_session_restored_at_an_epoch_is_bit_equal_to_one_never_interrupted(switches, precision, tmp_path):
     spec = replace(TINY, {**switches, "recipe.precision": precision})
     whole = new_session(spec)
-    records = [whole.run_epoch() for _ in range(3)]
-    interrupted = new_session(spec)
-    interrupted.run_epoch()
+    whole.run_epoch()
     with async_state_writer(tmp_path / "resume.pt") as writer:
-        writer.save(interrupted.state())
+        writer.save(whole.state())
+    records = [whole.run_epoch() for _ in range(2)]
     resumed = new_session(spec)
     resumed.restore(load_state(tmp_path / "resume.pt"))
     again = [resumed.run_epoch() for _ in range(2)]
     assert_equal(weights(whole), weights(resumed))
-    for first, second in zip(records[1:], again, strict=True):
+    for first, second in zip(records, again, strict=True):
         assert (first.train_loss, first.val_error, first.iteration, first.lr) == (
             second.train_loss,
             second.val_error,
@@ -88,7 +87,7 @@ def test_a_session_restored_at_an_epoch_is_bit_equal_to_one_never_interrupted(sw
 
 @pytest.mark.parametrize("switches", SWITCHES, ids=named)
 def test_two_epochs_of_the_digits_lower_the_loss(switches):
-    spec = replace(TINY, {"data.train_images": 0, "recipe.iterations": 78} | switches)
+    spec = replace(TINY, {"data.train_images": 480, "recipe.iterations": 30} | switches)
     first_step = new_session(replace(spec, {"recipe.iterations": 1})).run_epoch()
     session = new_session(spec)
     session.run_epoch()

@@ -1,5 +1,8 @@
 """Fixtures: foreign networks with random weights, one thread."""
 
+import copy
+import functools
+
 import pytest
 import torch
 
@@ -22,12 +25,19 @@ def randomised(model):
     return model.eval()
 
 
-@pytest.fixture
-def foreign():
-    """Build a network of torchvision's by name, with random weights in every tensor."""
+@functools.cache
+def made(name, classes):
     from torchvision import models
 
-    return lambda name, **options: randomised(getattr(models, name)(**options))
+    with torch.device("meta"):  # without the draws that are overwritten
+        model = getattr(models, name)(num_classes=classes)
+    return randomised(model.to_empty(device="cpu"))
+
+
+@pytest.fixture(scope="session")
+def foreign():
+    """Build a network of torchvision's by name, with random weights in every tensor."""
+    return lambda name, num_classes=1000: copy.deepcopy(made(name, num_classes))
 
 
 @pytest.fixture

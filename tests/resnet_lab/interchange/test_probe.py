@@ -25,10 +25,22 @@ def model(foreign):
     return foreign("resnet18", num_classes=10)
 
 
-@pytest.fixture
-def file(tmp_path, model):
-    torch.save(model.state_dict(), tmp_path / "resnet18.pth")
-    return tmp_path / "resnet18.pth"
+@pytest.fixture(scope="module")
+def file(foreign, tmp_path_factory):
+    path = tmp_path_factory.mktemp("file") / "resnet18.pth"
+    torch.save(foreign("resnet18", num_classes=10).state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def refused(file):
+    imported = import_checkpoint(file)
+
+    def refuse(path, match):
+        with pytest.raises(UserError, match=match):
+            proven(imported, path)
+
+    return refuse
 
 
 def logits_of(model, images=IMAGES):
@@ -44,11 +56,6 @@ def save(path, **arrays):
     else:
         torch.save(arrays, path)
     return path
-
-
-def refused(file, path, match):
-    with pytest.raises(UserError, match=match):
-        proven(import_checkpoint(file), path)
 
 
 @pytest.mark.parametrize("ending", [".pt", ".npz", ".safetensors"])
@@ -118,14 +125,14 @@ class Trap:
 
 
 @pytest.mark.parametrize("ending", [".pt", ".npz"])
-def test_no_code_of_a_probe_runs(tmp_path, file, ending):
+def test_no_code_of_a_probe_runs(tmp_path, refused, ending):
     trap = Trap(tmp_path / "victim")
     path = tmp_path / f"probe{ending}"
     if ending == ".pt":
         torch.save({"input": trap, "logits": IMAGES}, path)
     else:
         np.savez(path, input=np.array([trap], dtype=object), logits=np.zeros(3))
-    refused(file, path, "read safely|more than numbers")
+    refused(path, "read safely|more than numbers")
     assert not (tmp_path / "victim").exists()
 
 
@@ -140,16 +147,16 @@ def npz_member(shape, data=b""):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04torn", npz_member((10**12,)), npz_member((2, 3), b"\0\0")])
-def test_a_damaged_archive_is_refused_and_takes_no_memory(tmp_path, file, content):
+def test_a_damaged_archive_is_refused_and_takes_no_memory(tmp_path, refused, content):
     (tmp_path / "probe.npz").write_bytes(content)
-    refused(file, tmp_path / "probe.npz", "is damaged, too large or holds more than numbers")
+    refused(tmp_path / "probe.npz", "is damaged, too large or holds more than numbers")
 
 
-def test_a_file_over_the_limit_is_not_read(tmp_path, file):
+def test_a_file_over_the_limit_is_not_read(tmp_path, refused):
     with (tmp_path / "probe.npz").open("wb") as sparse:
         sparse.truncate(2**30 + 1)
-    refused(file, tmp_path / "probe.npz", "give fewer images")
-    refused(file, tmp_path / "none.npz", "cannot read the probe")
+    refused(tmp_path / "probe.npz", "give fewer images")
+    refused(tmp_path / "none.npz", "cannot read the probe")
 
 
 @pytest.mark.parametrize(
@@ -167,5 +174,5 @@ def test_a_file_over_the_limit_is_not_read(tmp_path, file):
         ({"input": IMAGES, "logits": torch.zeros(3, 10)}, "differ by inf"),
     ],
 )
-def test_what_proves_nothing_is_refused_with_what_to_save(tmp_path, file, arrays, match):
-    refused(file, save(tmp_path / "probe.pt", **arrays), match)
+def test_what_proves_nothing_is_refused_with_what_to_save(tmp_path, refused, arrays, match):
+    refused(save(tmp_path / "probe.pt", **arrays), match)
