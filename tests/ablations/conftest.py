@@ -63,10 +63,10 @@ def legal(space: list[dict[str, Any]]) -> list[BlockSpec]:
 def covering(legal: list[BlockSpec]) -> list[BlockSpec]:
     """A part of the legal specs in which every legal pair of switch values still occurs."""
     seen: set[tuple[Any, ...]] = set()
-    kept = []
+    kept, fields = [], [field.name for field in dataclasses.fields(BlockSpec)]
     for spec in reversed(legal):  # those furthest from the baseline hold the most
-        pairs = set(itertools.combinations(dataclasses.asdict(spec).items(), 2))
-        if pairs - seen:
+        switches = [(name, getattr(spec, name)) for name in fields]
+        if any(pair not in seen for pair in itertools.combinations(switches, 2)):
             kept.append(spec)
-            seen |= pairs
+            seen.update(itertools.combinations(switches, 2))
     return kept

@@ -46,8 +46,10 @@ def noise(size, channels):
     return ImageData(name="digits", train=images, val=images, test=images, mean=half, std=half, sha256="", classes=10)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("name", list(ModelName))
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [(name, 3) for name in ModelName] + [pytest.param(name, 1, marks=pytest.mark.slow) for name in ModelName],
+)
 def test_every_network_trains_a_step_on_the_smallest_images_it_takes(name, channels):
     session = Session(smallest_run(name), noise(smallest_size(name), channels), torch.device("cpu"))
     before = {key: tensor.clone() for key, tensor in session.model.named_parameters()}

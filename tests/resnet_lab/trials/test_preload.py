@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 from resnet_lab.data.load import load
 from resnet_lab.spec import RunSpec
@@ -19,31 +22,50 @@ def settings(data_dir=None, device="cpu"):
     return WorkerSettings(data_dir=data_dir, device=device, environment={})
 
 
-def in_server(environment, code):
-    """Run code in a process that has imported the module in that environment, as the server does."""
-    head = "import json, resnet_lab.trials.preload\nfrom resnet_lab.data.load import _kept, load\n"
-    env = os.environ | environment
-    done = subprocess.run([sys.executable, "-c", head + code], env=env, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+COUNTED = """
+import json, os, sys
+import resnet_lab.trials.preload as preload
+from resnet_lab.data.load import _kept, load
+
+def held():
+    sets = [[str(folder), data.train_images, load(data) is kept, kept.sha256] for (data, folder), kept in _kept.items()]
+    _kept.clear()
+    return sets
+
+found = [held()]
+for value in sys.argv[1:]:
+    preload.preload(value)
+    found.append(held())
+print(json.dumps(found))
+"""
 
 
-def test_the_server_holds_each_set_of_images_once():
-    code = (
-        "print(json.dumps([[spec.train_images, load(spec) is kept, kept.sha256] for (spec, _), kept in _kept.items()]))"
+@pytest.fixture(scope="module")
+def held(tmp_path_factory):
+    """What a process holds that has imported the module as the server does, and what it holds for other studies."""
+    elsewhere, cifar = str(tmp_path_factory.mktemp("folder")), replace(RunSpec(), {"data.name": "cifar10"})
+    first, *others = (
+        preload.environment([DIGITS, replace(DIGITS, {"seed": 1}), FEWER], settings()),
+        preload.environment([DIGITS], settings(Path(elsewhere))),
+        preload.environment([cifar], settings(Path(elsewhere))),
     )
-    found = in_server(preload.environment([DIGITS, replace(DIGITS, {"seed": 1}), FEWER], settings()), code)
-    assert found == [[0, True, load(DIGITS.data).sha256], [100, True, load(FEWER.data).sha256]]
+    command = [sys.executable, "-c", COUNTED, *(each[preload.VARIABLE] for each in others)]
+    done = subprocess.run(command, env=os.environ | first, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return elsewhere, json.loads(done.stdout)
 
 
-def test_another_folder_is_read_again(tmp_path):
-    code = "s, folder = next(iter(_kept)); print(json.dumps([str(folder), load(s) is load(s)]))"
-    assert in_server(preload.environment([DIGITS], settings(tmp_path)), code) == [str(tmp_path), False]
+def test_the_server_holds_each_set_of_images_once(held):
+    assert held[1][0] == [["None", 0, True, load(DIGITS.data).sha256], ["None", 100, True, load(FEWER.data).sha256]]
 
 
-def test_images_that_cannot_be_read_are_left_to_the_workers(tmp_path):
-    run = replace(RunSpec(), {"data.name": "cifar10"})
-    assert in_server(preload.environment([run], settings(tmp_path)), "print(len(_kept))") == 0
+def test_another_folder_is_read_again(held):
+    elsewhere, (_, (found,), _) = held
+    assert found[:3] == [elsewhere, 0, False]
+
+
+def test_images_that_cannot_be_read_are_left_to_the_workers(held):
+    assert held[1][2] == []
 
 
 def test_importing_it_elsewhere_loads_nothing():
