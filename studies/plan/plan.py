@@ -182,7 +182,8 @@ def make_plan(study: Study, options: Options) -> Plan:
             recipe = dataclasses.replace(spec.recipe, weights=resolve_weights(spec.recipe.weights))
             spec = dataclasses.replace(spec, data=resolved(spec.data), recipe=recipe)
             _check_image(spec)
-            cells.append((fields, _with_length(spec, scale, options, changes)))
+            spec = _with_length(spec, scale, options, changes)
+            cells.append((fields, _with_rise(spec, scale, options, changes)))
         except RefusedError as error:
             refused.append(Refused(fields=fields, reason=str(error)))
     require_baseline_and_one_arm(arm, [fields for fields, _ in cells], refused, changes.names)
@@ -335,6 +336,21 @@ def _with_length(spec: RunSpec, scale: Scale, options: Options, changes: Changes
     if epochs is None:
         return spec
     return replace(spec, {"recipe.iterations": epochs * steps})
+
+
+def _with_rise(spec: RunSpec, scale: Scale, options: Options, changes: Changes) -> RunSpec:
+    """Let the rate of a quick run that the user made short rise for a quarter of it at most, as it does by default.
+
+    A run that ends while its rate still rises has learned next to nothing: 54 to 78 % wrong after two epochs of the
+    digits, 6 to 9 % so. Who sets recipe.warmup_iterations gets what is set.
+    """
+    shortened = options.epochs or "recipe.iterations" in changes.names
+    rises = quick_recipe(spec.data.name).get("recipe.warmup_iterations")
+    if scale.epochs is None or not shortened or not isinstance(rises, int) or spec.recipe.warmup_iterations != rises:
+        return spec
+    if options.recipe or "recipe.warmup_iterations" in changes.names:
+        return spec
+    return replace(spec, {"recipe.warmup_iterations": min(rises, spec.recipe.iterations // 4)})
 
 
 def comparisons(plan: Plan) -> dict[RunSpec, RunSpec]:

@@ -59,6 +59,22 @@ def test_iterations_given_by_hand_win_over_the_scale():
     assert {cell.recipe.iterations for cell in plan.cells} == {17}
 
 
+@pytest.mark.parametrize(
+    ("options", "rise"),
+    [
+        (Options(), 80),
+        (Options(epochs=2), 19),
+        (Options(assignments=("recipe.iterations=17",)), 4),
+        (Options(epochs=100), 80),
+        (Options(epochs=2, assignments=("recipe.warmup_iterations=80",)), 80),
+        (Options(epochs=2, dataset=DatasetName.CIFAR10), 400),
+        (Options(epochs=2, scale="paper", dataset=DatasetName.DIGITS), 400),
+    ],
+)
+def test_a_quick_run_that_is_made_short_rises_to_its_rate_in_a_quarter_of_it(options, rise):
+    assert {cell.recipe.warmup_iterations for cell in make_plan(STUDY, options).cells} == {rise}
+
+
 def test_a_varied_field_takes_one_value_or_a_list():
     assert make_plan(STUDY, Options(assignments=("model.depth=56",))).context == {"model.depth": (56,)}
     plan = make_plan(STUDY, Options(assignments=("model.depth=8,14,8", "model.block.act_position=after_add")))
