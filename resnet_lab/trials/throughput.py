@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from resnet_lab.data.catalog import info_of, shape_of
+from resnet_lab.data.catalog import info_of, shape_of, steps_per_epoch, train_images
 from resnet_lab.data.images import ImageData, Images
+from resnet_lab.engine.evaluate import evaluate
 from resnet_lab.engine.graph_capture import GraphCapture
 from resnet_lab.engine.precision import resolve_device
 from resnet_lab.engine.session import Session
@@ -96,12 +97,16 @@ class ConcurrentSessions:
         self._streams: list[torch.cuda.Stream | None] = []
 
     def rate(self, count: int, steps: int) -> float:
-        """Return the images/s of `count` sessions together over `steps` steps of each, warm."""
+        """Return the training images/s of `count` sessions together over `steps` steps of each, warm.
+
+        Each validates as many images as a run does in as many steps.
+        """
         while len(self._sessions) < count:
             self._add()
+        validated = _first(self._data.val, validated_in(self._spec, steps))
         start = time.perf_counter()
         with ThreadPoolExecutor(count) as pool:
-            list(pool.map(partial(self._train, steps), range(count)))
+            list(pool.map(partial(self._train, steps, validated), range(count)))
         return count * steps * self._spec.recipe.batch_size / (time.perf_counter() - start)
 
     def _add(self) -> None:
@@ -110,11 +115,23 @@ class ConcurrentSessions:
         with torch.cuda.stream(self._streams[-1]):
             capture = self._make_capture()
             self._sessions.append(Session(self._spec, self._data, self._device, capture=capture, **self._settings))
-        self._train(1, len(self._sessions) - 1)
+        self._train(1, _first(self._data.val, 1), len(self._sessions) - 1)
 
-    def _train(self, steps: int, index: int) -> None:
+    def _train(self, steps: int, validated: Images, index: int) -> None:
+        session = self._sessions[index]
         with torch.cuda.stream(self._streams[index]):
-            train_steps(steps, self._sessions[index])
+            train_steps(steps, session)
+            evaluate(session.network, validated, self._data, session.dtype)
+
+
+def _first(images: Images, count: int) -> Images:
+    return Images(images.pixels[:count], images.labels[:count])
+
+
+def validated_in(spec: RunSpec, steps: int) -> int:
+    """Return how many validation images go with so many steps of a run, at least one."""
+    epochs = steps / steps_per_epoch(train_images(spec.data), spec.recipe.batch_size)
+    return max(1, round(epochs * info_of(spec.data).val))
 
 
 def train_steps(steps: int, session: Session) -> None:

@@ -36,6 +36,15 @@ def test_sessions_train_together_across_the_end_of_the_images():
     assert [session.spec.seed for session in sessions._sessions] == [0, 0]
 
 
+def test_sessions_validate_as_many_images_as_a_run_does(monkeypatch):
+    evaluated, real = [], resnet_lab.trials.throughput.evaluate
+    monkeypatch.setattr(
+        resnet_lab.trials.throughput, "evaluate", lambda *given: evaluated.append(len(given[1])) or real(*given)
+    )
+    ConcurrentSessions(SPEC, noise_images(SPEC, CPU, 3), CPU).rate(1, 3)
+    assert evaluated == [1, 7]  # 180 images after 78 steps
+
+
 def simulate(monkeypatch, answers):
     asked = []
 
