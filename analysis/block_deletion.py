@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 
 from analysis.lesions.options import Options
+from resnet_lab.system.activity import LOADING, WRITING, activity
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
 
@@ -26,22 +27,24 @@ def _examine(options: Options) -> None:
     """Examine each network, write its report and log it; loads torch, so not before the options are known."""
     from rich.console import Console
 
-    from analysis.inputs.progress_bar import progress_bars
-    from analysis.inputs.targets import labels, resolve
-    from analysis.lesions.session import examine_target
-    from analysis.lesions.write import correlation_lines, summary, write, write_networks
-    from resnet_lab.tracking.attach import log_files
-
     rows, notes = [], Console(stderr=True)
-    targets = resolve(options)
+    with activity(LOADING, notes):
+        from analysis.inputs.progress_bar import progress_bars
+        from analysis.inputs.targets import labels, resolve
+        from analysis.lesions.session import examine_target
+        from analysis.lesions.write import correlation_lines, summary, write, write_networks
+        from resnet_lab.tracking.attach import log_files
+
+        targets = resolve(options)
     for target in targets:
         with progress_bars(notes) as progress:
             report = examine_target(target, options, progress)
         folder = options.out / "lesions" / target.name
-        files = write(report, folder)
-        logged = log_files(
-            files, out=options.out, run_id=target.run_id, kind="lesions", name=target.name, params=options.params()
-        )
+        with activity(WRITING, notes):
+            files, params = write(report, folder), options.params()
+            logged = log_files(
+                files, out=options.out, run_id=target.run_id, kind="lesions", name=target.name, params=params
+            )
         rows += [{**row, "network": target.name} for row in report.rows]
         if not options.json:
             console = Console()

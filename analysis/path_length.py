@@ -16,6 +16,7 @@ from tyro.conf import arg
 
 from resnet_lab.errors import UserError
 from resnet_lab.spec.dataset_option import DatasetOption, take_images
+from resnet_lab.system.activity import LOADING, WRITING, activity
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
 
@@ -81,18 +82,21 @@ def _examine_all(options: Options) -> None:
     """Examine each network, write its report and log it; loads torch, so not before the options are known."""
     from rich.console import Console
 
-    from analysis.inputs.progress_bar import progress_bars
-    from analysis.inputs.targets import resolve
-    from analysis.paths.rows import Row, rows
-    from analysis.paths.text import notes, table
-
-    printed: list[Row] = []
     log, console = Console(stderr=True), Console()
-    for target in resolve(options):
+    with activity(LOADING, log):
+        from analysis.inputs.progress_bar import progress_bars
+        from analysis.inputs.targets import resolve
+        from analysis.paths.rows import Row, rows
+        from analysis.paths.text import notes, table
+
+        targets = resolve(options)
+    printed: list[Row] = []
+    for target in targets:
         with progress_bars(log) as progress:
             report = examine(target, options, progress)
         printed += rows(report)
-        places = _write(report, target, options)
+        with activity(WRITING, log):
+            places = _write(report, target, options)
         if not options.json:
             console.print(table(report))
             console.print("\n".join(notes(report)), highlight=False, style="dim")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from analysis.evaluation.options import Options
+from resnet_lab.system.activity import LOADING, WRITING, activity
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
 
@@ -29,19 +30,23 @@ def _evaluate_all(options: Options) -> None:
     """Evaluate each network, write its files and log them; loads torch, so not before the options are known."""
     from rich.console import Console
 
-    from analysis.evaluation.text import lines, table
-    from analysis.inputs.progress_bar import progress_bars
-    from analysis.inputs.targets import resolve
-
-    found: list[Evaluation] = []
     log, console = Console(stderr=True), Console(highlight=False, markup=False)
-    for target in resolve(options):
+    with activity(LOADING, log):
+        from analysis.evaluation.text import lines, table
+        from analysis.inputs.progress_bar import progress_bars
+        from analysis.inputs.targets import resolve
+
+        targets = resolve(options)
+    found: list[Evaluation] = []
+    for target in targets:
         with progress_bars(log) as progress:
             evaluation = evaluate(target, options, progress)
         if not options.json:
             console.print("\n".join(lines(evaluation)))
             console.print(table(evaluation))
-        log.print(_keep(evaluation, target, options), highlight=False, markup=False, soft_wrap=True)
+        with activity(WRITING, log):
+            places = _keep(evaluation, target, options)
+        log.print(places, highlight=False, markup=False, soft_wrap=True)
         found.append(evaluation)
     if options.json:
         rows = [evaluation.as_dict() for evaluation in found]

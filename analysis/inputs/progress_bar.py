@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from resnet_lab.system.activity import SILENCE_S
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-SILENCE_S = 30.0
 Advance = Callable[[], None]
 """Called after each step."""
 
@@ -23,6 +24,18 @@ class Progress(Protocol):
 def no_progress(_label: str, _total: int | None, /) -> Advance:
     """Show nothing."""
     return lambda: None
+
+
+@contextmanager
+def progress_on_stderr(*, wanted: bool) -> Iterator[Progress]:
+    """Show the progress of a function called from Python on stderr, where that is wanted."""
+    if not wanted:
+        yield no_progress
+        return
+    from rich.console import Console
+
+    with progress_bars(Console(stderr=True)) as progress:
+        yield progress
 
 
 @contextmanager

@@ -7,6 +7,7 @@ python -m analysis.landscape --study NAME --points 31 --images 1000   every tria
 from collections.abc import Sequence
 
 from analysis.landscape.options import Options
+from resnet_lab.system.activity import LOADING, activity
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
 
@@ -19,9 +20,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     with reporting(), interruptible(INTERRUPTED):
         options = parse(Options, prog="python -m analysis.landscape", description=DESCRIPTION, argv=argv)
         # --help must not wait for torch.
-        from analysis.landscape.command import examine_all
+        from rich.console import Console
 
-        examine_all(options)
+        with activity(LOADING, Console(stderr=True)):
+            from analysis.inputs.targets import resolve
+            from analysis.landscape.command import examine_all
+
+            targets = resolve(options)
+        examine_all(targets, options)
 
 
 if __name__ == "__main__":

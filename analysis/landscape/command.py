@@ -7,7 +7,7 @@ from rich.console import Console
 
 from analysis.inputs.batches import ImageBatches
 from analysis.inputs.progress_bar import Progress, progress_bars
-from analysis.inputs.targets import Target, labels, resolve
+from analysis.inputs.targets import Target, labels
 from analysis.landscape.directions import cosine, filter_normalised
 from analysis.landscape.figures import plot_gradients, write_figures
 from analysis.landscape.gradients import MINI_BATCH, gradients_of
@@ -18,22 +18,23 @@ from analysis.landscape.text import notes, table
 from resnet_lab.errors import UserError
 from resnet_lab.interchange.weights import NONE
 from resnet_lab.system import atomic
+from resnet_lab.system.activity import WRITING, activity
 from resnet_lab.tracking.attach import log_files
 
 METRICS = ("loss", "error", "lowest_loss", "highest_loss")
 """What an MLflow run of a landscape has as metrics."""
 
 
-def examine_all(options: Options) -> None:
-    """Examine each network that the options name, write its files and log them. Raises UserError."""
+def examine_all(targets: Sequence[Target], options: Options) -> None:
+    """Examine each network, write its files and log them. Raises UserError."""
     log, console = Console(stderr=True), Console()
-    targets = resolve(options)
     found = []
     for target in targets:
         with progress_bars(log) as progress:
             landscape = examine(target, options, progress)
         found.append(landscape)
-        places = _write(landscape, target, options)
+        with activity(WRITING, log):
+            places = _write(landscape, target, options)
         if not options.json:
             console.print(table(landscape))
             console.print("\n".join(notes(landscape)), highlight=False, style="dim")

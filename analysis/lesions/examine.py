@@ -12,6 +12,7 @@ from torch import nn
 
 from analysis.inputs.chain import Chain, decompose
 from analysis.inputs.named_blocks import first_image, named_chain, require_branch
+from analysis.inputs.progress_bar import progress_on_stderr
 from analysis.inputs.self_check import CheckedBatches
 from analysis.lesions.choices import Experiment, Lesion, LesionPlan, Mode
 from analysis.lesions.evaluator import EvalSettings, LesionEvaluator
@@ -34,6 +35,7 @@ def run(
     draws: int = 20,
     seed: int = 0,
     reference: Batches | None = None,
+    progress: bool = False,
 ) -> list[Row]:
     """Lesion any ResNet of this project, of torchvision or of timm on batches of (x [N, C, H, W], y [N]).
 
@@ -46,8 +48,8 @@ def run(
 
     The mode `mean` puts in mean branch outputs over `reference`, batches like the loader's: training images, as
     `python -m analysis.block_deletion` takes. Without it they are the means over the images that are evaluated, so
-    the lesion has seen what it is judged on; the rows do not show which it was. Raises UserError, also for a network
-    whose own forward, on the first images, is not that of its blocks in a row.
+    the lesion has seen what it is judged on; the rows do not show which it was. `progress` shows bars on stderr.
+    Raises UserError, also for a network whose own forward, on the first images, is not that of its blocks in a row.
     """
     if loader is None:
         raise UserError("lesions are evaluated on images: give loader=, an iterable of batches of (images, labels)")
@@ -60,7 +62,8 @@ def run(
     )
     chain, loader = _chain(model, blocks, branch, loader, plan)
     inputs = LesionInputs(model=model, reference=loader if reference is None else reference, seed=seed)
-    block_set, findings = examine(model, plan, EvalSettings(batches=loader), inputs, chain)
+    with progress_on_stderr(wanted=progress) as bars:
+        block_set, findings = examine(model, plan, EvalSettings(batches=loader, progress=bars), inputs, chain)
     return as_rows(findings, block_set)
 
 

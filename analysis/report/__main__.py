@@ -7,6 +7,7 @@ python -m analysis.report --list                            what there is under 
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +15,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, arg
 
 from resnet_lab.errors import UserError
+from resnet_lab.system.activity import activity
 from resnet_lab.system.command import parse, reporting
 
 PROG = "python -m analysis.report"
@@ -65,22 +67,33 @@ def _list(out: Path) -> None:
     print("\n".join([*index_lines(found), str(write_index(out))]))
 
 
-def _write(options: Options) -> None:
-    from analysis.report.index import write_index
-    from analysis.report.write import write_report
-    from analysis.results.report_folder import find_reports
+def _writing() -> AbstractContextManager[None]:
+    from rich.console import Console
 
-    for folder in find_reports(options.study, options.out):
-        print("\n".join(map(str, write_report(folder.path, pareto=options.figure == "pareto")[:4])))
-        write_index(folder.out)
+    return activity("writing tables and pages", Console(stderr=True))
+
+
+def _write(options: Options) -> None:
+    with _writing():
+        from analysis.report.index import write_index
+        from analysis.report.write import write_report
+        from analysis.results.report_folder import find_reports
+
+        written: list[Path] = []
+        for folder in find_reports(options.study, options.out):
+            written += write_report(folder.path, pareto=options.figure == "pareto")[:4]
+            write_index(folder.out)
+    print("\n".join(map(str, written)))
 
 
 def _write_partial(options: Options) -> None:
-    from analysis.report.partial import write_partial
-    from analysis.results.begun import find_begun
+    with _writing():
+        from analysis.report.partial import write_partial
+        from analysis.results.begun import find_begun
 
-    for folder in find_begun(options.study, options.out):
-        print(write_partial(folder, pareto=options.figure == "pareto"))
+        pareto = options.figure == "pareto"
+        written = [write_partial(folder, pareto=pareto) for folder in find_begun(options.study, options.out)]
+    print("\n".join(map(str, written)))
 
 
 if __name__ == "__main__":

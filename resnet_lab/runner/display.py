@@ -15,9 +15,8 @@ from rich.text import Text
 from resnet_lab.metrics import METRICS, TEST_ERROR, VAL_ERROR, Metric
 from resnet_lab.runner.identity import TrialIdentity
 from resnet_lab.runner.time_left import TimeLeft
+from resnet_lab.system.activity import SILENCE_S
 
-SILENCE_S = 30.0
-"""Seconds after which lines say where the trials stand, where none has ended meanwhile."""
 WIDE = 150
 """Columns from which on the arms stand next to the running trials."""
 MAX_ARMS = 16

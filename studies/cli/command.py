@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from resnet_lab.system.command import parse, reporting
 from resnet_lab.system.interrupt import interruptible
-from studies.cli.greeting import greet
-from studies.plan.options import Options
+from studies.cli.greeting import greet_at_once
 from studies.plan.study import Study, command_of
 
 INTERRUPTED = "interrupted: the same command goes on from the last finished epochs"
@@ -16,10 +15,10 @@ INTERRUPTED = "interrupted: the same command goes on from the last finished epoc
 def main(study: Study, argv: Sequence[str] | None = None) -> None:
     """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C."""
     with reporting(), interruptible(INTERRUPTED):
-        prog = shlex.join(command_of(study))
-        options = parse(Options, prog=prog, description=study.question, argv=argv)
-        if not options.dry_run:
-            greet(study, options, at_once=True)
+        greet_at_once(study, sys.argv[1:] if argv is None else argv)
+        from studies.plan.options import Options  # tyro alone is half of what comes before the first line
+
+        options = parse(Options, prog=shlex.join(command_of(study)), description=study.question, argv=argv)
         # Planning and running import more than --help may.
         from studies.cli.launch import launch, preview
 

@@ -17,6 +17,7 @@ from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten
 from resnet_lab.spec.protocol import fault_words
 from resnet_lab.spec.recipes import recipe_lines
+from resnet_lab.system.activity import activity
 from resnet_lab.system.environment import training_code
 from resnet_lab.trials.cost import duration, estimate, estimate_many
 from resnet_lab.trials.trial import Trial
@@ -49,8 +50,9 @@ def show(
     todo = [trial for trial in trials if trial.result() is None or (fresh and is_of_other_code(trial, code))]
     if further is not None and further.replaces_plan:
         trials, todo = [], []
-    seconds = estimate(todo, device, jobs)
-    more = estimate_many(further.likes, device, jobs) if further is not None else 0.0
+    with activity("timing a few training steps", Console(stderr=True)):
+        seconds = estimate(todo, device, jobs)
+        more = estimate_many(further.likes, device, jobs) if further is not None else 0.0
     versions = "" if fresh else Versions.of(trials, code).line()
     if as_json:
         content = _as_dict(plan, trials, todo, seconds, device, jobs) | {"audit": audit_text.as_dict(audit)}

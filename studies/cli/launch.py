@@ -21,12 +21,13 @@ from resnet_lab.runner.lock import driver_lock, require_writable
 from resnet_lab.runner.packed_executor import make_executor
 from resnet_lab.runner.resources import require_kernels
 from resnet_lab.spec.recipes import recipe_lines
+from resnet_lab.system.activity import activity
 from resnet_lab.system.environment import describe_code, describe_machine, training_code
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.versions import FOLDER as SUPERSEDED
 from resnet_lab.trials.versions import Versions, set_aside
 from resnet_lab.trials.worker_settings import WorkerSettings
-from studies.cli.greeting import greet, say_audit
+from studies.cli.greeting import audit_words, greet, say_audit
 from studies.modes.mode import Mode, make_mode
 from studies.plan.claims import claims_of, require_claims
 from studies.plan.options import LaunchMode, Options
@@ -51,7 +52,7 @@ def launch(study: Study, options: Options) -> int:
     _show_coverage(plan, options)
     where = place(options, plan.cells)
     require_kernels(where.device, options.kernels)
-    greet(study, options, at_once=False)
+    greet(study, options)
     launch = StudyLaunch(
         plan=plan,
         options=options,
@@ -60,7 +61,8 @@ def launch(study: Study, options: Options) -> int:
         jobs=where.jobs,
         make_executor=where.make_executor,
     )
-    prepared = launch.prepare()
+    with activity(audit_words(len(plan.cells)), console_of(options)):
+        prepared = launch.prepare()
     with _left_at_the_end(prepared.executor):
         require_writable(options.out)
         with driver_lock(options.out, study.name):
@@ -102,7 +104,8 @@ def preview(study: Study, options: Options) -> int:
         ensure(plan.cells[0].data, options.data_dir)
     where = place(options, plan.cells)
     require_kernels(where.device, options.kernels)
-    checked = audit(plan, measure_networks(plan))
+    with activity(audit_words(len(plan.cells)), Console(stderr=True)):
+        checked = audit(plan, measure_networks(plan))
     show(
         checked,
         trials_of(checked.plan, options.out),
@@ -114,6 +117,11 @@ def preview(study: Study, options: Options) -> int:
         further=mode.further(checked.plan),
     )
     return 0
+
+
+def console_of(options: Options) -> Console:
+    """Return where a launch prints: stdout, or stderr where that is for JSON."""
+    return Console(stderr=options.prints_json)
 
 
 @dataclass(slots=True)
@@ -176,22 +184,24 @@ class StudyLaunch:
         """Run the mode's trials, report and publish. Returns the exit code."""
         from resnet_lab.system.energy import Meter
 
-        prepared, console = prepared or self.prepare(), Console(stderr=self.options.prints_json)
+        prepared, console = prepared or self.prepare(), console_of(self.options)
         laps = prepared.laps
-        driver, tracker = self._open(prepared, console)
-        self._freeze(driver, console)
+        with activity("opening the stores of trials and runs", console):
+            driver, tracker = self._open(prepared, console)
+            self._freeze(driver, console)
         known = dict(driver.finished_runs)
         laps.lap("setup")
         meter = Meter(device=self.device)
         outcome = self._train(driver, console)
         laps.lap("training")
         joules = _joules(prepared.executor, meter)
-        self._measure(outcome, driver, known, console)
-        if driver.finished_runs != known:
-            self._invalidate_reports()
-        reports, pages = self._report(outcome, driver, tracker, console, laps.seconds, joules)
-        laps.lap("report")
-        self._end_run(driver, reports, laps.seconds, joules)
+        with activity("writing tables and pages", console):
+            self._measure(outcome, driver, known, console)
+            if driver.finished_runs != known:
+                self._invalidate_reports()
+            reports, pages = self._report(outcome, driver, tracker, console, laps.seconds, joules)
+            laps.lap("report")
+            self._end_run(driver, reports, laps.seconds, joules)
         for line in closing_lines([*reports[0].files, *pages], self.options.out, laps.seconds):
             console.print(line, highlight=False, soft_wrap=True)
         _print_links(console, tracker, has_arms=self.options.mode is not LaunchMode.SEARCH)

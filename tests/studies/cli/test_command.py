@@ -8,6 +8,7 @@ import pytest
 
 from studies.bn_placement import STUDY
 from studies.cli.command import main
+from studies.cli.greeting import greet_at_once
 
 COMMAND = [sys.executable, "-m", "studies.bn_placement"]
 
@@ -76,3 +77,19 @@ def test_a_dry_run_prints_the_plan_as_json_and_writes_nothing(tmp_path):
     assert plan["estimated_s"] > 0
     assert {run["seed"] for run in plan["runs"]} == {4, 5}
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "out", "err"),
+    [
+        (["--seeds", "0"], f"{STUDY.question}\n", ""),
+        (["--json"], "", f"{STUDY.question}\n"),
+        (["--dry-run"], "", ""),
+        (["-h"], "", ""),
+    ],
+)
+def test_a_terminal_shows_the_question_before_the_command_line_is_parsed(monkeypatch, capsys, words, out, err):
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: True)
+    greet_at_once(STUDY, words)
+    assert tuple(capsys.readouterr()) == (out, err)
