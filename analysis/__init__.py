@@ -1,17 +1,12 @@
 """Analysis of runs and checkpoints: statistics, figures, tables and reports. Trains nothing."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from resnet_lab.system.first_use import imported_on_first_use
 
 if TYPE_CHECKING:
     from analysis.results.load import load_study
 
 __all__ = ["load_study"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for on first use: `import analysis` alone loads nothing."""
-    if name == "load_study":
-        from analysis.results.load import load_study
-
-        return load_study
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = imported_on_first_use(__name__, {"load_study": "results.load"})

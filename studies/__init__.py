@@ -4,8 +4,9 @@ A study of one's own is a file that declares a `Study` and calls `main`: see `Ow
 """
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from resnet_lab.system.first_use import imported_on_first_use
 from resnet_lab.system.hidden_packages import require_own_packages
 
 if TYPE_CHECKING:
@@ -41,15 +42,7 @@ __all__ = [
     "worse_than",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for on first use: `import studies` alone loads nothing."""
-    if name in _PLACES:
-        from importlib import import_module
-
-        return getattr(import_module(f"studies.{_PLACES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
+__getattr__ = imported_on_first_use(__name__, _PLACES)
 
 require_own_packages()
 

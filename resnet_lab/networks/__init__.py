@@ -3,18 +3,13 @@
 Residual blocks are `ablations.block.ResidualBlock` in all of them: analyses that decompose a network know one kind.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from resnet_lab.system.first_use import imported_on_first_use
 
 if TYPE_CHECKING:
     from resnet_lab.networks.build import build_network
 
 __all__ = ["build_network"]
 
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for on first use: importing the package loads no torch."""
-    if name in __all__:
-        from importlib import import_module
-
-        return getattr(import_module("resnet_lab.networks.build"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = imported_on_first_use(__name__, {"build_network": "build"})
