@@ -106,12 +106,12 @@ def normalise(
     inside = column < channels
     part = tl.arange(0, PARTS)
     known = (part < parts)[:, None] & inside[None, :]
-    at = part[:, None] * channels + column[None, :]
+    of_parts = part[:, None] * channels + column[None, :]
     count = tl.where(part < parts, rows_of_part(part, parts, rows, part_steps, PART_ROWS), 0.0)[:, None]
-    part_mean = tl.load(means + at, mask=known, other=0.0)
+    part_mean = tl.load(means + of_parts, mask=known, other=0.0)
     mean = tl.sum(part_mean * count, 0) / rows
     away = tl.where(known, part_mean - mean[None, :], 0.0)
-    deviation = tl.sum(tl.load(deviations + at, mask=known, other=0.0) + away * away * count, 0)
+    deviation = tl.sum(tl.load(deviations + of_parts, mask=known, other=0.0) + away * away * count, 0)
     scale = 1 / tl.sqrt(deviation / rows + eps)
     if program == 0:
         tl.store(mean_out + column, mean, mask=inside)
@@ -136,6 +136,21 @@ def normalise(
 
 
 @triton.jit
+def norm_gradient(
+    x, added, gradient, at, here, mean, scale, factor, offset, slope, KIND: tl.constexpr, ADD: tl.constexpr
+):  # fmt: skip
+    """Return the normalised x and the gradient of the norm's output, of the elements `at`."""
+    normal = (tl.load(x + at, mask=here, other=0.0).to(tl.float32) - mean) * scale
+    g = tl.load(gradient + at, mask=here, other=0.0).to(tl.float32)
+    if KIND != "":
+        z = normal * factor + offset
+        if ADD == "before":
+            z += tl.load(added + at, mask=here, other=0.0).to(tl.float32)
+        g *= slope_at(z, KIND, slope)
+    return normal, g
+
+
+@triton.jit
 def sums(
     x, added, gradient, weight, bias, mean_in, scale_in, plain, scaled, rows, channels, steps, slope,
     KIND: tl.constexpr, ADD: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
@@ -154,13 +169,7 @@ def sums(
         row = (part + step * parts) * ROWS + tl.arange(0, ROWS)
         here = (row < rows)[:, None] & inside[None, :]
         at = row[:, None].to(tl.int64) * channels + column[None, :]
-        normal = (tl.load(x + at, mask=here, other=0.0).to(tl.float32) - mean) * scale
-        g = tl.load(gradient + at, mask=here, other=0.0).to(tl.float32)
-        if KIND != "":
-            z = normal * factor + offset
-            if ADD == "before":
-                z += tl.load(added + at, mask=here, other=0.0).to(tl.float32)
-            g *= slope_at(z, KIND, slope)
+        normal, g = norm_gradient(x, added, gradient, at, here, mean, scale, factor, offset, slope, KIND, ADD)
         first += tl.sum(g, 0)
         second += tl.sum(g * normal, 0)
     tl.store(plain + part * channels + column, first, mask=inside)
@@ -179,9 +188,9 @@ def gradients(
     inside = column < channels
     part = tl.arange(0, PARTS)
     known = (part < parts)[:, None] & inside[None, :]
-    at = part[:, None] * channels + column[None, :]
-    first = tl.sum(tl.load(plain + at, mask=known, other=0.0), 0)
-    second = tl.sum(tl.load(scaled + at, mask=known, other=0.0), 0)
+    of_parts = part[:, None] * channels + column[None, :]
+    first = tl.sum(tl.load(plain + of_parts, mask=known, other=0.0), 0)
+    second = tl.sum(tl.load(scaled + of_parts, mask=known, other=0.0), 0)
     if program == 0:
         tl.store(bias_out + column, first, mask=inside)
         tl.store(weight_out + column, second, mask=inside)
@@ -194,14 +203,8 @@ def gradients(
         row = (program + step * programs) * ROWS + tl.arange(0, ROWS)
         here = (row < rows)[:, None] & inside[None, :]
         at = row[:, None].to(tl.int64) * channels + column[None, :]
-        normal = (tl.load(x + at, mask=here, other=0.0).to(tl.float32) - mean) * scale
-        g = tl.load(gradient + at, mask=here, other=0.0).to(tl.float32)
-        if KIND != "":
-            z = normal * factor + offset
-            if ADD == "before":
-                z += tl.load(added + at, mask=here, other=0.0).to(tl.float32)
-            g *= slope_at(z, KIND, slope)
-            if ADD == "before":
-                tl.store(added_out + at, g.to(added_out.dtype.element_ty), mask=here)
+        normal, g = norm_gradient(x, added, gradient, at, here, mean, scale, factor, offset, slope, KIND, ADD)
+        if KIND != "" and ADD == "before":
+            tl.store(added_out + at, g.to(added_out.dtype.element_ty), mask=here)
         g = factor * scale * (g - first - normal * second)
         tl.store(out + at, g.to(out.dtype.element_ty), mask=here)
