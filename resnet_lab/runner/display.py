@@ -1,6 +1,7 @@
 """Progress output: a live view in a terminal, lines where output is piped."""
 
 import math
+import re
 import time
 from collections.abc import Callable, Mapping
 from statistics import fmean
@@ -202,15 +203,17 @@ class LiveView:
     def _render(self) -> Group:
         head = Table.grid(padding=(0, 1))
         bar = ProgressBar(total=max(self._total, 1), completed=self._done, width=30)
-        head.add_row("study", bar, f"{self._done}/{self._total}", self._time.text())
-        parts: list[RenderableType] = [self._running(), self._arms_so_far()]
+        head.add_row("study", bar, f"{self._done}/{self._total}", self._time.text(to_go=self._total - self._done))
+        parts = [part for part in (self._running(), self._arms_so_far()) if part is not None]
         if self._console.width >= WIDE:
             beside = Table.grid(padding=(0, 6))
             beside.add_row(*parts)
             parts = [beside]
         return Group(head, *parts, Text(self._last, no_wrap=True, overflow="ellipsis"))
 
-    def _running(self) -> Table:
+    def _running(self) -> RenderableType | None:
+        if not self._rows:
+            return None
         table = _table("trial", "epoch", "val error %", "left")
         rows = sorted(self._rows.values(), key=lambda row: self._places[row[0].name])
         has_places = any(self._places[identity.name] for identity, _ in rows)
@@ -221,17 +224,23 @@ class LiveView:
             table.add_row(identity.label, *_progress_of(identity, record), *where, style=style_of(identity))
         return table
 
-    def _arms_so_far(self) -> RenderableType:
-        """Return the arms with their means, of the seeds that are complete."""
-        shown = sorted(list(self._arms.items())[-MAX_ARMS:])
+    def _arms_so_far(self) -> RenderableType | None:
+        """Return the arms with their means, of the seeds that are complete; None while there is none."""
+        shown = sorted(list(self._arms.items())[-MAX_ARMS:], key=lambda arm: _by_number(arm[0]))
         if not shown:
-            return Text()
+            return None
         table = _table("arm so far", "n", f"mean {self._metric.header}")
         for cell, values in shown:
             table.add_row(cell, str(len(values)), f"{fmean(values):.2f}")
         if len(self._arms) > len(shown):
             table.add_row(f"and {len(self._arms) - len(shown)} more", "", "")
         return table
+
+
+def _by_number(label: str) -> list[tuple[float, str]]:
+    """Return a key that sorts `d=8` before `d=14`."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", label)
+    return [(float(part), "") if index % 2 else (0.0, part) for index, part in enumerate(parts)]
 
 
 def _table(first: str, *others: str) -> Table:

@@ -62,10 +62,10 @@ class TimeLeft:
             return None
         return max(self.gone * (whole - done) / done, 0.0)
 
-    def text(self) -> str:
-        """Return `0:48 gone, about 3 min left`."""
+    def text(self, to_go: int = 1) -> str:
+        """Return `0:48 gone, about 3 min left`; without what is left where no trial is to go."""
         minutes, seconds = divmod(int(self.gone), 60)
-        left = self.left
+        left = self.left if to_go else None
         return f"{minutes}:{seconds:02d} gone" + ("" if left is None else f", about {duration(left)} left")
 
 

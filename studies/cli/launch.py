@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.text import Text
 
 from analysis.warm import load_in_background
 from resnet_lab.data.load import ensure
@@ -374,7 +375,7 @@ class StudyLaunch:
 
         if self.options.mode is not LaunchMode.SEARCH:
             for line in partial_lines(driver.plan, driver.trials, self.options.out, console.width):
-                console.print(line, highlight=False)
+                console.print(line, highlight=False, soft_wrap=isinstance(line, Text))  # a command stays in one line
 
     def _measure(
         self, outcome: "ModeOutcome", driver: "StudyDriver", known: Mapping[str, str], console: Console

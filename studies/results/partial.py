@@ -30,8 +30,8 @@ def partial_lines(plan: Plan, trials: Sequence[Trial], out: Path, width: int) ->
     done = sum(row.n for row in rows)
     if not done:
         return
-    yield Text()
-    yield render(rows, title=f"{plan.study.question} {done} of {len(runs)} trials so far:", width=width)
+    yield Text(f"\n{done} of {len(runs)} trials so far:")
+    yield render(rows, title=plan.study.question, width=width)
     command = ["python", "-m", "analysis.report", plan.title, "--partial"]
     command += ["--out", str(out)] if out != Path("runs") else []
     yield Text(f"report of what is complete: {shlex.join(command)}")

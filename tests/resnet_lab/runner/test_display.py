@@ -140,3 +140,17 @@ def _rendered(display):
     file = io.StringIO()
     Console(file=file, width=100).print(display._render())
     return file.getvalue()
+
+
+def test_at_the_end_the_arms_stand_alone_in_the_order_of_their_numbers(tmp_path):
+    display = make_display(Console(file=io.StringIO(), force_terminal=True, width=100, height=20))
+    display.begin(total=2, done=0, work=2.0)
+    for depth in (14, 8):
+        trial = identify(Trial(root=tmp_path, spec=replace(RunSpec(), {"model.depth": depth})), ("model.depth",), {})
+        display.started(trial, 1)
+        display.finished(trial, {"test/error": 4.25, "time/train_s": 30.0})
+    shown = _rendered(display)
+    display.end()
+    assert shown.index("d=8 ") < shown.index("d=14 ")
+    assert "epoch" not in shown
+    assert "left" not in shown
