@@ -49,12 +49,14 @@ def _sentence(
     interval = "" if math.isnan(row.difference_low) else f" [{row.difference_low:+.2f}, {row.difference_high:+.2f}]"
     place = f"{full_label(row.context)}: " if row.context else ""
     what = full_label(changed) or full_label(row.arm)
-    yield f"{place}{what} is {_direction(row, name)}, by {row.difference:+.2f} {unit}{interval}: {_decided(row, rows)}."
+    yield f"{place}{what} {_direction(row, name)}, by {row.difference:+.2f} {unit}{interval}: {_decided(row, rows)}."
 
 
 def _direction(row: ArmRow, name: str) -> str:
     is_worse = (row.difference > 0) == (metric(name).better == Better.LOWER)
-    return "no different" if row.difference == 0 else "worse" if is_worse else "better"
+    if row.difference == 0:
+        return "is no different"
+    return f"{'is' if row.p_corrected < ALPHA else 'seems'} {'worse' if is_worse else 'better'}"
 
 
 def _decided(row: ArmRow, rows: Sequence[ArmRow]) -> str:

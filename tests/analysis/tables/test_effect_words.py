@@ -25,7 +25,7 @@ ERRORS = {
 
 def test_a_large_effect_that_is_not_decided_is_said_with_its_interval_and_what_the_seeds_could_decide():
     shallow, deep = largest_effects(rows_of(ERRORS), {"arm": "a"})
-    assert shallow.startswith("depth=20: arm=b is worse, by +53.00 points [")
+    assert shallow.startswith("depth=20: arm=b seems worse, by +53.00 points [")
     assert "not decided, p 0.0" in shallow
     assert "3 seeds decide" in shallow
     assert "as the first of 3 comparisons" in shallow
@@ -43,5 +43,5 @@ def test_without_a_pair_there_is_nothing_to_say():
     assert headline(rows, {"arm": "a"}) == "No arm can be compared with its baseline."
     one = rows_of({(20, "a"): [5.0], (20, "b"): [7.0]})
     assert largest_effects(one, {"arm": "a"}) == [
-        "depth=20: arm=b is worse, by +2.00 points: one pair of seeds, which decides nothing."
+        "depth=20: arm=b seems worse, by +2.00 points: one pair of seeds, which decides nothing."
     ]
