@@ -58,6 +58,7 @@ class Search:
         self._failures: Counter[str] = Counter()
         self._losses: Counter[str] = Counter()
         self._at_end: set[str] = set()
+        self._reported: dict[str, set[float]] = {}  # epochs by trial: Optuna would read its database for them
         self._halted = False  # the user has something to mend: what is proposed now would only fail as well
         start = start_of(settings.space, flatten(settings.base))
         if start and not self.trials():
@@ -79,13 +80,19 @@ class Search:
     @property
     def budget(self) -> int:
         """How many trials are left to propose."""
-        return max(0, self.settings.budget - self.spent)
+        return self._left(self.trials())
+
+    def _left(self, trials: "Sequence[optuna.trial.FrozenTrial]") -> int:
+        return max(0, self.settings.budget - self._paid(trials))
 
     @property
     def spent(self) -> int:
         """How many trials the budget has paid for: those that ended by themselves or were pruned, and those open."""
+        return self._paid(self.trials())
+
+    def _paid(self, trials: "Sequence[optuna.trial.FrozenTrial]") -> int:
         unpaid = (Reason.INTERRUPTED, Reason.REFUSED)
-        return self.running + sum(each.state.is_finished() and _reason(each) not in unpaid for each in self.trials())
+        return self.running + sum(each.state.is_finished() and _reason(each) not in unpaid for each in trials)
 
     @property
     def running(self) -> int:
@@ -110,8 +117,8 @@ class Search:
     def propose(self) -> Trial | None:
         from optuna.trial import TrialState
 
-        while not self._halted and self.budget and self._refused() < MAX_REFUSED * self.settings.budget:
-            asked = self._ask()
+        while not self._halted and self._may_propose(trials := self.trials()):  # read once: each reads the database
+            asked = self._ask(len(trials))
             try:
                 spec = replace(self.settings.base, {each.field: each.suggest(asked) for each in self.settings.space})
             except RefusedError:
@@ -124,17 +131,18 @@ class Search:
             if trial.name in self._open:  # the same run is under way: its end will be this one's, too
                 self._open[trial.name].append(asked)
                 continue
-            self._open[trial.name] = [asked]
+            self._open[trial.name], self._reported[trial.name] = [asked], set()
             return trial
         return None
 
-    def _ask(self) -> "optuna.Trial":
-        settings, number = self.settings, len(self.trials())
+    def _may_propose(self, trials: "Sequence[optuna.trial.FrozenTrial]") -> bool:
+        refused = sum(_reason(each) == Reason.REFUSED for each in trials)
+        return self._left(trials) > 0 and refused < MAX_REFUSED * self.settings.budget
+
+    def _ask(self, number: int) -> "optuna.Trial":
+        settings = self.settings
         self._study.sampler = make_sampler(settings.algorithm, self._study.study_name, number, settings.budget)
         return self._study.ask()
-
-    def _refused(self) -> int:
-        return sum(_reason(each) == Reason.REFUSED for each in self.trials())
 
     def is_complete(self, trial: Trial) -> bool:
         return trial.name not in self._open
@@ -146,18 +154,16 @@ class Search:
         """A trial is entered when it is proposed."""
 
     def report(self, trial: Trial, records: Sequence[Mapping[str, float]]) -> None:
-        first, known = self._open[trial.name][0], self._frozen(trial).intermediate_values
+        first, known = self._open[trial.name][0], self._reported[trial.name]
         for record in records:
             if record["epoch"] not in known and math.isfinite(record[VAL_ERROR]):
                 first.report(record[VAL_ERROR], int(record["epoch"]))
+                known.add(record["epoch"])
         if records[-1]["iteration"] >= trial.spec.recipe.iterations:
             self._at_end.add(trial.name)
 
     def should_prune(self, trial: Trial) -> bool:
         return trial.name not in self._at_end and bool(self._open[trial.name][0].should_prune())
-
-    def _frozen(self, trial: Trial) -> "optuna.trial.FrozenTrial":
-        return self.trials()[self._open[trial.name][0].number]
 
     def complete(self, trial: Trial, result: Mapping[str, Any]) -> None:
         for asked in self._open.pop(trial.name):

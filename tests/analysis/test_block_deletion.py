@@ -86,6 +86,7 @@ def test_every_block_deleted_in_turn(trial, tmp_path, capsys):
     assert frame["error"].tolist() == [row["error"] for row in rows]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_bare_checkpoint_is_logged_under_a_fresh_folder(trial, tmp_path, capsys):
     from resnet_lab.tracking import Tracker
 
@@ -97,10 +98,11 @@ def test_a_bare_checkpoint_is_logged_under_a_fresh_folder(trial, tmp_path, capsy
     assert "single.png" in {file.path for file in tracker.client.list_artifacts(run.info.run_id)}
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("how", ["per_pixel", "none"])
 def test_a_network_is_examined_on_images_as_it_was_trained_on(tmp_path, capsys, how):
     """The undamaged network errs as often as at the end of its training, here and in the study's own lesions."""
-    small = {"model.depth": 8, "recipe.iterations": 100, "data.normalise": how}
+    small = {"model.depth": 8, "recipe.iterations": 60, "data.normalise": how}
     trial = Trial(root=tmp_path / "trials", spec=replace(SPEC, small))
     assert run_trial(
         trial, WorkerSettings(data_dir=None, device="cpu", environment={"git_sha": "", "git_dirty": False})
@@ -144,12 +146,14 @@ def test_every_experiment_and_mode_in_one_go(trial, tmp_path, capsys):
     }
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_command_gives_the_same_rows(trial, tmp_path, capsys):
     argv = ["--checkpoint", trial.folder, "--out", tmp_path, "--images", 40, "--draws", 3, "--max-k", 3, "--seed", 5]
     argv += ["--experiment", "multiple", "reorder", "--mode", "randomise"]
     assert rows_of(capsys, *argv) == rows_of(capsys, *argv)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_recalibrating_an_undamaged_network_on_its_own_training_images_does_no_harm(trial, tmp_path, capsys):
     rows = rows_of(capsys, "--checkpoint", trial.folder, "--out", tmp_path, "--heal", 9, "--blocks", 0)
     before, after = (row["error"] for row in rows if row["experiment"] == "base")
@@ -157,6 +161,7 @@ def test_recalibrating_an_undamaged_network_on_its_own_training_images_does_no_h
     assert [row["heal"] for row in rows] == [0, 0, 9, 9]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_contrast_of_a_plain_network(tmp_path, capsys):
     spec = replace(SPEC, {"model.depth": 8, "model.block.shortcut": "none"})
     model = build_network(spec.model, channels=1)
@@ -171,6 +176,7 @@ def test_contrast_of_a_plain_network(tmp_path, capsys):
     assert "has no residual blocks" in message
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_person_reads_a_table(trial, tmp_path, capsys):
     main(["--checkpoint", str(trial.folder), "--out", str(tmp_path), "--images", "60"])
     printed = capsys.readouterr()
@@ -179,6 +185,7 @@ def test_a_person_reads_a_table(trial, tmp_path, capsys):
     assert "tables and figures:" in printed.err
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_files_are_logged_where_there_is_a_store(trial, tmp_path, capsys, empty_database):
     from resnet_lab.tracking.client import connect
     from resnet_lab.tracking.database import sqlite_uri
@@ -233,6 +240,7 @@ def test_help_loads_no_torch():
     assert "--include-downsampling" in done.stdout
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_or_a_study_is_found_in_mlflow_and_gets_the_files(trial, capsys, empty_database):
     from resnet_lab.tracking import Tracker
     from resnet_lab.tracking.client import connect

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 
 from analysis.report import write_report
+from analysis.report.__main__ import main
 from analysis.report.data import ReportData
 from analysis.report.sections.published import verdicts
 from analysis.report.sections.reproduce import command
@@ -141,8 +140,9 @@ def test_the_held_out_images_are_noted_next_to_the_verdict(written):
     assert "Not counted: parts of the protocols that are stated nowhere." in text
 
 
-def test_a_margin_shows_equivalence_after_holm(folder):
-    assert "Equivalen" not in Page((write_report(folder)[0]).read_text()).text
+@pytest.mark.usefixtures("undrawn")
+def test_a_margin_shows_equivalence_after_holm(folder, written):
+    assert "Equivalen" not in Page((written / "report.html").read_text()).text
     plan = json.loads((folder / "plan.json").read_text())
     (folder / "plan.json").write_text(json.dumps(plan | {"margin": 1.0}))
     text = Page((write_report(folder)[0]).read_text()).text
@@ -158,11 +158,12 @@ def test_a_margin_shows_equivalence_after_holm(folder):
     assert [float(row["p_tost_holm"] or "nan") < 0.05 for row in rows] == [False, True, True, False]
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("design", "words"), [("ladder", "Each step of the ladder"), ("fractional", "Main effects: mean")]
 )
-def test_designs_report_their_steps_and_main_effects(folder, design, words):
-    assert words not in Page((write_report(folder)[0]).read_text()).text
+def test_designs_report_their_steps_and_main_effects(folder, written, design, words):
+    assert words not in Page((written / "report.html").read_text()).text
     plan = json.loads((folder / "plan.json").read_text())
     (folder / "plan.json").write_text(json.dumps(plan | {"design": design}))
     text = Page((write_report(folder)[0]).read_text()).text
@@ -188,6 +189,7 @@ def test_distributions_are_drawn_from_five_seeds_on_and_a_pareto_front_where_it_
     ElementTree.parse(folder / "interactions.svg")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_pareto_front_of_one_arm_is_refused_in_a_sentence(folder):
     runs = json.loads((folder / "runs.json").read_text())
     one = [run for run in runs if (run[NORM], run[ACT]) == ("before_add", "after_add")]
@@ -196,6 +198,7 @@ def test_a_pareto_front_of_one_arm_is_refused_in_a_sentence(folder):
         write_report(folder, pareto=True)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_arm_alone_and_trials_gone_still_give_a_page(folder):
     plan = json.loads((folder / "plan.json").read_text())
     runs = json.loads((folder / "runs.json").read_text())
@@ -217,13 +220,15 @@ def test_a_folder_that_no_study_left_is_one_error_message(folder, tmp_path):
         write_report(folder)
 
 
-def test_the_command_finds_the_study_and_refuses_what_is_not_there(folder, tmp_path):
-    call = [sys.executable, "-m", "analysis.report"]
-    done = subprocess.run([*call, "odd", "--out", str(tmp_path)], capture_output=True, text=True, check=True)
-    assert str(folder / "report.html") in done.stdout.splitlines()
-    done = subprocess.run([*call, "even", "--out", str(tmp_path)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "there are odd-paper-cifar10" in done.stderr
+@pytest.mark.usefixtures("undrawn")
+def test_the_command_finds_the_study_and_refuses_what_is_not_there(folder, tmp_path, capsys):
+    main(["odd", "--out", str(tmp_path)])
+    assert str(folder / "report.html") in capsys.readouterr().out.splitlines()
+    with pytest.raises(SystemExit) as stop:
+        main(["even", "--out", str(tmp_path)])
+    printed = capsys.readouterr()
+    assert (stop.value.code, printed.out) == (2, "")
+    assert "there are odd-paper-cifar10" in printed.err
 
 
 @pytest.mark.parametrize(
@@ -238,6 +243,7 @@ def test_the_command_is_what_was_typed(argv, typed):
     assert command(argv) == typed
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_tables_are_written_from_memory_and_read_back_the_same(folder, tmp_path):
     data = ReportData.read(ReportFolder(folder))
     section = ReportSection(name="tune", text="tuned", content={"best": 1})
@@ -267,6 +273,7 @@ def test_trials_without_a_record_of_their_test_images_have_no_interval_over_them
     assert all(row["withheld"] for row in rows)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_trials_with_a_record_have_an_interval_over_seeds_and_test_images(folder):
     runs = json.loads((folder / "runs.json").read_text())
     for run in runs:

@@ -63,16 +63,18 @@ def test_a_mistake_is_one_sentence_exit_2_and_nothing_written(tmp_path, capsys, 
     assert not out.exists()
 
 
-def test_an_output_folder_that_cannot_be_made_is_refused(tmp_path):
+def test_an_output_folder_that_cannot_be_made_is_refused(tmp_path, capsys):
     (tmp_path / "file").touch()
-    done = run("--out", tmp_path / "file" / "runs")
-    assert (done.returncode, "choose another --out" in done.stderr) == (2, True)
+    with pytest.raises(SystemExit) as stop:
+        main(STUDY, ["--out", str(tmp_path / "file" / "runs")])
+    assert (stop.value.code, "choose another --out" in capsys.readouterr().err) == (2, True)
 
 
-def test_a_dry_run_prints_the_plan_as_json_and_writes_nothing(tmp_path):
-    done = run("--dry-run", "--json", "--out", tmp_path / "out", "--seeds", 4, 5)
-    assert done.returncode == 0
-    plan = json.loads(done.stdout)
+def test_a_dry_run_prints_the_plan_as_json_and_writes_nothing(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(STUDY, ["--dry-run", "--json", "--out", str(tmp_path / "out"), "--seeds", "4", "5"])
+    assert stop.value.code == 0
+    plan = json.loads(capsys.readouterr().out)
     assert (plan["cells"], plan["seeds"], plan["trials"], plan["done"], plan["to_run"]) == (8, [4, 5], 16, 0, 16)
     assert plan["estimated_s"] > 0
     assert {run["seed"] for run in plan["runs"]} == {4, 5}

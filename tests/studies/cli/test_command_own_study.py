@@ -1,5 +1,6 @@
 """A study of one's own: a file anywhere, with every option; what contradicts itself is refused, not resolved."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from resnet_lab.errors import UserError
+from resnet_lab.listings.commands import run_module
 from studies.bn_placement import STUDY
 from studies.cli import main
 from studies.plan.study import find_study
@@ -42,12 +44,34 @@ def run(folder, *words):
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
 
 
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """Run a command in this process, which has torch loaded, as if in that folder; return what it prints."""
+    known = set(sys.modules)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(sys, "argv", sys.argv)  # to be as it was at the end
+
+    def run(module, *words):
+        with contextlib.suppress(SystemExit):  # whatever fails has printed nothing
+            run_module(module, words)
+        return capsys.readouterr().out
+
+    yield run
+    for name in ("my_blocks", "my_data", "my_study"):
+        if name not in known:
+            sys.modules.pop(name, None)
+
+
 @pytest.mark.parametrize("words", [("my_study.py",), ("-m", "studies", "my_study.py")])
 def test_a_file_of_ones_own_is_a_command_from_any_folder(own, words):
-    done = run(own.parent, *words, "--dry-run")
-    assert done.returncode == 0, done.stderr
-    assert "2 cells x 2 seeds = 4 trials on digits" in done.stdout
     assert run(own.parent, *words, "--help").stdout.startswith("usage: python my_study.py")
+    assert [path.name for path in own.parent.iterdir()] == ["my_study.py"]
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_a_file_of_ones_own_is_planned(own, here):
+    assert "2 cells x 2 seeds = 4 trials on digits" in here("studies", "my_study.py", "--dry-run")
     assert [path.name for path in own.parent.iterdir()] == ["my_study.py"]
 
 
@@ -101,28 +125,28 @@ def test_what_contradicts_itself_is_refused_and_never_resolved_in_silence(argv, 
     assert not list(tmp_path.iterdir())
 
 
-def test_readmes_images_of_ones_own_are_planned_from_an_empty_folder(tmp_path):
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_readmes_images_of_ones_own_are_planned_from_an_empty_folder(tmp_path, here):
     section = README.read_text().split("### Own images")[1].split("\n##")[0]
     (code,) = re.findall(r"```python\n(# my_data.*?)```", section, re.S)
     (tmp_path / "my_data.py").write_text(code)
     called, filed, trained = re.findall(r"^python (.*?) *(?:#.*)?$", section, re.M)
-    plan = run(tmp_path, *called.split(), "--set", "model.depth=8", "--dry-run", "--out", "o")
-    assert plan.returncode == 0, plan.stderr
+    plan = here(*called.split()[1:], "--set", "model.depth=8", "--dry-run", "--out", "o")
+    assert "trials on my_data:signs" in plan
     assert "npz:signs.npz" in filed
     assert trained.startswith("-m resnet_lab.train --data.name folder:")
 
 
-def test_readmes_blocks_of_ones_own_run_from_an_empty_folder(tmp_path):
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_readmes_blocks_of_ones_own_run_from_an_empty_folder(tmp_path, here):
     """The commands as they stand there, without the training."""
     section = README.read_text().split("### Own blocks")[1].split("\n##")[0]
     (code,) = re.findall(r"```python\n(.*?)```", section, re.S)
     (tmp_path / "my_blocks.py").write_text(code)
     crossed, changed, trained = re.findall(r"^python (.*)$", section, re.M)
-    plan = run(tmp_path, *crossed.split(), "--dry-run", "--out", "o")
-    assert plan.returncode == 0, plan.stderr
-    assert "part of unknown function: my_blocks:swish2" in " ".join(plan.stdout.split())
+    plan = here(*crossed.split()[1:], "--set", "model.depth=8", "--dry-run", "--out", "o")
+    assert "part of unknown function: my_blocks:swish2" in " ".join(plan.split())
     assert changed.endswith("model.block.kind=my_blocks:ConvNeXtBlock")
     assert "--model.name my_blocks:MyNet" in trained
-    summary = run(tmp_path, "-m", "resnet_lab.summary", "--model.name", "my_blocks:MyNet")
-    assert summary.returncode == 0, summary.stderr
-    assert "314" in summary.stdout  # (3 x 9 + 1) x 8 of the convolution, (8 + 1) x 10 of the classes
+    summary = here("resnet_lab.summary", "--model.name", "my_blocks:MyNet")
+    assert "314" in summary  # (3 x 9 + 1) x 8 of the convolution, (8 + 1) x 10 of the classes

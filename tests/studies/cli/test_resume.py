@@ -11,10 +11,16 @@ import time
 import psutil
 import pytest
 
+from resnet_lab.system.command import parse
 from resnet_lab.tracking import read_runs
-from studies.cli.command import INTERRUPTED
+from resnet_lab.trials.run_trial import run_trial
+from resnet_lab.trials.worker_settings import WorkerSettings
+from studies.bn_placement import STUDY
+from studies.cli.command import INTERRUPTED, main
+from studies.plan.options import Options
+from studies.plan.plan import make_plan, trials_of
 
-ARGUMENTS = ["--set", "model.depth=14", "model.block.act_position=after_add", "--seeds", "0", "1", "--epochs", "5"]
+ARGUMENTS = ["--set", "model.depth=8", "model.block.act_position=after_add", "--seeds", "0", "1", "--epochs", "4"]
 
 
 def command(out, *more):
@@ -54,18 +60,17 @@ def epochs(out):
     return sum(len(path.read_text().splitlines()) for path in out.glob("trials/*/history.jsonl"))
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, empty_database):
-    """What the study gives when nobody interferes."""
-    out = tmp_path_factory.mktemp("undisturbed") / "runs"
-    done = subprocess.run(
-        command(out), env=environment(empty_database, out), capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
+@pytest.fixture
+def undisturbed(tmp_path):
+    """What the trials give when nobody interferes: here, one after the other."""
+    out, settings = tmp_path / "undisturbed", WorkerSettings(data_dir=None, device="cpu", environment={})
+    for trial in trials_of(make_plan(STUDY, parse(Options, prog="", description="", argv=ARGUMENTS)), out):
+        assert run_trial(trial, settings)
     return digests(out)
 
 
-def test_a_killed_worker_and_a_killed_driver_change_nothing(tmp_path, undisturbed, empty_database):
+@pytest.mark.usefixtures("one_thread")
+def test_a_killed_worker_and_a_killed_driver_change_nothing(tmp_path, undisturbed, empty_database, monkeypatch):
     out = tmp_path / "runs"
     env = environment(empty_database, out)
     driver = subprocess.Popen(command(out), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -79,8 +84,11 @@ def test_a_killed_worker_and_a_killed_driver_change_nothing(tmp_path, undisturbe
     assert not alive
     assert 0 < len(digests(out)) < 4
 
-    done = subprocess.run(command(out), env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(SystemExit) as done:
+        main(STUDY, [*ARGUMENTS, "--out", str(out)])
+    assert done.value.code == 0
+    assert len(undisturbed) == 4
     assert digests(out) == undisturbed
     runs = read_runs(out, "bn_placement")
     finished = [run["tags"]["trial"] for run in runs if run["status"] == "FINISHED"]
@@ -89,23 +97,26 @@ def test_a_killed_worker_and_a_killed_driver_change_nothing(tmp_path, undisturbe
     assert "killed by signal 9" in [run["tags"].get("reason") for run in runs]
     for folder in out.glob("trials/*"):
         history = [json.loads(line)["epoch"] for line in (folder / "history.jsonl").read_text().splitlines()]
-        assert history == [1, 2, 3, 4, 5]
+        assert history == [1, 2, 3, 4]
 
 
-def test_a_second_driver_is_refused_and_told_who_is_first(tmp_path, empty_database):
+def test_a_second_driver_is_refused_and_told_who_is_first(tmp_path, empty_database, capsys):
+    """And Ctrl-C in mid-trial is one line, and 130."""
     out = tmp_path / "runs"
-    env = environment(empty_database, out)
-    first = start_apart(out, env, "--epochs", "200")  # it must not end before the second has started
-    wait_for(lambda: list(out.glob("locks/*.holder.json")), first)
-    second = subprocess.run(command(out), env=env, capture_output=True, text=True, timeout=60)
+    first = start_apart(out, environment(empty_database, out), "--epochs", "200")
+    wait_for(lambda: list(out.glob("trials/*/history.jsonl")), first)
+    with pytest.raises(SystemExit) as second:
+        main(STUDY, [*ARGUMENTS, "--out", str(out)])
     os.killpg(first.pid, signal.SIGINT)
     _, printed = first.communicate(timeout=60)
-    assert second.returncode == 2
-    assert f"process {first.pid}" in second.stderr
+    assert second.value.code == 2
+    assert f"process {first.pid}" in capsys.readouterr().err
     assert (first.returncode, printed) == (130, f"{INTERRUPTED}\n")
 
 
-@pytest.mark.parametrize("moment", ["locks/*.holder.json", "trials/*/history.jsonl"])
+@pytest.mark.parametrize(
+    "moment", ["locks/*.holder.json", pytest.param("trials/*/history.jsonl", marks=pytest.mark.slow)]
+)
 def test_ctrl_c_twice_is_one_line_and_130(tmp_path, empty_database, moment):
     """As a terminal does it, to the whole group: while the server loads and a question is asked, and in mid-trial."""
     out = tmp_path / "runs"

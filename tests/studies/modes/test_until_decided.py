@@ -14,6 +14,8 @@ from studies.plan.options import Options
 from studies.plan.plan import make_plan
 from tests.studies.fakes import FakeExecutor
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 ONE_DEPTH = ("model.depth=8",)
 
 
@@ -58,7 +60,7 @@ def test_clear_arms_stop_early_and_open_ones_go_on_with_their_baseline(store_fol
 
 
 def test_the_same_command_again_decides_the_same_and_trains_nothing(store_folder, go, reported):
-    plan = plan_of()
+    plan = plan_of("model.block.act_position=none")
     first = go(UntilDecided(plan, max_seeds=5, margin=0), plan, FakeExecutor(error))
     executor = FakeExecutor(error)
     again = go(UntilDecided(plan, max_seeds=5, margin=0), plan, executor)

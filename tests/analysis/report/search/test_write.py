@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,6 +14,7 @@ from analysis.figures.search.axes import Axis
 from analysis.figures.search.optimization_history import plot_progress, progress_data
 from analysis.figures.search.parallel_coordinates import parallel_data, plot_parallel
 from analysis.report import write_report
+from analysis.report.__main__ import main
 from resnet_lab.errors import UserError
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.fields import replace, to_json
@@ -75,6 +74,7 @@ def folder(tmp_path):
     return report
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_page_says_what_was_found_and_that_it_is_no_comparison(folder):
     write_report(folder)
     text = (folder / "report.md").read_text().replace("\\", "")
@@ -111,6 +111,7 @@ def test_the_page_is_one_file_and_whatever_a_user_can_name_is_text(folder):
         assert "script" not in tags
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_tables_for_a_paper_and_for_programs(folder):
     write_report(folder)
     rows = list(csv.DictReader(io.StringIO((folder / "trials.csv").read_text())))
@@ -121,10 +122,10 @@ def test_tables_for_a_paper_and_for_programs(folder):
     assert r"after\_add & 0.01 & 5.00 & 1,000" in lines[1]
 
 
-def test_the_command_writes_it_again_and_a_notebook_reads_it_by_its_own_name_only(folder, tmp_path):
-    call = [sys.executable, "-m", "analysis.report", "odd", "--out", str(tmp_path)]
-    done = subprocess.run(call, capture_output=True, text=True, check=True)
-    assert str(folder / "report.html") in done.stdout.splitlines()
+@pytest.mark.usefixtures("undrawn")
+def test_the_command_writes_it_again_and_a_notebook_reads_it_by_its_own_name_only(folder, tmp_path, capsys):
+    main(["odd", "--out", str(tmp_path)])
+    assert str(folder / "report.html") in capsys.readouterr().out.splitlines()
     frame = analysis.load_study("odd", tmp_path)  # there is nothing else
     assert len(frame) == 5
     assert sorted(set(frame["status"])) == ["complete", "missing"]
@@ -135,6 +136,7 @@ def test_the_command_writes_it_again_and_a_notebook_reads_it_by_its_own_name_onl
     assert len(analysis.load_study("odd-quick-cifar10-search", tmp_path)) == 5
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("left", ["none complete", "nothing"])
 def test_a_search_that_found_nothing_has_a_page_too(folder, left):
     content = json.loads((folder / "search.json").read_text())
