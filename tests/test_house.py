@@ -233,7 +233,7 @@ def test_nothing_is_listed_that_is_not_imported_and_nothing_imported_that_is_not
     unused = listed("dev") - imported("tests", "benchmarks") - set(COMMANDS)
     assert {name for name in unused if not name.endswith("-stubs")} == set()
     assert [name for name, words in COMMANDS.items() if words not in makefile] == []
-    assert imported("tests", "benchmarks") <= listed() | listed("dev") | listed("ray")
+    assert imported("tests", "benchmarks") <= listed() | listed("dev") | listed("ray") | listed("gpu")
 
 
 def test_every_long_module_is_part_of_a_row_of_the_table_of_libraries():
