@@ -4,6 +4,7 @@ The interpreter takes what a GPU's compiler refuses. It is chosen where the kern
 process of its own.
 """
 
+import importlib
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from torch import nn
 
 from resnet_lab.fused.function import ACTIVATIONS, Add, norm_act_add
 
-pytest.importorskip("triton", reason="Triton comes with torch's build for CUDA")
+triton = pytest.importorskip("triton", reason="Triton comes with torch's build for CUDA")
 
 
 def test_the_kernels_compute_what_torch_does_in_every_layout():
@@ -30,9 +31,8 @@ class Driver:
     """What Triton asks a driver for as it compiles. No GPU is needed: its own assembler is in the package."""
 
     def __init__(self, capability):
-        from triton.backends.compiler import GPUTarget
-
-        self.target = GPUTarget("cuda", capability, 32)
+        compiler = importlib.import_module("triton.backends.compiler")
+        self.target = compiler.GPUTarget("cuda", capability, 32)
 
     def get_current_device(self):
         return 0
@@ -61,8 +61,6 @@ class Compiled:
 @pytest.fixture
 def compiled(monkeypatch, tmp_path):
     """Choose a card; returns the names of the kernels that are launched from then on, and the bytes of their code."""
-    import triton
-
     from resnet_lab.fused import kernels
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
