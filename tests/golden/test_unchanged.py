@@ -1,4 +1,8 @@
-"""What the commands do is what was recorded before the packages were laid out in their present folders: to the byte."""
+"""What the commands do is what was recorded before the packages were laid out in their present folders: to the byte.
+
+Two parts are of a later recording, in which nothing else differed: reports have folders named by what differs, and the
+search behind an arm names its seed.
+"""
 
 import json
 import sqlite3
