@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from tyro.conf import Positional, arg
 
@@ -16,6 +16,7 @@ from studies.plan.options import Options
 from studies.plan.study import find_study
 
 WIDTH = 80
+Scale = Literal["quick", "cpu", "paper"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,8 @@ class PowerOptions:
     """Chance to find a difference that is not there."""
     power: Annotated[float, arg(metavar="SHARE")] = 0.8
     """Chance to find the one that is."""
-    scale: Literal["quick", "cpu", "paper"] = "paper"
-    """Which of the study's scales to cost."""
+    scale: Annotated[Scale | None, arg(metavar="{quick,cpu,paper}", help_behavior_hint="")] = None
+    """Which of the study's scales to cost. Default: the only one it has, else paper."""
     device: Annotated[str, arg(metavar="{auto,cpu,cuda}")] = "auto"
     """Where it would be trained."""
     jobs: Annotated[int, arg(metavar="INT")] = 0
@@ -87,14 +88,17 @@ def plan_seeds(options: PowerOptions) -> dict[str, Any]:
     from resnet_lab.trials.cost import estimate
     from studies.plan.plan import comparisons, make_plan, trials_of
 
-    study_options = Options(scale=options.scale, device=options.device, jobs=options.jobs or "auto")
-    plan = make_plan(find_study(options.study), study_options)
+    study = find_study(options.study)
+    only = next(iter(study.scales)) if len(study.scales) == 1 else "paper"
+    scale = options.scale or cast("Scale", only)
+    study_options = Options(scale=scale, device=options.device, jobs=options.jobs or "auto")
+    plan = make_plan(study, study_options)
     found = seeds_for(options, len(comparisons(plan)))
     device, jobs, _ = resources(study_options, plan.cells)
     trials = trials_of(dataclasses.replace(plan, seeds=tuple(range(found["seeds"]))), Path("."))
     return {
         "study": options.study,
-        "scale": options.scale,
+        "scale": scale,
         **found,
         "cells": len(plan.cells),
         "trials": len(trials),

@@ -49,3 +49,14 @@ def test_numbers_without_sense_are_a_sentence(capsys, arguments, sentence):
         main(["bn_placement", *arguments])
     assert ended.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_study_with_one_scale_is_costed_at_it(tmp_path, capsys):
+    file = tmp_path / "widths.py"
+    file.write_text(
+        "from studies import Scale, Study\n"
+        'QUICK = Scale(dataset="digits", context={}, seeds=(0, 1), epochs=1)\n'
+        'STUDY = Study(name="widths", question="?", arm={"model.width": (8, 16)}, scales={"quick": QUICK})\n'
+    )
+    main([str(file), *ASKED[1:5], "--json"])
+    assert json.loads(capsys.readouterr().out)["scale"] == "quick"
