@@ -80,6 +80,7 @@ def test_rows_figure_and_summary(tmp_path, capsys):
     assert all(len(line) <= 80 for line in printed.splitlines())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_place_and_statistics_change_the_numbers(tmp_path):
     keep(tmp_path / "net")
     seen = set()
@@ -92,6 +93,7 @@ def test_place_and_statistics_change_the_numbers(tmp_path):
     assert len(seen) == 4
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_single_precision_gives_the_same_norms_to_its_digits(tmp_path):
     keep(tmp_path / "net")
     reports = {}
@@ -106,6 +108,7 @@ def test_single_precision_gives_the_same_norms_to_its_digits(tmp_path):
     assert "fp32; norms with" in "\n".join(notes(single))
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_bare_checkpoint_is_logged_under_a_fresh_folder(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     keep(tmp_path / "net")
@@ -119,6 +122,7 @@ def test_a_bare_checkpoint_is_logged_under_a_fresh_folder(tmp_path, capsys, monk
     assert logged == {"spectrum.csv", "spectrum.png", "spectrum.svg", "summary.json"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_and_a_study_are_found_and_logged_to(store_folder, capsys):
     spec = keep(store_folder / "net")
     trial = Trial(root=store_folder / "trials", spec=spec)

@@ -47,7 +47,11 @@ def public(name, cifar10_dir, images):
 
 
 @pytest.mark.parametrize(
-    ("name", "accuracy"), [("resnet20-12fca82f.th", 91.0), ("resnet56-4bfd9763.th", 94.0)], ids=["resnet20", "resnet56"]
+    ("name", "accuracy"),
+    [
+        pytest.param("resnet20-12fca82f.th", 91.0, id="resnet20"),
+        pytest.param("resnet56-4bfd9763.th", 94.0, id="resnet56", marks=pytest.mark.slow),
+    ],
 )
 def test_a_public_network_is_right_on_a_part_of_the_images(cifar10_dir, name, accuracy):
     scores = public(name, cifar10_dir, 500)

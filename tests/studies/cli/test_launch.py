@@ -59,6 +59,7 @@ def page(folder):
     return " ".join((folder / "report.md").read_text().replace("\\", "").split())
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_plan_is_frozen_logged_and_compared(launch, store_folder):
     folder = launch(seeds=(0, 1), name="mine")
     first = (folder / FILE).read_bytes()
@@ -77,6 +78,7 @@ def test_the_plan_is_frozen_logged_and_compared(launch, store_folder):
     assert "The digest does not fit" in page(folder)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_plan_that_cannot_be_read_is_kept_aside_and_todays_is_frozen(launch, store_folder, capsys):
     folder = store_folder / "reports" / "bn_placement-quick-digits-act_positionafter_add-depth8-seeds0-1"
     folder.mkdir(parents=True)
@@ -98,6 +100,7 @@ def test_a_plan_whose_networks_cannot_be_built_is_refused_before_anything_is_wri
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_versions_that_would_mix_are_said_and_fresh_trains_them_again_by_todays_code(launch, store_folder, capsys):
     def printed():
         return " ".join(capsys.readouterr().out.split())

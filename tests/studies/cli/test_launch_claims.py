@@ -46,6 +46,7 @@ def check(store_folder):
     return run
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("claims", "code"), [((HELD,), 0), ((HELD, UNDERPOWERED), 3), ((HELD, UNDERPOWERED, REFUTED), 1)]
 )
@@ -60,6 +61,7 @@ def test_the_exit_code_is_that_of_the_answers(check, capsys, claims, code):
     assert [each["kind"] for each in read_plans(folder).last.plan["claims"]] == [each.kind for each in claims]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_text_and_the_page_answer_each_claim_and_say_what_could_not_be_asked(check, capsys):
     code, folder = check(HELD, UNDERPOWERED, ELSEWHERE)
     shown = " ".join(capsys.readouterr().out.split())

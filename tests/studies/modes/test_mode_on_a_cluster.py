@@ -20,6 +20,7 @@ MODES = {
 }
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("mode", MODES)
 def test_every_mode_runs_on_a_cluster(store_folder, monkeypatch, mode):
     cluster, executors = SimulatedCluster.of(2, make_agent=lambda _: HostingAgent()), []
