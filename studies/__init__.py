@@ -47,6 +47,8 @@ __getattr__ = imported_on_first_use(__name__, _PLACES)
 require_own_packages()
 
 if sys.argv[:1] == ["-m"]:  # the interpreter is looking for a module to run
+    from studies.cli.greeting import greet_before_import
     from studies.cli.suggestion import Suggestion
 
     sys.meta_path.append(Suggestion)
+    greet_before_import(sys.orig_argv, sys.argv[1:])

@@ -15,7 +15,7 @@ INTERRUPTED = "interrupted: the same command goes on from the last finished epoc
 def main(study: Study, argv: Sequence[str] | None = None) -> None:
     """Run a study's command line. Exits with 2 for a mistake of the user's, 1 where trials failed, 130 on Ctrl-C."""
     with reporting(), interruptible(INTERRUPTED):
-        greet_at_once(study, sys.argv[1:] if argv is None else argv)
+        greet_at_once(study.question, sys.argv[1:] if argv is None else argv)
         from studies.plan.options import Options  # tyro alone is half of what comes before the first line
 
         options = parse(Options, prog=shlex.join(command_of(study)), description=study.question, argv=argv)

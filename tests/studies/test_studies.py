@@ -15,6 +15,7 @@ from resnet_lab.networks.build import count_parameters
 from resnet_lab.spec import ProtocolSpec, RunSpec
 from resnet_lab.spec.protocol import faults_of
 from resnet_lab.trials.throughput import forward_flops
+from studies.cli.greeting import _question_in
 from studies.cli.power import PowerOptions, plan_seeds
 from studies.plan.design import Design
 from studies.plan.options import Options
@@ -34,6 +35,7 @@ def test_every_study_is_named_after_its_file_and_plans_at_both_scales(name, scal
     assert module.STUDY.name == name
     assert f"python -m studies.{name}" in module.__doc__
     assert "Expect" in module.__doc__
+    assert _question_in(Path(module.__file__)) == module.STUDY.question  # what a terminal shows first
     plan = make_plan(module.STUDY, Options(scale=scale))
     assert name == "protocol_faults" or plan.refused == ()
     assert plan.baseline() in [plan.arm_of(cell) for cell in plan.cells]

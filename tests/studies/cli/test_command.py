@@ -1,14 +1,17 @@
 """The command as a user meets it: help at once, mistakes in a line, nothing written by a mistake."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from studies.bn_placement import STUDY
+from studies.cli import greeting
 from studies.cli.command import main
-from studies.cli.greeting import greet_at_once
+from studies.cli.greeting import greet_at_once, greet_before_import
 
 COMMAND = [sys.executable, "-m", "studies.bn_placement"]
 
@@ -93,5 +96,17 @@ def test_a_dry_run_prints_the_plan_as_json_and_writes_nothing(tmp_path, capsys):
 def test_a_terminal_shows_the_question_before_the_command_line_is_parsed(monkeypatch, capsys, words, out, err):
     for stream in (sys.stdout, sys.stderr):
         monkeypatch.setattr(stream, "isatty", lambda: True)
-    greet_at_once(STUDY, words)
+    monkeypatch.setattr(greeting, "_greeted", set())
+    greet_before_import(["python", "-m", "studies.bn_placement", *words], words)
+    greet_at_once(STUDY.question, words)  # as the command itself does, and a study of one's own
     assert tuple(capsys.readouterr()) == (out, err)
+
+
+def test_the_question_comes_before_anything_is_imported(tmp_path):
+    """Within a tenth of a second, not after the half that the study's own modules take."""
+    (tmp_path / "pydantic.py").write_text("raise SystemExit(7)")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path.cwd())])}
+    ours, terminal = os.openpty()
+    command = [sys.executable, "-m", "studies.bn_placement"]
+    done = subprocess.run(command, stdout=terminal, stderr=terminal, env=environment, cwd=tmp_path, check=False)
+    assert (done.returncode, os.read(ours, 1000).decode().strip()) == (7, STUDY.question)
