@@ -1,5 +1,6 @@
 """Learning curves: each arm's mean training and validation loss and error after every epoch, with Student-t bands."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,9 @@ Histories = Mapping[str, Sequence[Mapping[str, Any]]]
 """The epochs of each trial by its name, as in history.jsonl."""
 CURVES = ("train/loss", "val/loss", "train/error", VAL_ERROR)
 """The panels of each context, two a row; TEST_CURVE is among the data where trials recorded it."""
-CAPTION = "lines: mean over the seeds of complete trials; bands: 95 % Student-t interval of the mean"
+CAPTION = (
+    "lines: mean over the seeds of complete trials, where all are finite; bands: 95 % Student-t interval of the mean"
+)
 DECADES = 20
 """How many times the least loss the largest is where a linear axis would press the end of training together."""
 NUMBERS = ("n", "mean", "low", "high", "min", "max")
@@ -40,7 +43,8 @@ def plot_curves(frame: "pd.DataFrame", rows: Sequence[ArmRow], *, out: Path) -> 
 def curve_data(trials: Sequence[TrialRow], histories: Histories, rows: Sequence[ArmRow]) -> "pd.DataFrame":
     """Return a line per arm, metric and epoch: n, mean, low, high, the least and the largest seed, in its unit.
 
-    An arm of which a seed diverged has none: the mean of the others would flatter it.
+    An arm of which a seed diverged has none, and an epoch at which a seed's value is not finite: the mean of the others
+    would flatter it.
     """
     import pandas as pd
 
@@ -51,6 +55,7 @@ def curve_data(trials: Sequence[TrialRow], histories: Histories, rows: Sequence[
         if not row.diverged
         for metric in (*CURVES, TEST_CURVE)
         for epoch, values in _by_epoch(complete(row), histories, metric)
+        if all(map(math.isfinite, values))
     ]
     names = [*rows[0].context, *rows[0].arm] if rows else []
     return pd.DataFrame(lines, columns=[*names, "metric", "epoch", *NUMBERS])

@@ -21,13 +21,14 @@ class Interval:
 def t_interval(values: Iterable[float], confidence: float = 0.95) -> Interval:
     """Return the mean of n values with its Student-t interval (Student 1908), in the unit of the values.
 
-    The limits are nan for one value, and all is nan for none. Equal values give an interval of no width.
+    The limits are nan for one value and where one is not finite, and all is nan for none. Equal values give an interval
+    of no width.
     """
     data = [float(value) for value in values]
     if not data:
         return Interval(math.nan, math.nan, math.nan)
     mean = fmean(data)
-    if len(data) == 1:
+    if len(data) == 1 or not all(map(math.isfinite, data)):
         return Interval(mean, math.nan, math.nan)
     half = t_factor(len(data), 1 - confidence) * stdev(data)
     return Interval(mean, mean - half, mean + half)

@@ -13,11 +13,16 @@ from resnet_lab.metrics import TEST_ERROR
 from resnet_lab.spec.choices import Value
 
 MAX_LISTED = 5
-"""Failures listed at most; the rest are counted."""
+"""Failures listed at most, unless told otherwise."""
 
 
-def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value], metric: str = TEST_ERROR) -> str:
-    """Return unit, interval, test, correction, sensitivity and failures in words, one sentence per line."""
+def explain(
+    rows: Sequence[ArmRow], baseline: Mapping[str, Value], metric: str = TEST_ERROR, *, listed: int = MAX_LISTED
+) -> str:
+    """Return unit, interval, test, correction, sensitivity and failures in words, one sentence per line.
+
+    At most `listed` failures are named, the rest are counted.
+    """
     if not rows:
         return "No trials."
     parts = [
@@ -28,7 +33,7 @@ def explain(rows: Sequence[ArmRow], baseline: Mapping[str, Value], metric: str =
         _repeats(rows),
     ]
     parts += [_diverged(rows), _sensitivity(rows), _undefined(rows)]
-    parts.append(_failures(rows))
+    parts.append(_failures(rows, listed))
     return "\n".join(part for part in parts if part)
 
 
@@ -120,7 +125,7 @@ def _undefined(rows: Sequence[ArmRow]) -> str:
     return "p n/a with two pairs or more: every seed gave the same difference, so that t is not defined."
 
 
-def _failures(rows: Sequence[ArmRow]) -> str:
+def _failures(rows: Sequence[ArmRow], most: int) -> str:
     diverged = sum(row.diverged for row in rows)
     failed, missing = sum(row.failed for row in rows) - diverged, sum(row.missing for row in rows)
     failures = [f"{full_label({**row.context, **row.arm})}, {why}" for row in rows for why in row.reasons]
@@ -134,8 +139,8 @@ def _failures(rows: Sequence[ArmRow]) -> str:
         parts.append(f"{missing} {'has' if missing == 1 else 'have'} not ended")
     if not parts:
         return ""
-    more = f"; and {len(failures) - MAX_LISTED} more" if len(failures) > MAX_LISTED else ""
-    listed = f": {'; '.join(failures[:MAX_LISTED])}{more}" if failures else ""
+    more = f"; and {len(failures) - most} more" if len(failures) > most else ""
+    listed = f": {'; '.join(failures[:most])}{more}" if failures and most else ""
     return f"{', '.join(parts[:-1])}{' and ' if parts[1:] else ''}{parts[-1]}; no mean counts them{listed}."
 
 

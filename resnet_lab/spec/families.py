@@ -99,7 +99,7 @@ def _other(spec: "ModelSpec") -> str:
     if spec.name != ModelName.IMAGENET_RESNET:
         return ""
     others = {kind: depths for kind, depths in IMAGENET_STAGES.items() if kind != spec.block.kind}
-    kinds = (f"{', '.join(map(str, depths))} with block.kind={kind}" for kind, depths in others.items())
+    kinds = (f"{', '.join(map(str, depths))} with model.block.kind={kind}" for kind, depths in others.items())
     return f" (or {'; '.join(kinds)})"
 
 

@@ -21,9 +21,9 @@ from analysis.report.write import table_texts, write_page, write_tables
 from analysis.results.plan_record import SEQUENTIAL, PlanRecord, ReportSection
 from analysis.results.trials import FAULTS
 from analysis.tables import bootstrap_words, claim_words, control_words
-from analysis.tables.cells import arm_label
 from analysis.tables.fault_words import RED, fault_sentence
 from analysis.tables.footnotes import explain
+from analysis.tables.labels import full_label
 from analysis.tables.table import render
 from resnet_lab.outcomes import Status, with_sentence
 from resnet_lab.spec.recipes import recipe_lines
@@ -119,7 +119,9 @@ class PlanOutcome:
         console.print(render(rows, title=plan.study.question, width=console.width))
         if faulty := fault_sentence(rows):
             console.print(faulty, highlight=False, style=RED)
-        console.print(explain(rows, plan.baseline()).removeprefix(f"{faulty}\n"), highlight=False, style="dim")
+        console.print(
+            explain(rows, plan.baseline(), listed=0).removeprefix(f"{faulty}\n"), highlight=False, style="dim"
+        )
         if plan.margin and not any(section.name == SEQUENTIAL for section in self.sections):
             alike = equivalent_arms(written.data.comparisons, plan.margin)
             console.print(alike, highlight=False, markup=False)
@@ -176,7 +178,7 @@ def _failures(plan: Plan, runs: Sequence[Row]) -> list[tuple[str, str]]:
     failed = [run for run in runs if run["status"] == Status.FAILED]
     return [
         (
-            f"failed: {_name(plan, run)} seed {run['seed']}: "
+            f"failed: {_name(plan, run)}, seed {run['seed']}: "
             f"{with_sentence(run['reason'], run.get('detail', ''))} ({run['trial']})",
             RED if run.get(FAULTS) else "",
         )
@@ -186,8 +188,7 @@ def _failures(plan: Plan, runs: Sequence[Row]) -> list[tuple[str, str]]:
 
 def _name(plan: Plan, run: Row) -> str:
     """Return the context and the arm of a run in a line."""
-    arm = {name: run[name] for name in plan.arm}
-    return " ".join([*(str(run[name]) for name in plan.context), arm_label(arm, plan.baseline(), " ")])
+    return full_label({name: run[name] for name in (*plan.context, *plan.arm)})
 
 
 def _measures(plan: Plan, trials: Sequence[Trial]) -> list[dict[str, Any]]:

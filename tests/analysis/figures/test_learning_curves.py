@@ -51,6 +51,17 @@ def test_every_arm_has_training_and_validation_loss_and_error_with_t_bands(study
     assert len(points) == 4 * 3 * 3
 
 
+def test_an_epoch_at_which_a_seeds_loss_is_not_finite_is_left_out():
+    """A training loss that is just finite beside a validation loss that is not: the run ends, and the report too."""
+    runs = [run("base", seed) for seed in (0, 1)]
+    histories = {each["trial"]: history(each["seed"], 3) for each in runs}
+    histories["base-1"][1]["val/loss"] = math.inf
+    frame = curve_data(runs, histories, summarise(runs, arm=("arm",), context=("depth",), baseline={"arm": "base"}))
+    assert list(lines_of(frame, {"metric": "val/loss"})["epoch"]) == [1, 3]
+    assert list(lines_of(frame, {"metric": "train/loss"})["epoch"]) == [1, 2, 3]
+    assert math.isnan(t_interval([1.0, math.inf]).low)
+
+
 def test_an_arm_of_which_a_seed_diverged_is_not_drawn(study):
     frame, rows = study(changed={"status": "failed", "reason": "diverged"})
     assert set(frame["arm"]) == {"base"}

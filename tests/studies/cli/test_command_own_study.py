@@ -110,7 +110,7 @@ def test_a_misspelt_study_is_guessed(tmp_path, words):
         ("--dataset None", "None is no value"),
         ("--set recipe.lr=0,1", "cross it by --arm recipe.lr=0,1"),
         ("--set model.depht=8", "Perhaps you meant model.depth. python -m resnet_lab.train --help lists all"),
-        ("--set model.name=resnet50", "set model.depth (or 50, 101, 152 with block.kind=bottleneck)"),
+        ("--set model.name=resnet50", "set model.depth (or 50, 101, 152 with model.block.kind=bottleneck)"),
         ("--out /dev/null/x", "cannot read /dev/null/x"),
     ],
 )
