@@ -20,8 +20,10 @@ def main(study: Study, argv: Sequence[str] | None = None) -> None:
 
         options = parse(Options, prog=shlex.join(command_of(study)), description=study.question, argv=argv)
         # Planning and running import more than --help may.
-        from studies.cli.launch import launch, preview
-
         if options.dry_run:
+            from studies.cli.dry_run import preview
+
             sys.exit(preview(study, options))
+        from studies.cli.launch import launch
+
         sys.exit(launch(study, options))

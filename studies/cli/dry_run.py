@@ -12,6 +12,9 @@ from analysis.tables.cells import arm_label
 from analysis.tables.claim_words import statement
 from analysis.tables.fault_words import RED
 from analysis.tables.labels import MANY
+from resnet_lab.data.load import ensure
+from resnet_lab.runner.fleet.placement import place
+from resnet_lab.runner.resources import require_kernels
 from resnet_lab.spec import RunSpec
 from resnet_lab.spec.choices import Value
 from resnet_lab.spec.fields import flatten
@@ -23,10 +26,39 @@ from resnet_lab.trials.cost import duration, estimate, estimate_many
 from resnet_lab.trials.trial import Trial
 from resnet_lab.trials.versions import Versions, is_of_other_code
 from studies.audit import text as audit_text
-from studies.audit.audit import Audit
+from studies.audit.audit import Audit, audit
+from studies.audit.network_facts import measure_networks
+from studies.cli.greeting import audit_words
+from studies.cli.launch import planned
+from studies.modes.mode import make_mode
 from studies.plan.claims import claims_of
 from studies.plan.further import Further
-from studies.plan.plan import Plan, recipe_of
+from studies.plan.options import Options
+from studies.plan.plan import Plan, recipe_of, trials_of
+from studies.plan.study import Study
+
+
+def preview(study: Study, options: Options) -> int:
+    """Print the plan and write nothing but what the cache keeps of its networks."""
+    plan = planned(study, options)
+    mode = make_mode(plan, options)
+    if options.data_dir is not None:  # without one, a plan needs no images: they are downloaded when it is run
+        ensure(plan.cells[0].data, options.data_dir)
+    where = place(options, plan.cells)
+    require_kernels(where.device, options.kernels)
+    with activity(audit_words(len(plan.cells)), Console(stderr=True)):
+        checked = audit(plan, measure_networks(plan))
+    show(
+        checked,
+        trials_of(checked.plan, options.out),
+        device=where.device,
+        jobs=where.slots,
+        fleet=where.text,
+        as_json=options.json,
+        fresh=options.fresh,
+        further=mode.further(checked.plan),
+    )
+    return 0
 
 
 def show(

@@ -93,33 +93,6 @@ def planned(study: Study, options: Options) -> Plan:
     return with_controls(plan, options.match, measure)
 
 
-def preview(study: Study, options: Options) -> int:
-    """Print the plan and write nothing but what the cache keeps of its networks."""
-    from studies.audit.audit import audit
-    from studies.audit.network_facts import measure_networks
-    from studies.cli.dry_run import show
-
-    plan = planned(study, options)
-    mode = make_mode(plan, options)
-    if options.data_dir is not None:  # without one, a plan needs no images: they are downloaded when it is run
-        ensure(plan.cells[0].data, options.data_dir)
-    where = place(options, plan.cells)
-    require_kernels(where.device, options.kernels)
-    with activity(audit_words(len(plan.cells)), Console(stderr=True)):
-        checked = audit(plan, measure_networks(plan))
-    show(
-        checked,
-        trials_of(checked.plan, options.out),
-        device=where.device,
-        jobs=where.slots,
-        fleet=where.text,
-        as_json=options.json,
-        fresh=options.fresh,
-        further=mode.further(checked.plan),
-    )
-    return 0
-
-
 def console_of(options: Options) -> Console:
     """Return where a launch prints: stdout, or stderr where that is for JSON."""
     return Console(stderr=options.prints_json)

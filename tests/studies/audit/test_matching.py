@@ -13,7 +13,7 @@ from studies.audit import text as audit_text
 from studies.audit.audit import audit, inspect_networks, network_of
 from studies.audit.matching import nearest, with_controls
 from studies.bn_placement import STUDY as BN_PLACEMENT
-from studies.cli.launch import preview
+from studies.cli.dry_run import preview
 from studies.modes.mode import Planned
 from studies.plan.design import Design
 from studies.plan.options import Match, Options

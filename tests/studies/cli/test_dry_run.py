@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.harness.simulated_cluster import SimulatedCluster
 from resnet_lab.runner.fleet.placement import on_cluster
-from studies.cli import dry_run, launch
+from studies.cli import dry_run
 from studies.plan.options import Options
 from studies.plan.plan import make_plan
 from studies.plan.study import find_study
@@ -47,11 +47,11 @@ def test_the_lines_fit_80_columns(ladder):
 
 @pytest.mark.parametrize(("jobs", "slots"), [("auto", 12), (2, 8)])
 def test_on_a_cluster_it_says_how_many_at_once_and_the_hours_of_this_fleet(tmp_path, monkeypatch, capsys, jobs, slots):
-    monkeypatch.setattr(launch, "place", partial(_on_nodes, SimulatedCluster.of(4, cpus=3)))
+    monkeypatch.setattr(dry_run, "place", partial(_on_nodes, SimulatedCluster.of(4, cpus=3)))
     asked = []
     monkeypatch.setattr(dry_run, "estimate", lambda *of: asked.append(of) or 7200.0)
     options = Options(out=tmp_path, assignments=("model.depth=8",), cluster="10.0.0.1:6379", jobs=jobs)
-    launch.preview(find_study("bn_placement"), options)
+    dry_run.preview(find_study("bn_placement"), options)
     printed = " ".join(capsys.readouterr().out.split())
     assert f"{slots} at once on cpu of 4 nodes" in printed
     assert "estimated time: 2.0 h (measured on a few steps here and now, as if all of the fleet were like" in printed
